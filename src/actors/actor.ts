@@ -1,0 +1,412 @@
+// One entity: a live XState actor folded from acknowledged facts, and the queue of commands waiting to be decided.
+//
+// The live actor takes acknowledged facts only, own or foreign, in revision order, each once; so its state and its
+// timers come from the log alone. Commands are decided in one batch on a fork of its snapshot; what they emit is
+// appended at the exact revision, and only then folded in, told to the listeners and answered.
+
+import { type Actor as XStateActor, createActor, type EventObject } from 'xstate'
+import { type EventLog, LogUnavailable, MAX_APPEND_BYTES, MAX_FACTS, WrongExpectedRevision } from '../log/event-log.ts'
+import { type Decider, refusalOf, stateName } from './decide.ts'
+import type { ActorKind, CommandFields, Fact, FactEvent } from './fact.ts'
+import { checkFact, type FactCodec, Unreadable } from './fact-codec.ts'
+import { type Outcome, refused } from './outcome.ts'
+import { type Chance, type Clock, pause } from './ports.ts'
+import { Timers } from './timers.ts'
+
+const MAX_WAITING = 1_000
+const MAX_CONTENDED = 8
+/** how long a command may wait for a log that does not answer before it is refused `unavailable` */
+const WAIT_FOR_LOG_MS = 5_000
+const LOAD_CHUNK = 500
+
+export interface WaitingCommand {
+  readonly event: EventObject & CommandFields
+  readonly settle: (outcome: Outcome) => void
+}
+
+/** What an actor needs from its host. */
+export interface ActorSurroundings {
+  readonly log: EventLog
+  readonly codec: FactCodec
+  readonly clock: Clock
+  readonly chance: Chance
+  /** fills what a command needs beyond the actor's own state (next message id, a message's row) */
+  enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<WaitingCommand[]>
+  acknowledged(actor: Actor, facts: readonly Fact[]): void
+  fault(actor: Actor, error: unknown): void
+  summary(stream: string): Promise<Summary | null>
+}
+
+/** State at a revision, from which a long stream is folded on. */
+export interface Summary {
+  readonly revision: number
+  readonly at: number
+  readonly value: unknown
+  readonly context: unknown
+  readonly timers: readonly { id: string; due: number; event: EventObject }[]
+}
+
+export interface Kind {
+  readonly kind: ActorKind
+  readonly prefix: string
+  readonly decider: Decider
+  /** hash of the statechart's definition; birth facts carry it */
+  readonly hash: string
+  summarise(context: unknown): unknown
+  restoreContext(json: unknown): unknown
+}
+
+interface Fork {
+  readonly facts: Fact[]
+  /** in the order of the batch: what each command gets once the facts are acknowledged */
+  readonly answers: { waiting: WaitingCommand; answer: (revision: number) => Outcome }[]
+  /** decided no more: the append was full */
+  readonly left: WaitingCommand[]
+}
+
+export class Actor {
+  readonly stream: string
+  readonly kind: Kind
+  /** last acknowledged revision, -1 in `absent` */
+  revision = -1
+  /** `at` of the last fact */
+  lastAt = 0
+  /** ms since 1970 of the last command, for passivation */
+  usedAt = 0
+  quarantined = false
+  readonly timers: Timers
+  readonly #around: ActorSurroundings
+  #live: XStateActor<Kind['decider']['machine']> | null = null
+  #waiting: WaitingCommand[] = []
+  #running = false
+  #stopped = false
+
+  constructor(kind: Kind, stream: string, around: ActorSurroundings) {
+    this.kind = kind
+    this.stream = stream
+    this.#around = around
+    this.timers = new Timers(stream, around.clock, (event) => this.#timerFired(event))
+  }
+
+  get snapshot() {
+    if (!this.#live) throw new Error(`${this.stream} is not loaded`)
+    return this.#live.getSnapshot()
+  }
+
+  get loaded(): boolean {
+    return this.#live !== null
+  }
+
+  /** Nothing is queued, in flight or due soon. */
+  resting(now: number): boolean {
+    return !this.#running && this.#waiting.length === 0 && this.timers.nextDue() > now + 60_000
+  }
+
+  submit(event: EventObject & CommandFields): Promise<Outcome> {
+    if (this.#waiting.length >= MAX_WAITING) return Promise.resolve(refused('busy', { waiting: MAX_WAITING }))
+    this.usedAt = this.#around.clock.now()
+    return new Promise((settle) => {
+      this.#waiting.push({ event, settle })
+      this.#wake()
+    })
+  }
+
+  /** Decides on acknowledged state without storing anything: for questions that have no facts. */
+  ask(event: EventObject & CommandFields): Outcome {
+    if (this.quarantined) return refused('faulted')
+    const { snapshot, revision } = this
+    const decision = this.kind.decider.decide(snapshot, event)
+    if (decision.kind === 'refused') return { ok: false, refusal: refusalOf(decision, snapshot, this.stream, revision) }
+    return { ok: true, facts: [], revision, values: decision.kind === 'nothing' ? decision.values : {} }
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.timers.disarm()
+    this.#live?.stop()
+  }
+
+  async load(): Promise<void> {
+    const summary = await this.#around.summary(this.stream)
+    this.#start(summary)
+    await this.#foldTail()
+    this.timers.arm()
+  }
+
+  #start(summary: Summary | null): void {
+    const { machine } = this.kind.decider
+    const live = createActor(
+      machine,
+      summary
+        ? {
+            snapshot: machine.resolveState({
+              value: summary.value as never,
+              context: this.kind.restoreContext(summary.context) as never,
+            }),
+          }
+        : {},
+    )
+    live.subscribe({ error: () => {} }) // an error is seen by its status after each fact, see #fold
+    live.system.scheduler = this.timers.scheduler
+    live.start()
+    this.#live = live as never
+    if (!summary) return
+    this.revision = summary.revision
+    this.lastAt = summary.at
+    this.timers.restore(summary.timers)
+  }
+
+  summarise(): Summary | null {
+    if (this.quarantined || !this.#live || this.revision < 0) return null
+    const { value, context } = this.snapshot
+    return {
+      revision: this.revision,
+      at: this.lastAt,
+      value,
+      context: this.kind.summarise(context),
+      timers: this.timers.armed(),
+    }
+  }
+
+  /** Folds every fact above the live revision. Returns them, for commands whose append went unheard. */
+  async #foldTail(): Promise<Fact[]> {
+    const folded: Fact[] = []
+    let chunk: Parameters<FactCodec['decode']>[0][number][] = []
+    const fold = async () => {
+      for (const fact of await this.#around.codec.decode(chunk)) {
+        if (fact instanceof Unreadable) throw fact
+        this.#fold(fact)
+        folded.push(fact)
+      }
+      chunk = []
+    }
+    try {
+      for await (const recorded of this.#around.log.readStream(this.stream, { from: this.revision + 1 })) {
+        chunk.push(recorded)
+        if (chunk.length === LOAD_CHUNK) await fold()
+      }
+      await fold()
+    } catch (error) {
+      if (error instanceof LogUnavailable) throw error
+      this.#quarantine(error)
+    }
+    return folded
+  }
+
+  #fold(fact: Fact): void {
+    const event: FactEvent & EventObject = {
+      type: fact.type,
+      id: fact.id,
+      revision: fact.revision,
+      at: fact.metadata.at,
+      data: fact.data,
+      by: fact.metadata.by,
+      connection: fact.metadata.connection,
+    }
+    this.timers.factAt = fact.metadata.at
+    this.#live?.send(event)
+    this.revision = fact.revision
+    this.lastAt = fact.metadata.at
+    const snapshot = this.snapshot as { status: string; error?: unknown }
+    if (snapshot.status === 'error') throw snapshot.error ?? new Error('the statechart failed')
+  }
+
+  #quarantine(error: unknown): void {
+    this.quarantined = true
+    this.timers.disarm()
+    this.#around.fault(this, error)
+    for (const { settle } of this.#waiting.splice(0)) settle(refused('faulted'))
+  }
+
+  #timerFired(event: EventObject & CommandFields): void {
+    if (this.#stopped || this.quarantined) return
+    const settle = (outcome: Outcome) => {
+      if (!outcome.ok && ['unavailable', 'contended', 'busy'].includes(outcome.refusal.code)) this.timers.retry(event)
+      else this.timers.settled(event)
+    }
+    this.#waiting.unshift({ event, settle })
+    this.#wake()
+  }
+
+  #wake(): void {
+    if (this.#running) return
+    this.#running = true
+    this.#around.clock.soon(() => {
+      void this.#run()
+    })
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        if (this.quarantined) {
+          for (const { settle } of this.#waiting.splice(0)) settle(refused('faulted'))
+          return
+        }
+        await this.#runBatch(this.#waiting.splice(0))
+      }
+    } catch (error) {
+      this.#quarantine(error)
+    } finally {
+      this.#running = false
+    }
+  }
+
+  async #runBatch(batch: WaitingCommand[]): Promise<void> {
+    let enriched: WaitingCommand[]
+    try {
+      enriched = await this.#around.enrich(this, batch)
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) this.#around.fault(this, error)
+      for (const { settle } of batch) settle(refused(error instanceof LogUnavailable ? 'unavailable' : 'faulted'))
+      return
+    }
+    let remaining = enriched
+    for (let attempt = 0; ; attempt++) {
+      const fork = this.#decide(remaining)
+      const outcome = fork.facts.length === 0 ? 'stored' : await this.#append(fork)
+      if (outcome === 'stored') {
+        this.#acknowledge(fork)
+        this.#waiting.unshift(...fork.left)
+        return
+      }
+      if (outcome === 'unavailable') {
+        for (const { waiting } of fork.answers) waiting.settle(refused('unavailable'))
+        this.#waiting.unshift(...fork.left)
+        return
+      }
+      const tail = await this.#foldTail()
+      if (this.quarantined) {
+        for (const { settle } of remaining) settle(refused('faulted'))
+        return
+      }
+      this.#around.acknowledged(this, tail)
+      this.timers.arm()
+      remaining = this.#answerFrom(tail, remaining)
+      if (remaining.length === 0) return
+      if (attempt + 1 === MAX_CONTENDED) {
+        for (const { settle } of remaining) settle(refused('contended', { attempts: MAX_CONTENDED }))
+        return
+      }
+      await pause(this.#around.clock, this.#around.chance.fraction() * 2 ** attempt)
+    }
+  }
+
+  /** A command whose id is the cause of facts in the tail was stored by an append whose answer got lost. */
+  #answerFrom(tail: readonly Fact[], batch: readonly WaitingCommand[]): WaitingCommand[] {
+    return batch.filter(({ event, settle }) => {
+      const facts = tail.filter((fact) => fact.metadata.$causationId === event.commandId)
+      if (facts.length === 0) return true
+      settle({ ok: true, facts, revision: this.revision, values: {} })
+      return false
+    })
+  }
+
+  #decide(batch: readonly WaitingCommand[]): Fork {
+    const { decider } = this.kind
+    const facts: Fact[] = []
+    const answers: Fork['answers'] = []
+    let fork = this.snapshot as Parameters<Decider['evolve']>[0]
+    let bytes = 0
+    let index = 0
+    for (; index < batch.length; index++) {
+      const waiting = batch[index] as WaitingCommand
+      // The clock of a stream never goes back, whatever the node's does.
+      const at = Math.max(this.#around.clock.now(), this.lastAt)
+      const event = { ...waiting.event, at }
+      const revision = this.revision + facts.length
+      try {
+        const decision = decider.decide(fork, event)
+        if (decision.kind === 'refused') {
+          const refusal = refusalOf(decision, fork, this.stream, revision)
+          answers.push({ waiting, answer: () => ({ ok: false, refusal }) })
+        } else if (decision.kind === 'nothing') {
+          const { values } = decision
+          answers.push({ waiting, answer: (acknowledged) => ({ ok: true, facts: [], revision: acknowledged, values }) })
+        } else {
+          const own = decision.facts.map((decided, offset): Fact => {
+            const known = checkFact(decided.type, decided.data)
+            return {
+              id: this.#around.chance.uuid(),
+              stream: this.stream,
+              revision: revision + 1 + offset,
+              type: decided.type,
+              v: known.v,
+              data: decided.data,
+              metadata: {
+                at,
+                by: event.by,
+                connection: event.connection,
+                $correlationId: event.correlationId,
+                $causationId: event.commandId,
+              },
+            }
+          })
+          const size = own.reduce((sum, fact) => sum + 400 + JSON.stringify(fact.data).length * 3, 0)
+          if (facts.length > 0 && (facts.length + own.length > MAX_FACTS || bytes + size > MAX_APPEND_BYTES)) break
+          bytes += size
+          for (const fact of own) {
+            const { type, id, data } = fact
+            fork = decider.evolve(fork, {
+              type,
+              id,
+              revision: fact.revision,
+              at,
+              data,
+              by: event.by,
+              connection: event.connection,
+            } as FactEvent & EventObject)
+          }
+          facts.push(...own)
+          answers.push({ waiting, answer: (acknowledged) => ({ ok: true, facts: own, revision: acknowledged, values: {} }) })
+        }
+      } catch (error) {
+        // A guard or a shape that fails is a fault of the chart on this command alone; the fork is as before it.
+        this.#around.fault(this, error)
+        const state = stateName(fork)
+        answers.push({ waiting, answer: () => refused('faulted', { state }) })
+      }
+    }
+    return { facts, answers, left: batch.slice(index) }
+  }
+
+  /** Stores the fork's facts: the same bytes again while the outcome is unknown, and nothing is decided meanwhile. */
+  async #append(fork: Fork): Promise<'stored' | 'conflict' | 'unavailable'> {
+    const { log, codec, clock } = this.#around
+    const envelopes = await codec.encode(fork.facts)
+    const expected = this.revision < 0 ? 'no-stream' : this.revision
+    const giveUpAt = clock.now() + WAIT_FOR_LOG_MS
+    let told = false
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await log.append(this.stream, envelopes, expected)
+        return 'stored'
+      } catch (error) {
+        if (error instanceof WrongExpectedRevision) return 'conflict'
+        if (!(error instanceof LogUnavailable)) {
+          this.#around.fault(this, error)
+          return 'unavailable'
+        }
+        // Certainly not stored, and no earlier try of these bytes is in doubt: they may be decided again later.
+        if (error.stored === 'no' && attempt === 0) return 'unavailable'
+        if (!told && clock.now() >= giveUpAt) {
+          told = true
+          for (const { waiting } of fork.answers) waiting.settle(refused('unavailable'))
+        }
+        if (this.#stopped) return 'unavailable'
+        await pause(clock, Math.min(50 * 2 ** attempt, 2_000))
+      }
+    }
+  }
+
+  #acknowledge(fork: Fork): void {
+    try {
+      for (const fact of fork.facts) this.#fold(fact)
+      this.timers.arm()
+    } catch (error) {
+      this.#quarantine(error) // the facts are on the log all the same: they are told, and nothing more is decided here
+    }
+    this.#around.acknowledged(this, fork.facts)
+    for (const { waiting, answer } of fork.answers) waiting.settle(answer(this.revision))
+  }
+}

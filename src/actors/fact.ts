@@ -1,0 +1,107 @@
+// What a fact and a command are, for every kind of actor.
+//
+// A command (`message.post`) is a wish: guards decide on it, and it never changes state. A fact (`MessagePosted`)
+// happened and is on the log: it alone changes state. Type names are storage format: a change of shape is a new
+// version with an upcaster, never an edit.
+
+import { z } from 'zod'
+
+export type ActorKind = 'connection' | 'room' | 'user' | 'node' | 'name' | 'numbers' | 'machines'
+
+/** Who and why, beside the data of each fact. */
+export interface Metadata {
+  /** ms since 1970, never smaller than that of the fact before it in its stream */
+  readonly at: number
+  /** user id, or `system` (start, policy, timer) */
+  readonly by: string | null
+  readonly connection: string | null
+  readonly $correlationId: string
+  /** the id of the command it was decided for */
+  readonly $causationId: string
+}
+
+/** A fact as actors, projections and codecs see it: parsed, and acknowledged by the log. */
+export interface Fact<Type extends string = string, Data = unknown> {
+  readonly id: string
+  readonly stream: string
+  readonly revision: number
+  readonly type: Type
+  readonly v: number
+  readonly data: Data
+  readonly metadata: Metadata
+}
+
+/** What a statechart receives when a fact is folded in: an XState event whose type is the fact's. */
+export interface FactEvent<Type extends string = string, Data = unknown> {
+  readonly type: Type
+  readonly id: string
+  readonly revision: number
+  readonly at: number
+  readonly data: Data
+  readonly by: string | null
+  readonly connection: string | null
+}
+
+/** Fields every command carries; the host fills what the sender left out. */
+export interface CommandFields {
+  /** a repeat with the same id yields nothing new; becomes `$causationId` */
+  readonly commandId: string
+  /** ms since 1970 when it is decided */
+  readonly at: number
+  readonly by: string | null
+  readonly connection: string | null
+  readonly correlationId: string
+}
+
+/** A command as its sender writes it: `newId` and `message` are the host's to fill as well. */
+export type Wish<C extends CommandFields> = C extends CommandFields
+  ? Omit<C, keyof CommandFields | 'newId' | 'message'> & Partial<CommandFields>
+  : never
+
+/** Marks a field as personal data of the person that `whose` names (a path in the same fact's data, or `self` for the stream's own user). */
+export const personal = <S extends z.ZodType>(schema: S, whose: string): S => schema.meta({ personal: whose }) as S
+
+export interface FactType {
+  readonly kind: ActorKind
+  readonly v: number
+  readonly schema: z.ZodType
+}
+
+export type FactTypes = Readonly<Record<string, FactType>>
+
+/** The union of facts of one kind, from its table of schemas. */
+export type FactsOf<T extends Record<string, { schema: z.ZodType }>> = {
+  [K in keyof T & string]: Fact<K, z.infer<T[K]['schema']>>
+}[keyof T & string]
+
+export type FactEventsOf<T extends Record<string, { schema: z.ZodType }>> = {
+  [K in keyof T & string]: FactEvent<K, z.infer<T[K]['schema']>>
+}[keyof T & string]
+
+export const factType = <S extends z.ZodType, K extends ActorKind>(kind: K, schema: S, v = 1) => ({ kind, v, schema })
+
+// --- shapes that facts of several kinds share ---
+
+export const accountRole = z.enum(['admin', 'member', 'robot'])
+export type AccountRole = z.infer<typeof accountRole>
+
+export const memberRole = z.enum(['owner', 'mod', 'member'])
+export type MemberRole = z.infer<typeof memberRole>
+
+/** The role shown beside a name in a room: the member's, else the account's. An owner wins over an admin there. */
+export const shownRole = z.enum(['owner', 'admin', 'mod', 'robot', 'member'])
+export type ShownRole = z.infer<typeof shownRole>
+
+export const person = z.object({
+  id: z.string(),
+  number: z.int(),
+  username: personal(z.string(), 'id'),
+  role: shownRole,
+})
+export type Person = z.infer<typeof person>
+
+/** ms since 1970 */
+export const instant = z.int()
+
+/** A timer's fact names when it was due, when it fired, and the fact that armed it; late = fired well after due. */
+export const fired = { due: instant, fired: instant, late: z.boolean(), armedBy: z.string(), cause: z.literal('timer') }

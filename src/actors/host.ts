@@ -1,0 +1,276 @@
+// The host: stream name → live actor. It loads an actor on its first command, keeps load and unload of one stream
+// apart, hands acknowledged batches to the listeners, and lets rooms and users that rest leave memory.
+
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { AnyStateMachine, EventObject } from 'xstate'
+import { type EventLog, LogUnavailable } from '../log/event-log.ts'
+import { Actor, type ActorSurroundings, type Kind, type Summary, type WaitingCommand } from './actor.ts'
+import { Decider, stateName } from './decide.ts'
+import type { ConnectionCommand } from './connection/connection.facts.ts'
+import type { ActorKind, CommandFields, Fact, Wish } from './fact.ts'
+import type { FactCodec } from './fact-codec.ts'
+import { Ledger } from './ledger.ts'
+import { MessageIds } from './message-ids.ts'
+import { machinesStream, nodeStream } from './node.facts.ts'
+import { type AcknowledgedListener, type Outcome, refused } from './outcome.ts'
+import type { Chance, Clock } from './ports.ts'
+import type { MessageRow, RoomCommand } from './room/room.facts.ts'
+import type { UserCommand } from './user/user.facts.ts'
+
+/** Rooms and users that were not asked for this long may leave memory. */
+const REST_MS = 60_000
+/** A stream whose summary is this many facts old gets a new one when it leaves memory. */
+const SUMMARY_EVERY = 200
+
+export interface ActorDefinition {
+  readonly kind: ActorKind
+  readonly machine: AnyStateMachine
+  /** the files the chart is written in: a summary is good for one source only */
+  readonly sources: readonly URL[]
+  summarise(context: unknown): unknown
+  restoreContext(json: unknown): unknown
+}
+
+/** Where summaries and message rows are kept (the read database). Disposable: without it, everything is folded anew. */
+export interface HostStore {
+  summary(stream: string, machine: string): Promise<Summary | null>
+  keepSummary(stream: string, machine: string, summary: Summary): void
+  /** the message as of at least `revision` of the room's stream */
+  message(roomStream: string, revision: number, id: number): Promise<MessageRow | null>
+}
+
+export interface HostOptions {
+  readonly log: EventLog
+  readonly codec: FactCodec
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly store: HostStore
+  readonly node: string
+  readonly definitions: readonly ActorDefinition[]
+  /** an unexpected fault, isolated to its actor; for the operator's log and metrics */
+  onFault(where: string, error: unknown): void
+}
+
+/** A command as its sender writes it; the host fills in the rest. */
+export type Submitted = Wish<ConnectionCommand | UserCommand | RoomCommand>
+
+export class Host {
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly node: string
+  readonly #options: HostOptions
+  readonly #kinds = new Map<string, Kind>()
+  readonly #actors = new Map<string, Actor>()
+  readonly #loading = new Map<string, Promise<Actor>>()
+  readonly #listeners: AcknowledgedListener[] = []
+  readonly #messageIds: MessageIds
+  readonly #around: ActorSurroundings
+  #cancelSweep: (() => void) | null = null
+  #closed = false
+
+  constructor(options: HostOptions) {
+    const { log, codec, clock, chance, node, store } = options
+    this.#options = options
+    this.clock = clock
+    this.chance = chance
+    this.node = node
+    this.ledger = new Ledger(log, codec, clock, chance)
+    this.#messageIds = new MessageIds(this.ledger, node)
+    for (const definition of options.definitions) {
+      const { kind, machine, sources, summarise, restoreContext } = definition
+      const hash = sourceHash(sources)
+      this.#kinds.set(kind, { kind, prefix: `${kind}-`, decider: new Decider(machine), hash, summarise, restoreContext })
+    }
+    this.#around = {
+      log,
+      codec,
+      clock,
+      chance,
+      enrich: (actor, batch) => this.#enrich(actor, batch),
+      acknowledged: (actor, facts) => this.#acknowledged(actor, facts),
+      fault: (actor, error) => this.#fault(actor, error),
+      summary: (stream) => store.summary(stream, this.#kindOf(stream).hash),
+    }
+  }
+
+  /** Records the statecharts in force and begins to let resting actors go. */
+  async start(): Promise<void> {
+    const known = new Set<string>()
+    for await (const fact of this.ledger.read(machinesStream)) known.add((fact.data as { hash: string }).hash)
+    for (const { kind, hash, decider } of this.#kinds.values()) {
+      if (known.has(hash)) continue
+      const definition = definitionOf(decider.machine)
+      await this.ledger.append(machinesStream, () => ({ type: 'MachineDefined', data: { kind, hash, definition } }))
+    }
+    this.#sweepLater()
+  }
+
+  /** Hash of the statechart in force, for birth facts. */
+  machineHash(kind: ActorKind): string {
+    const known = this.#kinds.get(kind)
+    if (!known) throw new Error(`no statechart for ${kind}`)
+    return known.hash
+  }
+
+  /** Decides the command on its actor and answers once its facts are acknowledged. Never rejects. */
+  async send(stream: string, command: Submitted): Promise<Outcome> {
+    if (this.#closed) return refused('unavailable')
+    const actor = this.#actors.get(stream)
+    if (actor) return actor.submit(this.#complete(command))
+    try {
+      return await (await this.load(stream)).submit(this.#complete(command))
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) this.#options.onFault(stream, error)
+      return refused('unavailable')
+    }
+  }
+
+  /** Asks a loaded actor without storing anything; null when it is not in memory. */
+  ask(stream: string, command: Submitted): Outcome | null {
+    return this.#actors.get(stream)?.ask(this.#complete(command)) ?? null
+  }
+
+  /** Folds the stream into memory. @throws LogUnavailable */
+  async load(stream: string): Promise<Actor> {
+    const present = this.#actors.get(stream)
+    if (present) return present
+    const under = this.#loading.get(stream)
+    if (under) return under
+    const loading = this.#load(stream).finally(() => this.#loading.delete(stream))
+    this.#loading.set(stream, loading)
+    return loading
+  }
+
+  async #load(stream: string): Promise<Actor> {
+    const actor = new Actor(this.#kindOf(stream), stream, this.#around)
+    actor.usedAt = this.clock.now()
+    await actor.load()
+    this.#actors.set(stream, actor)
+    return actor
+  }
+
+  /** The actor if it is in memory. */
+  peek(stream: string): Actor | null {
+    return this.#actors.get(stream) ?? null
+  }
+
+  onAcknowledged(listener: AcknowledgedListener): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Forgets an actor that rests, e.g. a closed connection. */
+  release(stream: string): void {
+    const actor = this.#actors.get(stream)
+    if (!actor?.resting(this.clock.now())) return
+    this.#actors.delete(stream)
+    actor.stop()
+  }
+
+  counts(): { actors: number; quarantined: number } {
+    let quarantined = 0
+    for (const actor of this.#actors.values()) if (actor.quarantined) quarantined++
+    return { actors: this.#actors.size, quarantined }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#cancelSweep?.()
+    for (const actor of this.#actors.values()) this.#keepSummary(actor)
+    for (const actor of this.#actors.values()) actor.stop()
+    this.#actors.clear()
+  }
+
+  #complete(command: Submitted): EventObject & CommandFields {
+    const commandId = command.commandId ?? this.chance.uuid()
+    return {
+      ...command,
+      commandId,
+      correlationId: command.correlationId ?? commandId,
+      at: this.clock.now(),
+      by: command.by ?? null,
+      connection: command.connection ?? null,
+    }
+  }
+
+  #kindOf(stream: string): Kind {
+    const kind = this.#kinds.get(stream.slice(0, stream.indexOf('-')))
+    if (!kind) throw new Error(`no statechart for stream ${stream}`)
+    return kind
+  }
+
+  async #enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<WaitingCommand[]> {
+    const posts = batch.reduce((count, { event }) => count + (event.type === 'message.post' ? 1 : 0), 0)
+    let nextId = 0
+    if (posts > 0) {
+      const { lastMessageId } = actor.snapshot.context as { lastMessageId: number }
+      nextId = await this.#messageIds.take(posts, lastMessageId)
+    }
+    const enriched: WaitingCommand[] = []
+    for (const waiting of batch) {
+      const { event } = waiting
+      if (event.type === 'message.post') enriched.push({ ...waiting, event: { ...event, newId: nextId++ } as typeof event })
+      else if (event.type === 'message.edit' || event.type === 'message.remove' || event.type === 'message.restore') {
+        const { id } = event as unknown as { id: number }
+        const message = await this.#options.store.message(actor.stream, actor.revision, id)
+        enriched.push({ ...waiting, event: { ...event, message } as typeof event })
+      } else enriched.push(waiting)
+    }
+    return enriched
+  }
+
+  #acknowledged(actor: Actor, facts: readonly Fact[]): void {
+    if (facts.length === 0) return
+    const batch = { kind: actor.kind.kind, stream: actor.stream, facts }
+    for (const listener of this.#listeners) {
+      try {
+        listener(batch)
+      } catch (error) {
+        this.#options.onFault(`a listener of ${actor.stream}`, error)
+      }
+    }
+  }
+
+  #fault(actor: Actor, error: unknown): void {
+    this.#options.onFault(actor.stream, error)
+    if (!actor.quarantined) return
+    const data = { stream: actor.stream, revision: actor.revision, error: String(error).slice(0, 500) }
+    this.ledger
+      .append(nodeStream(this.node), () => ({ type: 'ActorQuarantined', data }))
+      .catch((failed) => this.#options.onFault(nodeStream(this.node), failed))
+  }
+
+  #sweepLater(): void {
+    this.#cancelSweep = this.clock.at(this.clock.now() + REST_MS / 2, () => {
+      this.#sweep()
+      this.#sweepLater()
+    })
+  }
+
+  #sweep(): void {
+    const now = this.clock.now()
+    for (const actor of this.#actors.values()) {
+      if (now - actor.usedAt < REST_MS || !actor.resting(now) || actor.quarantined) continue
+      // A connection lives as long as its socket.
+      if (actor.kind.kind === 'connection' && stateName(actor.snapshot) !== 'closed') continue
+      this.#keepSummary(actor)
+      this.#actors.delete(actor.stream)
+      actor.stop()
+    }
+  }
+
+  #keepSummary(actor: Actor): void {
+    if (actor.revision < SUMMARY_EVERY) return
+    const summary = actor.summarise()
+    if (summary) this.#options.store.keepSummary(actor.stream, actor.kind.hash, summary)
+  }
+}
+
+const definitionOf = (machine: AnyStateMachine): unknown => JSON.parse(JSON.stringify(machine.definition))
+
+const sourceHash = (sources: readonly URL[]): string => {
+  const hash = createHash('sha256')
+  for (const source of sources) hash.update(readFileSync(source))
+  return hash.digest('hex').slice(0, 32)
+}

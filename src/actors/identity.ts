@@ -1,0 +1,228 @@
+// Who is who: accounts by id, name, number and token. Looked up in claim streams and confirmed by the user's own
+// actor, never in a read model that may lag.
+
+import { createHash } from 'node:crypto'
+import { type Claims, type Confirms } from './claims.ts'
+import type { AccountRole } from './fact.ts'
+import type { Host } from './host.ts'
+import { foldName, nameFault, skeleton } from './names.ts'
+import { numbersStream } from './node.facts.ts'
+import { type Outcome, type Refused, refused } from './outcome.ts'
+import type { Asker } from './room/room.facts.ts'
+import { userStream } from './user/user.facts.ts'
+import type { UserContext } from './user/user.machine.ts'
+
+export interface Account {
+  readonly id: string
+  readonly number: number
+  readonly username: string
+  readonly role: AccountRole
+}
+
+export interface Registration {
+  readonly username: string
+  readonly role: AccountRole
+  readonly guest: boolean
+  readonly id?: string
+  readonly asker: Asker | null
+  readonly correlationId?: string
+  /** a token of the caller's own making, e.g. the owner's from the settings */
+  readonly token?: string
+}
+
+export interface Registered {
+  readonly ok: true
+  readonly account: Account
+  readonly token: string
+  readonly revision: number
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+export class Identity {
+  readonly #host: Host
+  readonly #claims: Claims
+  /** skeletons of staff names → user id, so that nobody passes for staff */
+  readonly #staff = new Map<string, string>()
+
+  constructor(host: Host, claims: Claims) {
+    this.#host = host
+    this.#claims = claims
+    host.onAcknowledged(({ kind, facts }) => {
+      if (kind !== 'user') return
+      for (const { type, stream } of facts) {
+        if (type === 'UserRegistered' || type === 'UserRenamed' || type === 'RoleGranted' || type === 'RoleRevoked') {
+          this.#noteStaff(stream)
+        }
+      }
+    })
+  }
+
+  /** Staff that stood in the log before this start. */
+  guardStaffNames(staff: readonly { id: string; username: string }[]): void {
+    for (const { id, username } of staff) this.#staff.set(skeleton(username), id)
+  }
+
+  /** What Moneypot clients send: hex SHA-256 of the token's text. The log holds only the SHA-256 of that. */
+  hashToken(token: string): string {
+    return sha256(token)
+  }
+
+  fold(name: string): string {
+    return foldName(name)
+  }
+
+  /** @throws LogUnavailable */
+  async byId(id: string): Promise<Account | null> {
+    const actor = await this.#host.load(userStream(id))
+    const { user, number, username, role } = actor.snapshot.context as UserContext
+    if (actor.revision < 0) {
+      this.#host.release(actor.stream)
+      return null
+    }
+    return { id: user, number, username, role }
+  }
+
+  /** @throws LogUnavailable */
+  async byName(username: string): Promise<Account | null> {
+    const folded = foldName(username)
+    const owner = await this.#claims.owner('username', folded)
+    const account = owner === null ? null : await this.byId(owner)
+    return account && foldName(account.username) === folded ? account : null
+  }
+
+  /** @throws LogUnavailable */
+  async byNumber(number: number): Promise<Account | null> {
+    const owner = await this.#host.ledger.at(numbersStream('user'), number - 1)
+    const account = owner === null ? null : await this.byId((owner.data as { owner: string }).owner)
+    return account?.number === number ? account : null
+  }
+
+  /** `<id>`, `@name` or `#number`. @throws LogUnavailable */
+  async resolve(reference: string): Promise<Account | null> {
+    if (reference.startsWith('@')) return this.byName(reference.slice(1))
+    if (/^#[1-9][0-9]{0,14}$/.test(reference)) return this.byNumber(Number(reference.slice(1)))
+    return /^[0-9a-f-]{36}$/.test(reference) ? this.byId(reference) : null
+  }
+
+  /**
+   * The account of a token in force, and the token's id. `hashed`: hex SHA-256 of the token.
+   * Tokens are found by a keyed hash of a hash, so that no comparison here depends on how much of a guess is right.
+   * @throws LogUnavailable
+   */
+  async byToken(hashed: string): Promise<{ account: Account; token: string } | null> {
+    if (!/^[0-9a-f]{64}$/i.test(hashed)) return null
+    const hash = sha256(hashed.toLowerCase())
+    const owner = await this.#claims.owner('token', hash)
+    if (owner === null) return null
+    const account = await this.byId(owner)
+    const token = account && this.#tokenWith(owner, hash)
+    return token ? { account, token } : null
+  }
+
+  #tokenWith(user: string, hash: string): string | null {
+    const { tokens } = this.#host.peek(userStream(user))?.snapshot.context as UserContext
+    for (const [id, held] of tokens) if (held === hash) return id
+    return null
+  }
+
+  /** @throws LogUnavailable */
+  async register(wanted: Registration): Promise<Registered | Refused> {
+    const fault = nameFault(wanted.username)
+    if (fault) return refused('name-invalid', { field: 'username', rule: fault })
+    const id = wanted.id ?? this.#host.chance.uuid()
+    if (this.#looksLikeStaff(wanted.username, id)) return refused('name-taken', { field: 'username' })
+    if (wanted.id && (await this.byId(wanted.id))) return refused('already-exists', { field: 'id' })
+    const folded = foldName(wanted.username)
+    if (!(await this.#claims.claim('username', folded, id, this.#hasName(folded)))) {
+      return refused('name-taken', { field: 'username' })
+    }
+    const correlationId = wanted.correlationId ?? this.#host.chance.uuid()
+    const taken = await this.#host.ledger.append(
+      numbersStream('user'),
+      () => ({ type: 'NumberTaken', data: { owner: id } }),
+      { by: wanted.asker?.id ?? null, correlationId },
+    )
+    const number = (taken?.revision ?? 0) + 1
+    const { token, ...credential } = await this.#claimToken(id, wanted.token)
+    const { username, role, guest, asker } = wanted
+    const outcome = await this.#host.send(userStream(id), {
+      type: 'user.register',
+      correlationId,
+      by: asker?.id ?? id,
+      asker,
+      user: id,
+      number,
+      username,
+      role,
+      guest,
+      machine: this.#host.machineHash('user'),
+      token: credential,
+    })
+    if (!outcome.ok) return outcome
+    return { ok: true, account: { id, number, username, role }, token, revision: outcome.revision }
+  }
+
+  /** @throws LogUnavailable */
+  async rename(account: Account, username: string, asker: Asker | null): Promise<Outcome> {
+    const fault = nameFault(username)
+    if (fault) return refused('name-invalid', { field: 'username', rule: fault })
+    if (this.#looksLikeStaff(username, account.id)) return refused('name-taken', { field: 'username' })
+    const folded = foldName(username)
+    const before = foldName(account.username)
+    if (!(await this.#claims.claim('username', folded, account.id, this.#hasName(folded)))) {
+      return refused('name-taken', { field: 'username' })
+    }
+    const outcome = await this.#host.send(userStream(account.id), {
+      type: 'user.rename',
+      by: asker?.id ?? null,
+      asker,
+      username,
+    })
+    // Released only once the new name is confirmed: a crash between leaves the old one unconfirmed, not both lost.
+    if (folded !== before) await this.#claims.release('username', outcome.ok ? before : folded, account.id)
+    return outcome
+  }
+
+  /** @throws LogUnavailable */
+  async issueToken(
+    account: Account,
+    asker: Asker | null,
+    own?: string,
+  ): Promise<{ ok: true; id: string; token: string; revision: number } | Refused> {
+    const { id, hash, token } = await this.#claimToken(account.id, own)
+    const outcome = await this.#host.send(userStream(account.id), {
+      type: 'token.issue',
+      by: asker?.id ?? null,
+      asker,
+      token: id,
+      hash,
+    })
+    return outcome.ok ? { ok: true, id, token, revision: outcome.revision } : outcome
+  }
+
+  async #claimToken(owner: string, own?: string): Promise<{ id: string; hash: string; token: string }> {
+    const token = own ?? this.#host.chance.token()
+    const hash = sha256(sha256(token))
+    await this.#claims.claim('token', hash, owner, async () => true)
+    return { id: this.#host.chance.uuid(), hash, token }
+  }
+
+  #hasName(folded: string): Confirms {
+    return async (owner) => {
+      const account = await this.byId(owner)
+      return account !== null && foldName(account.username) === folded
+    }
+  }
+
+  #looksLikeStaff(username: string, id: string): boolean {
+    const staff = this.#staff.get(skeleton(username))
+    return staff !== undefined && staff !== id
+  }
+
+  #noteStaff(stream: string): void {
+    const { user, username, role } = this.#host.peek(stream)?.snapshot.context as UserContext
+    for (const [name, id] of this.#staff) if (id === user) this.#staff.delete(name)
+    if (role === 'admin') this.#staff.set(skeleton(username), user)
+  }
+}

@@ -1,0 +1,126 @@
+// Policies: an acknowledged fact of one stream leads to a command to another.
+//
+// Each is at least once: its command id is made of fact, policy and target, and the target's chart answers a repeat
+// with nothing. What a crash cuts off is repaired at the next start, which reconciles from state (recovery.ts).
+// docs/architecture.md has the table of every invariant that spans two streams.
+
+import { createHash } from 'node:crypto'
+import type { ConnectionContext } from './connection/connection.machine.ts'
+import { type CloseCause, connectionStream } from './connection/connection.facts.ts'
+import type { Fact } from './fact.ts'
+import type { Host, Submitted } from './host.ts'
+import { type Acknowledged } from './outcome.ts'
+import { pause } from './ports.ts'
+import type { RoomContext } from './room/room.context.ts'
+import { roomStream } from './room/room.facts.ts'
+import { userStream } from './user/user.facts.ts'
+import type { UserContext } from './user/user.machine.ts'
+
+interface Consequence {
+  readonly stream: string
+  readonly command: Submitted
+}
+
+type Policy = (fact: Fact, host: Host) => Consequence[] | Promise<Consequence[]>
+
+/** How a close looks to the dialect is the dialect's; the cause is ours. */
+const close = (connection: string, cause: CloseCause): Consequence => ({
+  stream: connectionStream(connection),
+  command: { type: 'connection.close', code: null, reason: null, cause, late: false },
+})
+
+const connectionsOf = (host: Host, stream: string): string[] => [
+  ...((host.peek(stream)?.snapshot.context as UserContext | undefined)?.connections.keys() ?? []),
+]
+
+const closeAll =
+  (cause: CloseCause): Policy =>
+  ({ stream }, host) =>
+    connectionsOf(host, stream).map((connection) => close(connection, cause))
+
+/** A socket of a dialect that lives in one room goes with it; others lose the room only. */
+const putOut =
+  (cause: 'kicked' | 'banned'): Policy =>
+  ({ stream, data }, host) => {
+    const { user } = data as { user: string }
+    const room = host.peek(stream)?.snapshot.context as RoomContext | undefined
+    const connections = [...(room?.presence.get(user)?.connections.keys() ?? [])]
+    return connections.flatMap((connection) => [
+      { stream, command: { type: 'presence.leave', leaving: connection, cause } },
+      close(connection, cause),
+    ])
+  }
+
+const policies: Readonly<Record<string, Policy>> = {
+  ConnectionClosed: ({ stream }, host) => {
+    const { connection, user, rooms } = host.peek(stream)?.snapshot.context as ConnectionContext
+    const left = [...rooms.keys()].map((room): Consequence => ({
+      stream: roomStream(room),
+      command: { type: 'presence.leave', leaving: connection, cause: 'closed' },
+    }))
+    if (!user) return left
+    return [...left, { stream: userStream(user.id), command: { type: 'connection.detach', detaching: connection } }]
+  },
+  UserBanned: closeAll('banned'),
+  UserKicked: closeAll('kicked'),
+  TokenRevoked: async ({ stream, data }, host) => {
+    const { token } = data as { token: string }
+    const using = connectionsOf(host, stream).filter((connection) => {
+      const context = host.peek(connectionStream(connection))?.snapshot.context as ConnectionContext | undefined
+      return context?.token === token
+    })
+    return using.map((connection) => close(connection, 'auth-failed'))
+  },
+  MemberKicked: putOut('kicked'),
+  MemberBanned: putOut('banned'),
+}
+
+const RETRY_MS = 500
+
+export class Policies {
+  readonly #host: Host
+  readonly #onFault: (where: string, error: unknown) => void
+  readonly #running = new Set<Promise<void>>()
+  #stopped = false
+
+  constructor(host: Host, onFault: (where: string, error: unknown) => void) {
+    this.#host = host
+    this.#onFault = onFault
+    host.onAcknowledged((batch) => this.#hear(batch))
+  }
+
+  #hear({ facts }: Acknowledged): void {
+    for (const fact of facts) {
+      const policy = policies[fact.type]
+      if (!policy) continue
+      const run = this.#run(fact, policy).catch((error) => this.#onFault(`policy on ${fact.type}`, error))
+      this.#running.add(run)
+      run.finally(() => this.#running.delete(run))
+    }
+  }
+
+  async #run(fact: Fact, policy: Policy): Promise<void> {
+    const consequences = await policy(fact, this.#host)
+    await Promise.all(consequences.map((consequence) => this.#carry(fact, consequence)))
+  }
+
+  async #carry(fact: Fact, { stream, command }: Consequence): Promise<void> {
+    const target = `${fact.id}\n${stream}\n${JSON.stringify(command)}`
+    const commandId = createHash('sha256').update(target).digest('hex').slice(0, 32)
+    const { $correlationId: correlationId } = fact.metadata
+    while (!this.#stopped) {
+      const outcome = await this.#host.send(stream, { ...command, commandId, correlationId, by: 'system' })
+      if (outcome.ok || !['unavailable', 'contended', 'busy'].includes(outcome.refusal.code)) return
+      await pause(this.#host.clock, RETRY_MS)
+    }
+  }
+
+  /** Resolves when every consequence heard so far, and what follows from it, has been carried out. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running)
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+}

@@ -1,0 +1,218 @@
+// NOTICE: see src/actors/NOTICE.md before editing (charts are already written; tests wanted).
+// What a room remembers between facts, and how each fact changes it. Texts are not kept: a read model has them.
+
+import { createHash } from 'node:crypto'
+import { List, Map } from 'immutable'
+import type { AccountRole, MemberRole, Person, ShownRole } from '../fact.ts'
+import type { Asker, RoomFactEvent } from './room.facts.ts'
+
+/** A client's reference is remembered this long, in the time of facts. */
+export const REFERENCE_MS = 10 * 60_000
+
+export interface Present {
+  readonly user: Person
+  readonly account: AccountRole
+  readonly connections: Map<string, string>
+}
+
+/** A mute or ban in force: until when (null: no end) and the fact that set it. */
+export interface Sanction {
+  readonly until: number | null
+  readonly by: string | null
+  readonly fact: string
+}
+
+export interface Reference {
+  readonly message: number
+  readonly textHash: string
+}
+
+export interface RoomContext {
+  readonly room: string
+  readonly number: number
+  readonly name: string
+  readonly kind: 'room' | 'space'
+  readonly parent: string | null
+  readonly aliases: readonly string[]
+  readonly slowMs: number
+  readonly members: Map<string, MemberRole>
+  /** user id → who is here, on which connections (connection → node) */
+  readonly presence: Map<string, Present>
+  /** connection → user id */
+  readonly connections: Map<string, string>
+  /** folded name → mute */
+  readonly mutes: Map<string, Sanction>
+  /** user id → ban */
+  readonly bans: Map<string, Sanction>
+  /** `<user> <reference>` → the message it was first used for */
+  readonly references: Map<string, Reference>
+  /** the same keys, oldest first, with their times */
+  readonly referenceAges: List<readonly [key: string, at: number]>
+  readonly lastMessageId: number
+  /** user id → time of the last message, in slow mode only */
+  readonly lastPosts: Map<string, number>
+}
+
+export const absentRoom: RoomContext = {
+  room: '',
+  number: 0,
+  name: '',
+  kind: 'room',
+  parent: null,
+  aliases: [],
+  slowMs: 0,
+  members: Map(),
+  presence: Map(),
+  connections: Map(),
+  mutes: Map(),
+  bans: Map(),
+  references: Map(),
+  referenceAges: List(),
+  lastMessageId: 0,
+  lastPosts: Map(),
+}
+
+/** The role shown in this room: an owner wins over an admin, an admin over a mod. */
+export const shownRole = ({ members }: Pick<RoomContext, 'members'>, { id, account }: Pick<Asker, 'id' | 'account'>): ShownRole => {
+  const member = members.get(id)
+  if (member === 'owner') return 'owner'
+  if (account === 'admin') return 'admin'
+  if (member === 'mod') return 'mod'
+  return account === 'robot' ? 'robot' : 'member'
+}
+
+export const personIn = (context: Pick<RoomContext, 'members'>, asker: Asker): Person => ({
+  id: asker.id,
+  number: asker.number,
+  username: asker.username,
+  role: shownRole(context, asker),
+})
+
+export const referenceKey = (user: string, clientRef: string): string => `${user} ${clientRef}`
+
+export const textHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
+
+type Evolve<T extends RoomFactEvent['type']> = (
+  context: RoomContext,
+  fact: Extract<RoomFactEvent, { type: T }>,
+) => Partial<RoomContext>
+
+type RoleFact = 'MemberAdded' | 'MemberRoleGranted'
+
+export const opened: Evolve<'RoomOpened'> = (_context, { data }) => {
+  const { room, number, name, kind, parent, aliases } = data
+  return { room, number, name, kind, parent, aliases }
+}
+
+export const changed: Evolve<'RoomChanged'> = (context, { data }) => ({
+  name: data.name ?? context.name,
+  aliases: data.aliases ?? context.aliases,
+  slowMs: data.mode === undefined || data.mode === 'slow' ? (data.slowMs ?? context.slowMs) : 0,
+  lastPosts: data.mode === undefined ? context.lastPosts : Map(),
+})
+
+export const roleSet: Evolve<RoleFact> = (context, { data }) =>
+  withMembers(context, context.members.set(data.user, data.role), data.user)
+
+export const roleRevoked: Evolve<'MemberRoleRevoked'> = (context, { data }) =>
+  withMembers(context, context.members.set(data.user, 'member'), data.user)
+
+export const memberRemoved: Evolve<'MemberRemoved'> = (context, { data }) =>
+  withMembers(context, context.members.delete(data.user), data.user)
+
+/** Who is here is shown with the role of now. */
+const withMembers = (context: RoomContext, members: RoomContext['members'], user: string): Partial<RoomContext> => {
+  const present = context.presence.get(user)
+  if (!present) return { members }
+  const role = shownRole({ members }, { id: user, account: present.account })
+  return { members, presence: context.presence.set(user, { ...present, user: { ...present.user, role } }) }
+}
+
+export const entered: Evolve<'PresenceEntered'> = (context, { data }) => {
+  const { user, account, connection, node } = data
+  const connections = (context.presence.get(user.id)?.connections ?? Map<string, string>()).set(connection, node)
+  return {
+    presence: context.presence.set(user.id, { user, account, connections }),
+    connections: context.connections.set(connection, user.id),
+  }
+}
+
+export const left: Evolve<'PresenceLeft'> = (context, { data }) => {
+  const { user, connection } = data
+  const present = context.presence.get(user.id)
+  const connections = present?.connections.delete(connection)
+  return {
+    presence:
+      present && connections && connections.size > 0
+        ? context.presence.set(user.id, { ...present, connections })
+        : context.presence.delete(user.id),
+    connections: context.connections.delete(connection),
+  }
+}
+
+export const posted: Evolve<'MessagePosted'> = (context, { data, at }) => ({
+  lastMessageId: data.id,
+  ...(context.slowMs > 0 ? { lastPosts: context.lastPosts.set(data.author.id, at) } : {}),
+  ...(data.clientRef === null ? {} : referenced(context, referenceKey(data.author.id, data.clientRef), data.id, data.text, at)),
+})
+
+const referenced = (context: RoomContext, key: string, message: number, text: string, at: number): Partial<RoomContext> => {
+  let { references, referenceAges } = context
+  const old = referenceAges.findIndex(([, used]) => used >= at - REFERENCE_MS)
+  const gone = old < 0 ? referenceAges.size : old
+  if (gone > 0) {
+    references = references.deleteAll(referenceAges.take(gone).map(([used]) => used))
+    referenceAges = referenceAges.skip(gone)
+  }
+  return {
+    references: references.set(key, { message, textHash: textHash(text) }),
+    referenceAges: referenceAges.push([key, at]),
+  }
+}
+
+export const muted: Evolve<'UserMuted'> = (context, { data, id }) => ({
+  mutes: context.mutes.set(data.name, { until: data.until, by: data.by?.id ?? null, fact: id }),
+})
+
+export const unmuted: Evolve<'UserUnmuted' | 'MuteExpired'> = (context, { data }) => ({
+  mutes: context.mutes.delete(data.name),
+})
+
+export const banned: Evolve<'MemberBanned'> = (context, { data, id }) => ({
+  bans: context.bans.set(data.user, { until: data.until, by: data.by?.id ?? null, fact: id }),
+})
+
+export const unbanned: Evolve<'MemberBanLifted' | 'MemberBanExpired'> = (context, { data }) => ({
+  bans: context.bans.delete(data.user),
+})
+
+/** Plain JSON for a summary. `restoreContext` is its inverse. */
+export const summarise = (context: RoomContext): unknown => ({
+  ...context,
+  members: [...context.members],
+  presence: [...context.presence].map(([user, present]) => [user, { ...present, connections: [...present.connections] }]),
+  connections: [...context.connections],
+  mutes: [...context.mutes],
+  bans: [...context.bans],
+  references: [...context.references],
+  referenceAges: [...context.referenceAges],
+  lastPosts: [...context.lastPosts],
+})
+
+type Entries = Record<string, readonly [string, never][]>
+
+export const restoreContext = (json: unknown): RoomContext => {
+  const plain = json as Omit<RoomContext, keyof Entries> & Entries
+  const presence = plain.presence as unknown as readonly [string, Omit<Present, 'connections'> & { connections: [string, string][] }][]
+  return {
+    ...(plain as unknown as RoomContext),
+    members: Map(plain.members),
+    presence: Map(presence.map(([user, present]) => [user, { ...present, connections: Map(present.connections) }])),
+    connections: Map(plain.connections),
+    mutes: Map(plain.mutes),
+    bans: Map(plain.bans),
+    references: Map(plain.references),
+    referenceAges: List(plain.referenceAges as unknown as readonly [string, number][]),
+    lastPosts: Map(plain.lastPosts),
+  }
+}

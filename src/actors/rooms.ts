@@ -1,0 +1,147 @@
+// Rooms by id, number and alias. An alias (`moneypot:18`) is where a dialect sees a room; a room without one is not
+// visible there.
+
+import type { Claims, Confirms } from './claims.ts'
+import type { MemberRole } from './fact.ts'
+import type { Host } from './host.ts'
+import type { Account } from './identity.ts'
+import { numbersStream } from './node.facts.ts'
+import { type Outcome, type Refused, refused } from './outcome.ts'
+import type { RoomContext } from './room/room.context.ts'
+import { type Asker, type RoomMode, roomStream } from './room/room.facts.ts'
+
+export interface RoomRef {
+  readonly id: string
+  readonly number: number
+  readonly name: string
+  readonly kind: 'room' | 'space'
+  readonly parent: string | null
+  readonly aliases: readonly string[]
+}
+
+export interface RoomOpening {
+  readonly name: string
+  readonly kind?: 'room' | 'space'
+  readonly parent?: string | null
+  readonly aliases?: readonly string[]
+  readonly members?: readonly { account: Account; role: MemberRole }[]
+  readonly asker: Asker | null
+  readonly correlationId?: string
+}
+
+export interface RoomChange {
+  readonly name?: string
+  readonly mode?: RoomMode
+  readonly slowMs?: number
+  readonly aliases?: readonly string[]
+}
+
+export const ALIAS = /^[a-z]{2,16}:[0-9]{1,9}$/
+
+export class Rooms {
+  readonly #host: Host
+  readonly #claims: Claims
+
+  constructor(host: Host, claims: Claims) {
+    this.#host = host
+    this.#claims = claims
+  }
+
+  /** @throws LogUnavailable */
+  async byId(id: string): Promise<RoomRef | null> {
+    const actor = await this.#host.load(roomStream(id))
+    if (actor.revision < 0) {
+      this.#host.release(actor.stream)
+      return null
+    }
+    const { room, number, name, kind, parent, aliases } = actor.snapshot.context as RoomContext
+    return { id: room, number, name, kind, parent, aliases }
+  }
+
+  /** @throws LogUnavailable */
+  async byAlias(alias: string): Promise<RoomRef | null> {
+    const owner = ALIAS.test(alias) ? await this.#claims.owner('alias', alias) : null
+    const room = owner === null ? null : await this.byId(owner)
+    return room?.aliases.includes(alias) ? room : null
+  }
+
+  /** @throws LogUnavailable */
+  async byNumber(number: number): Promise<RoomRef | null> {
+    const taken = await this.#host.ledger.at(numbersStream('room'), number - 1)
+    const room = taken === null ? null : await this.byId((taken.data as { owner: string }).owner)
+    return room?.number === number ? room : null
+  }
+
+  /** `<id>`, `#number` or an alias. @throws LogUnavailable */
+  async resolve(reference: string): Promise<RoomRef | null> {
+    if (/^#[1-9][0-9]{0,14}$/.test(reference)) return this.byNumber(Number(reference.slice(1)))
+    if (reference.includes(':')) return this.byAlias(reference)
+    return /^[0-9a-f-]{36}$/.test(reference) ? this.byId(reference) : null
+  }
+
+  /** @throws LogUnavailable */
+  async open(wanted: RoomOpening): Promise<{ ok: true; room: RoomRef; revision: number } | Refused> {
+    const { name, kind = 'room', parent = null, aliases = [], members = [], asker } = wanted
+    const id = this.#host.chance.uuid()
+    const correlationId = wanted.correlationId ?? id
+    const taken = await this.#claimAll(id, aliases)
+    if (taken) return refused('alias-taken', { alias: taken })
+    const fact = await this.#host.ledger.append(
+      numbersStream('room'),
+      () => ({ type: 'NumberTaken', data: { owner: id } }),
+      { by: asker?.id ?? null, correlationId },
+    )
+    const number = (fact?.revision ?? 0) + 1
+    const outcome = await this.#host.send(roomStream(id), {
+      type: 'room.open',
+      correlationId,
+      by: asker?.id ?? 'system',
+      asker,
+      room: id,
+      number,
+      name,
+      kind,
+      parent,
+      aliases,
+      machine: this.#host.machineHash('room'),
+      members: members.map(({ account, role }) => ({ user: account.id, role })),
+    })
+    if (!outcome.ok) return outcome
+    return { ok: true, room: { id, number, name, kind, parent, aliases }, revision: outcome.revision }
+  }
+
+  /** @throws LogUnavailable */
+  async change(room: RoomRef, change: RoomChange, asker: Asker | null): Promise<Outcome> {
+    const wanted = change.aliases ?? room.aliases
+    const added = wanted.filter((alias) => !room.aliases.includes(alias))
+    const taken = await this.#claimAll(room.id, added)
+    if (taken) return refused('alias-taken', { alias: taken })
+    const outcome = await this.#host.send(roomStream(room.id), {
+      type: 'room.change',
+      by: asker?.id ?? null,
+      asker,
+      ...change,
+    })
+    const given = outcome.ok ? room.aliases.filter((alias) => !wanted.includes(alias)) : added
+    for (const alias of given) await this.#claims.release('alias', alias, room.id)
+    return outcome
+  }
+
+  /** Claims each; the first that another owns undoes the rest and is returned. */
+  async #claimAll(room: string, aliases: readonly string[]): Promise<string | null> {
+    const claimed: string[] = []
+    for (const alias of aliases) {
+      if (await this.#claims.claim('alias', alias, room, this.#hasAlias(alias))) {
+        claimed.push(alias)
+        continue
+      }
+      for (const undone of claimed) await this.#claims.release('alias', undone, room)
+      return alias
+    }
+    return null
+  }
+
+  #hasAlias(alias: string): Confirms {
+    return async (owner) => (await this.byId(owner))?.aliases.includes(alias) ?? false
+  }
+}

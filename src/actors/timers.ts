@@ -1,0 +1,115 @@
+// An actor's timers, kept by the host instead of XState's own scheduler.
+//
+// XState's clock port is told a callback and a delay, and forgets a fired `after` whose guard refused. A timer here
+// must say which event is due and when, must outlive a crash, and stays due until a fact that ends it is
+// acknowledged. So the actor's system gets this scheduler: a table of id → (event, absolute due time), set while
+// facts are folded in. The due time is the fact's time plus the delay, in replay as in life.
+
+import type { EventObject } from 'xstate'
+import type { CommandFields } from './fact.ts'
+import type { Clock } from './ports.ts'
+
+interface Timer {
+  readonly id: string
+  readonly event: EventObject
+  readonly due: number
+  /** what cancels the clock's call; null while it is not armed (replay) or has fired */
+  cancel: (() => void) | null
+  fired: boolean
+}
+
+const RETRY_MS = 1_000
+
+export class Timers {
+  /** time of the fact being folded in */
+  factAt = 0
+  readonly #stream: string
+  readonly #clock: Clock
+  readonly #fire: (event: EventObject & CommandFields) => void
+  readonly #timers = new Map<string, Timer>()
+  #unarmed = false
+
+  constructor(stream: string, clock: Clock, fire: (event: EventObject & CommandFields) => void) {
+    this.#stream = stream
+    this.#clock = clock
+    this.#fire = fire
+  }
+
+  /** Takes the place of XState's scheduler in the actor's system. */
+  readonly scheduler = {
+    schedule: (_source: unknown, _target: unknown, event: EventObject, delay: number, id = event.type): void => {
+      this.#drop(id)
+      this.#timers.set(id, { id, event, due: this.factAt + delay, cancel: null, fired: false })
+      this.#unarmed = true
+    },
+    cancel: (_source: unknown, id: string): void => this.#drop(id),
+    cancelAll: (): void => this.disarm(),
+  }
+
+  /** Arms what was set since the last call: once after a replay, once after each acknowledged batch. */
+  arm(): void {
+    if (!this.#unarmed) return
+    this.#unarmed = false
+    for (const timer of this.#timers.values()) {
+      if (!timer.cancel && !timer.fired) timer.cancel = this.#clock.at(timer.due, () => this.#due(timer))
+    }
+  }
+
+  disarm(): void {
+    for (const timer of this.#timers.values()) timer.cancel?.()
+    this.#timers.clear()
+  }
+
+  armed(): { id: string; due: number; event: EventObject }[] {
+    return [...this.#timers.values()].map(({ id, due, event }) => ({ id, due, event }))
+  }
+
+  restore(timers: readonly { id: string; due: number; event: EventObject }[]): void {
+    for (const timer of timers) this.#timers.set(timer.id, { ...timer, cancel: null, fired: false })
+    this.#unarmed = timers.length > 0
+  }
+
+  nextDue(): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const { due } of this.#timers.values()) if (due < next) next = due
+    return next
+  }
+
+  /** Decided for good without a fact that ended it: it has nothing left to do. */
+  settled(event: CommandFields): void {
+    for (const timer of this.#timers.values()) if (timer.fired && this.#commandId(timer) === event.commandId) this.#drop(timer.id)
+  }
+
+  /** It could not be decided (log away, contended): due again in a while. */
+  retry(event: CommandFields): void {
+    for (const timer of this.#timers.values()) {
+      if (!timer.fired || this.#commandId(timer) !== event.commandId) continue
+      timer.fired = false
+      timer.cancel = this.#clock.at(this.#clock.now() + RETRY_MS, () => this.#due(timer))
+    }
+  }
+
+  #due(timer: Timer): void {
+    timer.cancel = null
+    timer.fired = true
+    const commandId = this.#commandId(timer)
+    this.#fire({
+      ...timer.event,
+      commandId,
+      correlationId: commandId,
+      at: this.#clock.now(),
+      by: 'system',
+      connection: null,
+    })
+  }
+
+  /** The same on every node and after every restart: two that fire leave one fact. */
+  #commandId(timer: Timer): string {
+    return `timer:${this.#stream}:${timer.id}:${timer.due}`
+  }
+
+  #drop(id: string): void {
+    this.#timers.get(id)?.cancel?.()
+    this.#timers.delete(id)
+  }
+}

@@ -1,0 +1,132 @@
+// Settings: environment variables HANSARD_<NAME>, each also a flag `--<name>` of `hansard serve`. One table gives
+// parsing, defaults, `hansard config` and `--help`.
+
+import { z } from 'zod'
+import type { Rate } from './actors/rate.ts'
+
+interface Setting<T> {
+  readonly says: string
+  readonly fallback: string
+  readonly parse: z.ZodType<T, string>
+  /** never printed */
+  readonly secret?: true
+}
+
+const setting = <T>(fallback: string, says: string, parse: z.ZodType<T, string>, secret?: true): Setting<T> => ({
+  says,
+  fallback,
+  parse,
+  ...(secret ? { secret } : {}),
+})
+
+const text = z.string()
+const whole = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^[0-9]{1,9}$/, 'a whole number')
+    .transform(Number)
+    .pipe(z.int().min(least).max(most))
+
+const rate = z.string().transform((given, ctx): Rate | 'off' => {
+  if (given === 'off') return 'off'
+  const match = /^([0-9]{1,6})\/([0-9]{1,6})$/.exec(given)
+  const [capacity, seconds] = [Number(match?.[1]), Number(match?.[2])]
+  if (match && capacity > 0 && seconds > 0) return { capacity, perSecond: capacity / seconds }
+  ctx.addIssue('messages/seconds, e.g. 20/10, or off')
+  return z.NEVER
+})
+
+const list = z.string().transform((given) =>
+  given
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+)
+
+export const settings = {
+  HOST: setting('127.0.0.1', 'address to listen on', text.min(1)),
+  PORT: setting('8080', 'port to listen on; 0 picks a free one', whole(0, 65_535)),
+  DATA: setting('./data', 'directory of the embedded log and its read models', text.min(1)),
+  LOG: setting(
+    'sqlite:',
+    'where the log is: sqlite: (in the data directory) or memory: (gone with the process)',
+    text.regex(/^(sqlite:|memory:)$/, 'sqlite: or memory:'),
+  ),
+  ADMIN_TOKEN: setting(
+    '',
+    "the owner's token, 32 to 256 printable characters; without it one is made at the first start",
+    text.regex(/^$|^[\x21-\x7e]{32,256}$/, '32 to 256 printable characters without spaces'),
+    true,
+  ),
+  RATE_MESSAGES: setting('20/10', 'messages an account may send: burst/seconds to refill it, or off', rate),
+  GUESTS: setting(
+    'auto',
+    'who may take a name without an account: auto (requests from this machine only), on, off',
+    z.enum(['auto', 'on', 'off']),
+  ),
+  NODE: setting('main', 'name of this node in the log', text.regex(/^[a-z0-9-]{1,32}$/, 'a-z, 0-9 and -, at most 32')),
+  NAME_KEY: setting(
+    '',
+    'key of the names of claim streams; without it one is made with the log and kept in it',
+    text.regex(/^$|^[\x21-\x7e]{32,256}$/, '32 to 256 printable characters'),
+    true,
+  ),
+  ORIGINS: setting('', "web origins allowed beside the server's own and this machine's, comma separated; * allows any", list),
+  PUBLIC_URL: setting('', 'the address clients see, when a proxy stands before the server', text.regex(/^$|^https?:\/\/.+/)),
+  TRUST_PROXY: setting('', 'addresses of proxies whose X-Forwarded-For is believed, comma separated', list),
+  MAX_CONNECTIONS: setting('20000', 'sockets served at once', whole(1, 1_000_000)),
+  LOG_LEVEL: setting('info', 'what the process writes to stderr', z.enum(['debug', 'info', 'warn', 'error', 'silent'])),
+} as const satisfies Record<string, Setting<unknown>>
+
+export type SettingName = keyof typeof settings
+export type Config = { readonly [K in SettingName]: z.output<(typeof settings)[K]['parse']> }
+
+export interface Origin {
+  readonly value: string
+  readonly from: 'default' | 'environment' | 'flag'
+}
+
+export class ConfigError extends Error {}
+
+/** @throws ConfigError naming the setting and what it allows */
+export const readConfig = (
+  environment: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string>>,
+): { config: Config; origins: Record<SettingName, Origin> } => {
+  const known = (name: string): name is SettingName => Object.hasOwn(settings, name)
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith('HANSARD_') || name.startsWith('HANSARD_TEST_')) continue
+    // Where the command line finds a running server; see cli/.
+    if (name === 'HANSARD_URL' || name === 'HANSARD_TOKEN') continue
+    if (!known(name.slice('HANSARD_'.length))) throw new ConfigError(`unknown setting ${name}; see hansard config`)
+  }
+  for (const name of Object.keys(flags)) {
+    if (!known(settingOf(name))) throw new ConfigError(`unknown option --${name}; see hansard serve --help`)
+  }
+  const config: Record<string, unknown> = {}
+  const origins = {} as Record<SettingName, Origin>
+  for (const name of Object.keys(settings) as SettingName[]) {
+    const origin = originOf(name, environment, flags)
+    const read = settings[name].parse.safeParse(origin.value)
+    if (!read.success) {
+      throw new ConfigError(`HANSARD_${name} (${origin.from}): ${read.error.issues.map(({ message }) => message).join('; ')}`)
+    }
+    config[name] = read.data
+    origins[name] = origin
+  }
+  return { config: config as Config, origins }
+}
+
+export const flagOf = (name: string): string => name.toLowerCase().replaceAll('_', '-')
+const settingOf = (flag: string): string => flag.toUpperCase().replaceAll('-', '_')
+
+const originOf = (
+  name: SettingName,
+  environment: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Record<string, string>>,
+): Origin => {
+  const flag = flags[flagOf(name)]
+  if (flag !== undefined) return { value: flag, from: 'flag' }
+  const set = environment[`HANSARD_${name}`]
+  return set === undefined ? { value: settings[name].fallback, from: 'default' } : { value: set, from: 'environment' }
+}
