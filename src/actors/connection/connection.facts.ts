@@ -117,6 +117,8 @@ export type ConnectionCommand =
   | (CommandFields & { type: 'delivery.note' } & FactData<'Delivered'>)
   | (CommandFields & { type: 'typing.start'; room: string })
   | (CommandFields & { type: 'typing.stop'; room: string; cause: 'client' | 'message' | 'left' })
+  /** timer */
+  | (CommandFields & { type: 'typing.expire'; room: string })
   | (CommandFields & { type: 'activity.idle'; since: number })
   | (CommandFields & { type: 'activity.resume' })
   /** may a command of this kind be handed to a room now? answered `nothing` when authenticated, never a fact */

@@ -1,4 +1,3 @@
-// NOTICE: see src/actors/NOTICE.md before editing (charts are already written; tests wanted).
 // What a room remembers between facts, and how each fact changes it. Texts are not kept: a read model has them.
 
 import { createHash } from 'node:crypto'
