@@ -50,7 +50,7 @@ export const settings = {
   LOG: setting(
     'sqlite:',
     'where the log is: sqlite: (in the data directory) or memory: (gone with the process)',
-    text.regex(/^(sqlite:|memory:)$/, 'sqlite: or memory:'),
+    z.enum(['sqlite:', 'memory:']),
   ),
   ADMIN_TOKEN: setting(
     '',

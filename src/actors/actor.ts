@@ -33,6 +33,8 @@ export interface ActorSurroundings {
   /** fills what a command needs beyond the actor's own state (next message id, a message's row) */
   enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<WaitingCommand[]>
   acknowledged(actor: Actor, facts: readonly Fact[]): void
+  /** an append failed for a reason of the log's, not of ours */
+  logFailed(error: LogUnavailable): void
   fault(actor: Actor, error: unknown): void
   summary(stream: string): Promise<Summary | null>
 }
@@ -387,6 +389,7 @@ export class Actor {
           this.#around.fault(this, error)
           return 'unavailable'
         }
+        this.#around.logFailed(error)
         // Certainly not stored, and no earlier try of these bytes is in doubt: they may be decided again later.
         if (error.stored === 'no' && attempt === 0) return 'unavailable'
         if (!told && clock.now() >= giveUpAt) {

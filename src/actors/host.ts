@@ -67,6 +67,10 @@ export class Host {
   readonly #listeners: AcknowledgedListener[] = []
   readonly #messageIds: MessageIds
   readonly #around: ActorSurroundings
+  /** unexpected faults since the start */
+  faults = 0
+  /** why the log stores nothing now; null when the last append went well */
+  logFailure: string | null = null
   #cancelSweep: (() => void) | null = null
   #closed = false
 
@@ -90,6 +94,9 @@ export class Host {
       chance,
       enrich: (actor, batch) => this.#enrich(actor, batch),
       acknowledged: (actor, facts) => this.#acknowledged(actor, facts),
+      logFailed: (error) => {
+        this.logFailure = error.message
+      },
       fault: (actor, error) => this.#fault(actor, error),
       summary: (stream) => store.summary(stream, this.#kindOf(stream).hash),
     }
@@ -222,6 +229,7 @@ export class Host {
 
   #acknowledged(actor: Actor, facts: readonly Fact[]): void {
     if (facts.length === 0) return
+    this.logFailure = null
     const batch = { kind: actor.kind.kind, stream: actor.stream, facts }
     for (const listener of this.#listeners) {
       try {
@@ -233,6 +241,7 @@ export class Host {
   }
 
   #fault(actor: Actor, error: unknown): void {
+    this.faults++
     this.#options.onFault(actor.stream, error)
     if (!actor.quarantined) return
     const data = { stream: actor.stream, revision: actor.revision, error: String(error).slice(0, 500) }

@@ -127,6 +127,22 @@ export class Rooms {
     return outcome
   }
 
+  /** A code that lets its bearer become a member. @throws LogUnavailable */
+  async invite(room: RoomRef, asker: Asker): Promise<{ ok: true; code: string } | Refused> {
+    const code = this.#host.chance.token()
+    const outcome = await this.#host.send(roomStream(room.id), { type: 'invite.create', by: asker.id, asker, code })
+    if (!outcome.ok) return outcome
+    // The record first: a crash here leaves a code that nobody was told.
+    await this.#claims.claim('invite', code, room.id, async () => true)
+    return { ok: true, code }
+  }
+
+  /** @throws LogUnavailable */
+  async byInvite(code: string): Promise<RoomRef | null> {
+    const owner = await this.#claims.owner('invite', code)
+    return owner === null ? null : this.byId(owner)
+  }
+
   /** Claims each; the first that another owns undoes the rest and is returned. */
   async #claimAll(room: string, aliases: readonly string[]): Promise<string | null> {
     const claimed: string[] = []

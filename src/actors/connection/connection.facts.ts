@@ -85,7 +85,7 @@ export const connectionFacts = {
       guard: z.string().nullable(),
       values: z.record(z.string(), z.unknown()),
       /** the other actor that refused, and its revision then; null: the connection itself */
-      at: z.object({ stream: z.string(), revision: z.int() }).nullable(),
+      decidedAt: z.object({ stream: z.string(), revision: z.int() }).nullable(),
       count: z.int(),
     }),
   ),

@@ -104,13 +104,13 @@ const timedOut = (cause: 'auth-timeout' | 'afk') => ({
   actions: fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', () => ({ code: null, reason: null, cause, late: false })),
 })
 
-const noting = yes('refusal.note', 'CommandRefused', ({ command, code, state, guard, values, at, count }) => ({
+const noting = yes('refusal.note', 'CommandRefused', ({ command, code, state, guard, values, decidedAt, count }) => ({
   command,
   code,
   state,
   guard,
   values,
-  at,
+  decidedAt,
   count,
 }))
 

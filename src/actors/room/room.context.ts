@@ -17,6 +17,8 @@ export interface Present {
 /** A mute or ban in force: until when (null: no end) and the fact that set it. */
 export interface Sanction {
   readonly until: number | null
+  /** the length it was given with */
+  readonly seconds: number | null
   readonly by: string | null
   readonly fact: string
 }
@@ -170,7 +172,7 @@ const referenced = (context: RoomContext, key: string, message: number, text: st
 }
 
 export const muted: Evolve<'UserMuted'> = (context, { data, id }) => ({
-  mutes: context.mutes.set(data.name, { until: data.until, by: data.by?.id ?? null, fact: id }),
+  mutes: context.mutes.set(data.name, { until: data.until, seconds: data.seconds, by: data.by?.id ?? null, fact: id }),
 })
 
 export const unmuted: Evolve<'UserUnmuted' | 'MuteExpired'> = (context, { data }) => ({
@@ -178,7 +180,7 @@ export const unmuted: Evolve<'UserUnmuted' | 'MuteExpired'> = (context, { data }
 })
 
 export const banned: Evolve<'MemberBanned'> = (context, { data, id }) => ({
-  bans: context.bans.set(data.user, { until: data.until, by: data.by?.id ?? null, fact: id }),
+  bans: context.bans.set(data.user, { until: data.until, seconds: null, by: data.by?.id ?? null, fact: id }),
 })
 
 export const unbanned: Evolve<'MemberBanLifted' | 'MemberBanExpired'> = (context, { data }) => ({

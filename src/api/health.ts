@@ -1,0 +1,94 @@
+// Is it alive, may it be sent work, and the figures behind both.
+
+import type { FastifyInstance } from 'fastify'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { ApiDependencies } from './request.ts'
+
+/** Facts the read models may lag behind before the node says so. */
+const MAX_LAG = 10_000
+
+export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void => {
+  const { host, log, readModels, sessions, version, node } = deps
+
+  app.get('/healthz', async () => ({ status: 'ok', version, node }))
+
+  app.get('/readyz', async (_request, reply) => {
+    const problems: string[] = []
+    const read = await log
+      .head()
+      .then(() => readModels.status())
+      .catch((error: Error) => {
+        problems.push(error.message)
+        return null
+      })
+    const lag = read ? read.head - read.position : null
+    const { quarantined } = host.counts()
+    if (lag !== null && lag > MAX_LAG) problems.push(`read models are ${lag} facts behind`)
+    if (read && read.parked > 0) problems.push(`${read.parked} facts could not be folded into the read models`)
+    if (quarantined > 0) problems.push(`${quarantined} actors are out of service`)
+    if (host.logFailure) problems.push(host.logFailure)
+    // A parked fact or a single actor out of service is told, and does not take the node out.
+    const ready = read !== null && !host.logFailure && (lag ?? 0) <= MAX_LAG
+    return reply.code(ready ? 200 : 503).send({ ready, lag, parked: read?.parked ?? null, quarantined, problems })
+  })
+
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const facts = new Counter({ name: 'hansard_facts_total', help: 'facts acknowledged by the log', labelNames: ['type'], registers })
+  host.onAcknowledged((batch) => {
+    for (const { type } of batch.facts) facts.inc({ type })
+  })
+  new Gauge({ name: 'hansard_connections', help: 'open sockets', registers, collect: function () { this.set(sessions.size) } })
+  new Gauge({
+    name: 'hansard_actors',
+    help: 'actors in memory',
+    labelNames: ['state'],
+    registers,
+    collect: function () {
+      const { actors, quarantined } = host.counts()
+      this.set({ state: 'live' }, actors - quarantined)
+      this.set({ state: 'quarantined' }, quarantined)
+    },
+  })
+  new Gauge({
+    name: 'hansard_projection_lag_facts',
+    help: 'facts in the log that the read models have not folded in',
+    registers,
+    collect: async function () {
+      const { head, position } = await readModels.status()
+      this.set(head - position)
+    },
+  })
+  new Counter({
+    name: 'hansard_refusals_total',
+    help: 'commands refused on sockets',
+    labelNames: ['code'],
+    registers,
+    collect: function () {
+      this.reset()
+      for (const [code, count] of sessions.refusals) this.inc({ code }, count)
+    },
+  })
+  new Counter({
+    name: 'hansard_sockets_total',
+    help: 'sockets opened, turned away, and frames ignored',
+    labelNames: ['what'],
+    registers,
+    collect: function () {
+      this.reset()
+      for (const [what, count] of sessions.counters) this.inc({ what }, count)
+    },
+  })
+  new Counter({
+    name: 'hansard_faults_total',
+    help: 'unexpected faults, each isolated to its actor or socket',
+    registers,
+    collect: function () {
+      this.reset()
+      this.inc(host.faults)
+    },
+  })
+
+  app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
+}

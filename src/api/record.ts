@@ -1,0 +1,208 @@
+// The record itself: connections and their timelines, the moderation log, facts, and the statecharts in force.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { connectionStream } from '../actors/connection/connection.facts.ts'
+import { machinesStream } from '../actors/node.facts.ts'
+import type { Filter, Recorded } from '../log/event-log.ts'
+import type { ConnectionRow } from '../projections/connections.ts'
+import { cursorText, iso, isoOrNull, pageQuery, readNumberCursor, readPosition } from './position.ts'
+import { notFound, Problem, refusalProblem } from './problem.ts'
+import type { Requests } from './request.ts'
+
+const HASHES: Readonly<Record<string, readonly string[]>> = { TokenIssued: ['hash'], LogBorn: ['nameKey'] }
+
+export const recordRoutes = (root: FastifyInstance, requests: Requests): void => {
+  const app = root.withTypeProvider<ZodTypeProvider>()
+  const { log } = requests.deps
+
+  /** What a fact tells a reader; credentials and what could verify them never leave the log. */
+  const factItem = ({ id, stream, revision, position, type, v, data, metadata }: Recorded) => {
+    const parsed = JSON.parse(data) as Record<string, unknown>
+    for (const field of HASHES[type] ?? []) delete parsed[field]
+    const parsedMetadata = JSON.parse(metadata) as { at: number }
+    return {
+      id,
+      stream,
+      revision,
+      position: requests.position(position),
+      type,
+      v,
+      at: iso(parsedMetadata.at),
+      data: parsed,
+      metadata: parsedMetadata,
+    }
+  }
+
+  const connectionItem = ({ id, dialect, user, state, openedAt, closedAt, code, cause, refusals }: ConnectionRow) => ({
+    id,
+    dialect,
+    user,
+    state,
+    openedAt: iso(openedAt),
+    closedAt: isoOrNull(closedAt),
+    code,
+    cause,
+    refusals,
+  })
+
+  app.get(
+    '/connections',
+    {
+      schema: {
+        querystring: z.strictObject({
+          ...pageQuery,
+          user: z.string().max(128).optional(),
+          dialect: z.string().max(32).optional(),
+          state: z.string().max(64).optional(),
+        }),
+      },
+    },
+    async (request) => {
+      const bearer = await requests.bearer(request)
+      const { user, dialect, state, limit, cursor, atLeast } = request.query
+      const wanted = user === undefined ? null : await requests.user(user)
+      // Everybody may see their own; an admin may see all.
+      if (bearer.account.role !== 'admin' && wanted?.id !== bearer.account.id) throw refusalProblem('not-authorized')
+      const before = readNumberCursor(cursor)
+      const args = {
+        limit,
+        at: requests.at(request.query),
+        ...(before === undefined ? {} : { before }),
+        ...(wanted ? { user: wanted.id } : {}),
+        ...(dialect === undefined ? {} : { dialect }),
+        ...(state === undefined ? {} : { state }),
+      }
+      const { result, position } = await requests.read('connections.list', args, atLeast)
+      const next = result.length === limit ? cursorText(result.at(-1)?.opened ?? 0) : null
+      return { items: result.map(connectionItem), next, position: requests.position(position) }
+    },
+  )
+
+  app.get(
+    '/connections/:id/timeline',
+    {
+      schema: {
+        params: z.object({ id: z.string().max(64) }),
+        querystring: z.strictObject({ limit: pageQuery.limit, cursor: pageQuery.cursor }),
+      },
+    },
+    async (request) => {
+      const bearer = await requests.bearer(request)
+      const { id } = request.params
+      const { result, position } = await requests.read('connections.list', { id, limit: 1 })
+      const [connection] = result
+      const own = connection?.user?.id === bearer.account.id
+      if (!connection || (bearer.account.role !== 'admin' && !own)) throw notFound('connection')
+      const { limit, cursor } = request.query
+      const from = (readNumberCursor(cursor) ?? -1) + 1
+      const items: ReturnType<typeof factItem>[] = []
+      for await (const fact of log.readStream(connectionStream(id), { from, limit })) items.push(factItem(fact))
+      const next = items.length === limit ? cursorText(items.at(-1)?.revision ?? 0) : null
+      return { connection: connectionItem(connection), items, next, position: requests.position(position) }
+    },
+  )
+
+  app.get(
+    '/moderation',
+    {
+      schema: {
+        querystring: z.strictObject({
+          ...pageQuery,
+          room: z.string().max(128).optional(),
+          user: z.string().max(128).optional(),
+        }),
+      },
+    },
+    async (request) => {
+      await requests.admin(request)
+      const { room, user, limit, cursor, atLeast } = request.query
+      const before = readNumberCursor(cursor)
+      const at = requests.at(request.query)
+      if (at && 'time' in at) throw new Problem(400, 'malformed', 'at: a position, here')
+      const args = {
+        limit,
+        ...(before === undefined ? {} : { before }),
+        ...(at ? { upTo: at.position } : {}),
+        ...(room === undefined ? {} : { room: (await requests.room(room)).id }),
+        ...(user === undefined ? {} : { target: (await requests.user(user)).id }),
+      }
+      const { result, position } = await requests.read('moderation.list', args, atLeast)
+      const items = result.map((row) => ({ ...row, position: requests.position(row.position), at: iso(row.at) }))
+      const next = result.length === limit ? cursorText(result.at(-1)?.position ?? 0) : null
+      return { items, next, position: requests.position(position) }
+    },
+  )
+
+  app.get(
+    '/facts',
+    {
+      schema: {
+        querystring: z.strictObject({
+          stream: z.string().max(200).optional(),
+          type: z.string().max(200).optional(),
+          from: z.string().max(100).optional(),
+          limit: pageQuery.limit,
+        }),
+      },
+    },
+    async (request, reply) => {
+      await requests.admin(request)
+      const { stream, type, from, limit } = request.query
+      const resumed = request.headers['last-event-id']
+      const start = typeof resumed === 'string' ? resumed : from
+      const after = start === undefined ? 0 : readPosition(requests.epoch, start)
+      const filter: Filter = {
+        ...(type === undefined ? {} : { types: type.split(',') }),
+        ...(stream === undefined ? {} : { streamPrefixes: [stream] }),
+      }
+      if (/\btext\/event-stream\b/.test(request.headers.accept ?? '')) return streamFacts(request, reply, after, filter)
+      const items: ReturnType<typeof factItem>[] = []
+      let last = after
+      for await (const fact of log.readAll({ from: after, filter, limit })) {
+        items.push(factItem(fact))
+        last = fact.position
+      }
+      return { items, next: items.length === limit ? requests.position(last) : null, position: requests.position(await log.head()) }
+    },
+  )
+
+  /** Server-sent events (WHATWG HTML § 9.2), each with its position as id, so that a reader resumes where it was. */
+  const streamFacts = async (request: FastifyRequest, reply: FastifyReply, from: number, filter: Filter): Promise<void> => {
+    reply.hijack()
+    const { raw } = reply
+    const gone = new AbortController()
+    raw.on('close', () => gone.abort())
+    openStreams.add(gone)
+    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-correlation-id': request.id })
+    try {
+      for await (const fact of log.subscribe({ from, filter, signal: gone.signal })) {
+        const text =
+          'caughtUp' in fact
+            ? `event: caught-up\ndata: {"position":"${requests.position(fact.caughtUp)}"}\n\n`
+            : `id: ${requests.position(fact.position)}\nevent: fact\ndata: ${JSON.stringify(factItem(fact))}\n\n`
+        if (!raw.write(text)) await new Promise((resolve) => raw.once('drain', resolve).once('close', resolve))
+      }
+    } catch (error) {
+      requests.deps.onFault('GET /api/v1/facts', error)
+    } finally {
+      openStreams.delete(gone)
+      raw.end()
+    }
+  }
+  const openStreams = new Set<AbortController>()
+  root.addHook('preClose', async () => {
+    for (const stream of openStreams) stream.abort()
+  })
+
+  app.get('/machines/:kind', { schema: { params: z.object({ kind: z.enum(['connection', 'user', 'room']) }) } }, async (request) => {
+    await requests.bearer(request)
+    const hash = requests.deps.host.machineHash(request.params.kind)
+    for await (const fact of log.readStream(machinesStream)) {
+      const data = JSON.parse(fact.data) as { kind: string; hash: string; definition: unknown }
+      if (data.hash === hash && data.kind === request.params.kind) return data
+    }
+    throw new Problem(404, 'not-found', 'this statechart is not on record')
+  })
+}

@@ -1,0 +1,120 @@
+// What every route needs of a request: who asks, which room or user is meant, and how a command is put and answered.
+
+import type { FastifyRequest } from 'fastify'
+import type { Host, Submitted } from '../actors/host.ts'
+import type { Account, Identity } from '../actors/identity.ts'
+import type { Done, Outcome } from '../actors/outcome.ts'
+import type { RateLimits } from '../actors/rate.ts'
+import type { Refusal } from '../actors/refusals.ts'
+import type { Asker } from '../actors/room/room.facts.ts'
+import type { RoomRef, Rooms } from '../actors/rooms.ts'
+import type { Chance, Clock } from '../actors/ports.ts'
+import type { EventLog } from '../log/event-log.ts'
+import type { QueryArgs, QueryName } from '../projections/queries.ts'
+import type { ReadModels } from '../projections/read-models.ts'
+import type { Freshness } from '../projections/runner.ts'
+import type { Sessions } from '../transports/sessions.ts'
+import { positionText, readAt, readPosition } from './position.ts'
+import { notFound, Problem, refusalProblem } from './problem.ts'
+import { RestConnections } from './rest-connections.ts'
+
+export interface ApiDependencies {
+  readonly host: Host
+  readonly identity: Identity
+  readonly rooms: Rooms
+  readonly rates: RateLimits
+  readonly readModels: ReadModels
+  readonly log: EventLog
+  readonly sessions: Sessions
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly node: string
+  readonly incarnation: string
+  readonly guests: 'auto' | 'on' | 'off'
+  readonly trustProxy: readonly string[]
+  readonly version: string
+  onFault(where: string, error: unknown): void
+}
+
+export interface Bearer {
+  readonly account: Account
+  readonly asker: Asker
+}
+
+export class Requests {
+  readonly deps: ApiDependencies
+  readonly epoch: string
+  readonly connections: RestConnections
+
+  constructor(deps: ApiDependencies, epoch: string) {
+    this.deps = deps
+    this.epoch = epoch
+    this.connections = new RestConnections(deps.host, deps.incarnation)
+  }
+
+  /** Whose token this is. @throws Problem 401, 403 when banned */
+  async bearer(request: FastifyRequest): Promise<Bearer> {
+    const [, token] = /^Bearer ([\x21-\x7e]{1,256})$/.exec(request.headers.authorization ?? '') ?? []
+    const { identity, readModels } = this.deps
+    const known = token === undefined ? null : await identity.byToken(identity.hashToken(token))
+    if (!known) throw new Problem(401, 'user-required', 'send a token: Authorization: Bearer <token>')
+    const { id, number, username, role } = known.account
+    const { result: bans } = await readModels.query('user.bans', { user: id })
+    if (bans.length > 0) throw refusalProblem('banned', { until: bans[0]?.until ?? null })
+    return { account: known.account, asker: { id, number, username, account: role } }
+  }
+
+  /** @throws Problem 401, 403 */
+  async admin(request: FastifyRequest): Promise<Bearer> {
+    const bearer = await this.bearer(request)
+    if (bearer.account.role !== 'admin') throw refusalProblem('not-authorized')
+    return bearer
+  }
+
+  /** @throws Problem 404 */
+  async room(reference: string): Promise<RoomRef> {
+    const room = await this.deps.rooms.resolve(reference)
+    if (!room) throw notFound('room')
+    return room
+  }
+
+  /** @throws Problem 404 */
+  async user(reference: string): Promise<Account> {
+    const user = await this.deps.identity.resolve(reference)
+    if (!user) throw notFound('user')
+    return user
+  }
+
+  /** Puts a command in the bearer's name. A refusal is on record before it is answered. @throws Problem */
+  async command(request: FastifyRequest, { account }: Bearer, stream: string, command: Submitted): Promise<Done> {
+    const connection = await this.connections.of(account)
+    const from = { by: account.id, connection: connection.id, correlationId: request.id }
+    return this.accepted(account, command.type, await this.deps.host.send(stream, { ...from, ...command }))
+  }
+
+  /** @throws Problem for a refusal, once that is on the bearer's record */
+  async accepted<O extends { ok: true } | Outcome>(account: Account, command: string, outcome: O | { ok: false; refusal: Refusal }) {
+    if (outcome.ok) return outcome as Extract<O, { ok: true }>
+    const { refusal } = outcome as { refusal: Refusal }
+    const connection = await this.connections.of(account)
+    await connection.refusals.note(command, refusal)
+    throw refusalProblem(refusal.code, refusal.values)
+  }
+
+  at(query: { at?: string | undefined }) {
+    return readAt(this.epoch, query.at)
+  }
+
+  /** Asks the read models, as fresh as the request wants. */
+  async read<Name extends QueryName>(name: Name, args: QueryArgs<Name>, atLeast?: Freshness | string) {
+    const wanted = typeof atLeast === 'string' ? readPosition(this.epoch, atLeast) : atLeast
+    if (typeof wanted === 'number' && wanted > (await this.deps.log.head())) {
+      throw new Problem(400, 'malformed', 'atLeast: beyond the end of the log')
+    }
+    return this.deps.readModels.query(name, args, wanted === undefined ? {} : { atLeast: wanted })
+  }
+
+  position(position: number): string {
+    return positionText(this.epoch, position)
+  }
+}

@@ -1,0 +1,146 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { memberRole } from '../actors/fact.ts'
+import { ALIAS } from '../actors/rooms.ts'
+import { roomStream } from '../actors/room/room.facts.ts'
+import type { RoomRow } from '../projections/rooms.ts'
+import { cursorText, iso, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
+import { notFound, refusalProblem } from './problem.ts'
+import type { Requests } from './request.ts'
+
+const name = z.string().trim().min(1).max(100)
+const aliases = z.array(z.string().regex(ALIAS, 'a dialect and a number, e.g. moneypot:18')).max(20)
+const user = z.string().max(128)
+export const ofRoom = z.object({ room: z.string().max(128) })
+
+const shown = ({ openedAt, ...room }: RoomRow) => ({ ...room, openedAt: iso(openedAt) })
+
+export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
+  const app = root.withTypeProvider<ZodTypeProvider>()
+  const { rooms } = requests.deps
+
+  app.get('/rooms', { schema: { querystring: z.strictObject(pageQuery) } }, async (request) => {
+    await requests.bearer(request)
+    const { limit, cursor, atLeast } = request.query
+    const after = readNumberCursor(cursor) ?? 0
+    const { result, position } = await requests.read('rooms.list', { limit, after, at: requests.at(request.query) }, atLeast)
+    const next = result.length === limit ? cursorText(result.at(-1)?.number ?? 0) : null
+    return { items: result.map(shown), next, position: requests.position(position) }
+  })
+
+  app.post(
+    '/rooms',
+    {
+      schema: {
+        body: z.strictObject({
+          name,
+          kind: z.enum(['room', 'space']).default('room'),
+          parent: z.string().max(128).optional(),
+          aliases: aliases.default([]),
+          owner: user.optional(),
+          members: z
+            .array(z.union([user, z.strictObject({ user, role: memberRole.default('member') })]))
+            .max(200)
+            .default([]),
+        }),
+      },
+    },
+    async (request, reply) => {
+      const bearer = await requests.admin(request)
+      const { owner, members, parent, ...wanted } = request.body
+      const listed = members.map((member) => (typeof member === 'string' ? { user: member, role: 'member' as const } : member))
+      const all = owner === undefined ? listed : [{ user: owner, role: 'owner' as const }, ...listed]
+      const accounts = await Promise.all(all.map(async (member) => ({ account: await requests.user(member.user), role: member.role })))
+      const space = parent === undefined ? null : await requests.room(parent)
+      const outcome = await rooms.open({
+        ...wanted,
+        parent: space?.id ?? null,
+        members: accounts,
+        asker: bearer.asker,
+        correlationId: request.id,
+      })
+      const { room, revision } = await requests.accepted(bearer.account, 'room.open', outcome)
+      const { result } = await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })
+      return reply.code(201).send(result && shown(result))
+    },
+  )
+
+  app.get('/rooms/:room', { schema: { params: ofRoom, querystring: z.strictObject(temporalQuery) } }, async (request) => {
+    await requests.bearer(request)
+    const { id } = await requests.room(request.params.room)
+    const { result, position } = await requests.read('rooms.get', { id, at: requests.at(request.query) }, request.query.atLeast)
+    if (!result) throw notFound('room')
+    return { ...shown(result), position: requests.position(position) }
+  })
+
+  app.patch(
+    '/rooms/:room',
+    {
+      schema: {
+        params: ofRoom,
+        body: z.strictObject({
+          name: name.optional(),
+          mode: z.enum(['open', 'slow', 'locked']).optional(),
+          slowSeconds: z.int().min(1).max(21_600).optional(),
+          aliases: aliases.optional(),
+        }),
+      },
+    },
+    async (request) => {
+      const bearer = await requests.bearer(request)
+      const room = await requests.room(request.params.room)
+      const { slowSeconds, mode, ...rest } = request.body
+      if (mode === 'slow' && slowSeconds === undefined) {
+        throw refusalProblem('malformed', { field: 'slowSeconds', rule: 'needed with mode slow' })
+      }
+      const change = {
+        ...(rest.name === undefined ? {} : { name: rest.name }),
+        ...(rest.aliases === undefined ? {} : { aliases: rest.aliases }),
+        ...(mode === undefined ? {} : { mode }),
+        ...(slowSeconds === undefined ? {} : { slowMs: slowSeconds * 1_000 }),
+      }
+      const outcome = await rooms.change(room, change, bearer.asker)
+      const { revision } = await requests.accepted(bearer.account, 'room.change', outcome)
+      const { result, position } = await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })
+      if (!result) throw notFound('room')
+      return { ...shown(result), position: requests.position(position) }
+    },
+  )
+
+  app.delete(
+    '/rooms/:room',
+    { schema: { params: ofRoom, querystring: z.strictObject({ reason: z.string().max(1_000).optional() }) } },
+    async (request, reply) => {
+      const bearer = await requests.bearer(request)
+      const { id } = await requests.room(request.params.room)
+      const stream = roomStream(id)
+      const command = { type: 'room.archive', asker: bearer.asker, reason: request.query.reason ?? null } as const
+      const { revision } = await requests.command(request, bearer, stream, command)
+      await requests.read('rooms.get', { id }, { stream, revision })
+      return reply.code(204).send()
+    },
+  )
+
+  app.post('/rooms/:room/invites', { schema: { params: ofRoom } }, async (request, reply) => {
+    const bearer = await requests.bearer(request)
+    const room = await requests.room(request.params.room)
+    const invited = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(room, bearer.asker))
+    return reply.code(201).send({ code: invited.code, room: room.id })
+  })
+
+  app.post(
+    '/invites/:code',
+    { schema: { params: z.object({ code: z.string().regex(/^[0-9a-f]{32}$/) }) } },
+    async (request, reply) => {
+      const bearer = await requests.bearer(request)
+      const room = await rooms.byInvite(request.params.code)
+      if (!room) throw notFound('room')
+      const stream = roomStream(room.id)
+      const command = { type: 'member.add', asker: bearer.asker, user: bearer.account.id, role: 'member' } as const
+      const { revision } = await requests.command(request, bearer, stream, command)
+      await requests.read('rooms.get', { id: room.id }, { stream, revision })
+      return reply.code(201).send({ room: room.id, user: bearer.account.id, role: 'member' })
+    },
+  )
+}

@@ -1,0 +1,114 @@
+import type { FastifyInstance } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { roomStream } from '../actors/room/room.facts.ts'
+import type { MuteRow } from '../projections/sanctions.ts'
+import { cursorText, iso, isoOrNull, pageQuery, readCursor } from './position.ts'
+import type { Requests } from './request.ts'
+import { ofRoom } from './rooms.ts'
+import { banItem } from './users.ts'
+
+const user = z.string().max(128)
+const body = z.strictObject({
+  user,
+  seconds: z.int().min(1).max(31_536_000).optional(),
+  reason: z.string().max(1_000).optional(),
+})
+const ofTarget = ofRoom.extend({ user })
+
+const muteItem = ({ name, user: id, by, reason, from, until }: MuteRow) => ({
+  user: { id, username: name },
+  by,
+  reason,
+  from: iso(from),
+  until: isoOrNull(until),
+})
+
+/** Mutes, bans and kicks in one room. */
+export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void => {
+  const app = root.withTypeProvider<ZodTypeProvider>()
+  const { identity } = requests.deps
+
+  /** A mute is kept by name and may precede the account: `@name` need not exist. */
+  const target = async (reference: string) => {
+    const account = await identity.resolve(reference)
+    if (account) return { name: identity.fold(account.username), user: account.id }
+    if (reference.startsWith('@')) return { name: identity.fold(reference.slice(1)), user: null }
+    const { id, username } = await requests.user(reference)
+    return { name: identity.fold(username), user: id }
+  }
+
+  app.get('/rooms/:room/mutes', { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } }, async (request) => {
+    await requests.bearer(request)
+    const { id: room } = await requests.room(request.params.room)
+    const { limit, cursor, atLeast } = request.query
+    const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
+    const { result, position } = await requests.read('room.mutes', args, atLeast)
+    const next = result.length === limit ? cursorText(result.at(-1)?.name ?? '') : null
+    return { items: result.map(muteItem), next, position: requests.position(position) }
+  })
+
+  app.post('/rooms/:room/mutes', { schema: { params: ofRoom, body } }, async (request, reply) => {
+    const bearer = await requests.bearer(request)
+    const { id: room } = await requests.room(request.params.room)
+    const { seconds = null, reason = null } = request.body
+    const { name, user: id } = await target(request.body.user)
+    const command = { type: 'mute.set', asker: bearer.asker, name, user: id, seconds, reason } as const
+    const { revision } = await requests.command(request, bearer, roomStream(room), command)
+    const { result } = await requests.read('room.mutes', { room, limit: 500 }, { stream: roomStream(room), revision })
+    const mute = result.find((row) => row.name === name)
+    return reply.code(201).send(mute && muteItem(mute))
+  })
+
+  app.delete('/rooms/:room/mutes/:user', { schema: { params: ofTarget } }, async (request, reply) => {
+    const bearer = await requests.bearer(request)
+    const { id: room } = await requests.room(request.params.room)
+    const { name } = await target(request.params.user)
+    const stream = roomStream(room)
+    const { revision } = await requests.command(request, bearer, stream, { type: 'mute.lift', asker: bearer.asker, name })
+    await requests.read('rooms.get', { id: room }, { stream, revision })
+    return reply.code(204).send()
+  })
+
+  app.get('/rooms/:room/bans', { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } }, async (request) => {
+    await requests.bearer(request)
+    const { id: room } = await requests.room(request.params.room)
+    const { limit, cursor, atLeast } = request.query
+    const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
+    const { result, position } = await requests.read('room.bans', args, atLeast)
+    const next = result.length === limit ? cursorText(result.at(-1)?.user ?? '') : null
+    return { items: result.map(banItem), next, position: requests.position(position) }
+  })
+
+  app.post('/rooms/:room/bans', { schema: { params: ofRoom, body } }, async (request, reply) => {
+    const bearer = await requests.bearer(request)
+    const { id: room } = await requests.room(request.params.room)
+    const { id } = await requests.user(request.body.user)
+    const { seconds = null, reason = null } = request.body
+    const stream = roomStream(room)
+    const command = { type: 'member.ban', asker: bearer.asker, user: id, seconds, reason } as const
+    const { revision } = await requests.command(request, bearer, stream, command)
+    const { result } = await requests.read('room.bans', { room, limit: 500 }, { stream, revision })
+    const ban = result.find((row) => row.user === id)
+    return reply.code(201).send(ban && banItem(ban))
+  })
+
+  app.delete('/rooms/:room/bans/:user', { schema: { params: ofTarget } }, async (request, reply) => {
+    const bearer = await requests.bearer(request)
+    const { id: room } = await requests.room(request.params.room)
+    const { id } = await requests.user(request.params.user)
+    const stream = roomStream(room)
+    const { revision } = await requests.command(request, bearer, stream, { type: 'member.unban', asker: bearer.asker, user: id })
+    await requests.read('rooms.get', { id: room }, { stream, revision })
+    return reply.code(204).send()
+  })
+
+  app.post('/rooms/:room/kicks', { schema: { params: ofRoom, body: body.omit({ seconds: true }) } }, async (request, reply) => {
+    const bearer = await requests.bearer(request)
+    const { id: room } = await requests.room(request.params.room)
+    const { id } = await requests.user(request.body.user)
+    const reason = request.body.reason ?? null
+    await requests.command(request, bearer, roomStream(room), { type: 'member.kick', asker: bearer.asker, user: id, reason })
+    return reply.code(201).send({ user: id, reason })
+  })
+}

@@ -1,0 +1,86 @@
+// The HTTP side of a node: REST under /api/v1, health, metrics, and the chat page.
+
+import { readFile } from 'node:fs/promises'
+import swagger from '@fastify/swagger'
+import fastify, { type FastifyInstance } from 'fastify'
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { healthRoutes } from './health.ts'
+import { memberRoutes } from './members.ts'
+import { messageRoutes } from './messages.ts'
+import { handleProblems } from './problem.ts'
+import { recordRoutes } from './record.ts'
+import { type ApiDependencies, Requests } from './request.ts'
+import { roomRoutes } from './rooms.ts'
+import { sanctionRoutes } from './sanctions.ts'
+import { userRoutes } from './users.ts'
+
+export type { ApiDependencies } from './request.ts'
+
+const MAX_BODY_BYTES = 64 * 1024
+
+const PAGE_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+
+/** The page's files, by address. */
+const PAGE: Readonly<Record<string, { file: string; type: string }>> = {
+  '/': { file: 'index.html', type: 'text/html; charset=utf-8' },
+  '/page/page.css': { file: 'page.css', type: 'text/css; charset=utf-8' },
+  '/page/page.js': { file: 'page.js', type: 'text/javascript; charset=utf-8' },
+  '/page/moneypot.js': { file: 'moneypot.js', type: 'text/javascript; charset=utf-8' },
+  '/favicon.svg': { file: 'favicon.svg', type: 'image/svg+xml' },
+}
+
+export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> => {
+  const app = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    genReqId: () => deps.chance.uuid(),
+    trustProxy: deps.trustProxy.length > 0 ? [...deps.trustProxy] : false,
+    requestTimeout: 30_000,
+    forceCloseConnections: true,
+  })
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  acceptEmptyJson(app)
+  handleProblems(app, deps.onFault)
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-correlation-id', request.id)
+    reply.header('x-content-type-options', 'nosniff')
+    reply.header('referrer-policy', 'no-referrer')
+  })
+
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info: { title: 'hansard', version: deps.version } },
+    transform: jsonSchemaTransform,
+  })
+  const requests = new Requests(deps, await deps.log.epoch())
+  await app.register(
+    async (api) => {
+      userRoutes(api, requests)
+      roomRoutes(api, requests)
+      memberRoutes(api, requests)
+      messageRoutes(api, requests)
+      sanctionRoutes(api, requests)
+      recordRoutes(api, requests)
+      api.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+    },
+    { prefix: '/api/v1' },
+  )
+  healthRoutes(app, deps)
+  for (const [address, { file, type }] of Object.entries(PAGE)) {
+    const content = await readFile(new URL(`../page/${file}`, import.meta.url))
+    app.get(address, { schema: { hide: true } }, async (_request, reply) =>
+      reply.type(type).header('content-security-policy', PAGE_POLICY).header('cache-control', 'no-cache').send(content),
+    )
+  }
+  app.addHook('preClose', () => requests.connections.stop())
+  return app
+}
+
+/** Clients send the JSON content type on bodyless requests too; and a body's keys never reach a prototype. */
+const acceptEmptyJson = (app: FastifyInstance): void => {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parse(request, body as string, done)
+  })
+}

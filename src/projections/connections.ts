@@ -1,0 +1,125 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import { type At, idOf, inForce, type ProjectedFact, type Projection, TEMPORAL, Temporal } from './projection.ts'
+
+/** Connections and the states they were in. Their timelines are their streams in the log. */
+export const connections: Projection = {
+  name: 'connections',
+  version: 1,
+  tables: `
+    create table connections (
+      id text primary key, opened_position integer not null, opened_at integer not null, dialect text, user text,
+      closed_position integer, closed_at integer, code integer, cause text, refusals integer not null
+    );
+    create index connections_by_opening on connections (opened_position);
+    create index connections_by_user on connections (user, opened_position);
+    create index connections_open on connections (id) where closed_position is null;
+    create table connection_states (id text not null, state text not null, ${TEMPORAL});
+    create index connection_states_by_id on connection_states (id, from_position);`,
+  prepare(db) {
+    const insert = db.prepare('insert into connections (id, opened_position, opened_at, dialect, refusals) values (?, ?, ?, ?, 0)')
+    const choose = db.prepare('update connections set dialect = ? where id = ?')
+    const sign = db.prepare('update connections set user = ? where id = ?')
+    const refuse = db.prepare('update connections set refusals = refusals + ? where id = ?')
+    const close = db.prepare(
+      'update connections set closed_position = ?, closed_at = ?, code = ?, cause = ? where id = ? and closed_position is null',
+    )
+    const states = new Temporal(db, 'connection_states', ['id', 'state'], ['id'])
+    const become = (fact: ProjectedFact, state: string) => {
+      const id = idOf(fact.stream)
+      states.end(fact, id)
+      states.begin(fact, { id, state })
+    }
+    return {
+      ConnectionOpened: (fact) => {
+        insert.run(idOf(fact.stream), fact.position, fact.metadata.at, fact.data.dialect)
+        become(fact, 'authenticating')
+      },
+      DialectChosen: (fact) => {
+        choose.run(fact.data.dialect, idOf(fact.stream))
+      },
+      AuthSucceeded: (fact) => {
+        if (fact.data.user) sign.run(fact.data.user.id, idOf(fact.stream))
+        become(fact, 'authenticated.active')
+      },
+      WentIdle: (fact) => become(fact, 'authenticated.idle'),
+      BecameActive: (fact) => become(fact, 'authenticated.active'),
+      CommandRefused: (fact) => {
+        refuse.run(fact.data.count, idOf(fact.stream))
+      },
+      ConnectionClosed: (fact) => {
+        const { code, cause } = fact.data
+        close.run(fact.position, fact.metadata.at, code, cause, idOf(fact.stream))
+        become(fact, 'closed')
+      },
+    }
+  },
+}
+
+export interface ConnectionRow {
+  readonly id: string
+  readonly dialect: string | null
+  readonly user: { readonly id: string; readonly number: number; readonly username: string } | null
+  readonly state: string
+  readonly openedAt: number
+  readonly closedAt: number | null
+  readonly code: number | null
+  readonly cause: string | null
+  readonly refusals: number
+  /** cursor of this row */
+  readonly opened: number
+}
+
+export interface ConnectionsArgs {
+  readonly id?: string
+  readonly user?: string
+  readonly dialect?: string
+  /** a state or the beginning of one: `authenticated` */
+  readonly state?: string
+  /** opened before this position */
+  readonly before?: number
+  readonly limit: number
+  readonly at?: At
+}
+
+export const connectionQueries = {
+  /** newest first */
+  'connections.list': (db: DatabaseSync, args: ConnectionsArgs): ConnectionRow[] => {
+    const { at = null } = args
+    const state = inForce(at, 's')
+    const where: string[] = []
+    const values: SQLInputValue[] = []
+    const need = (sql: string, ...more: SQLInputValue[]) => {
+      where.push(sql)
+      values.push(...more)
+    }
+    if (args.id !== undefined) need('c.id = ?', args.id)
+    if (args.user !== undefined) need('c.user = ?', args.user)
+    if (args.dialect !== undefined) need('c.dialect = ?', args.dialect)
+    if (args.state !== undefined) need("(s.state = ? or s.state like ? || '.%')", args.state, args.state)
+    if (args.before !== undefined) need('c.opened_position < ?', args.before)
+    const closed = at === null ? 'c.closed_at is not null' : 'position' in at ? 'c.closed_position <= ?' : 'c.closed_at <= ?'
+    const cut = at === null ? [] : ['position' in at ? at.position : at.time]
+    return db
+      .prepare(
+        `select c.id, c.dialect, s.state, c.opened_at as openedAt, c.refusals, c.opened_position as opened,
+           iif(${closed}, c.closed_at, null) as closedAt, iif(${closed}, c.code, null) as code, iif(${closed}, c.cause, null) as cause,
+           u.user as userId, u.number, u.username
+         from connections c
+         join connection_states s on s.id = c.id and ${state.sql}
+         left join users u on u.user = c.user and u.to_position is null
+         ${where.length > 0 ? `where ${where.join(' and ')}` : ''}
+         order by c.opened_position desc limit ?`,
+      )
+      .all(...cut, ...cut, ...cut, ...state.values, ...values, args.limit)
+      .map((found) => {
+        const { userId, number, username, ...row } = found as Record<string, never>
+        return { ...row, user: userId === null ? null : { id: userId, number, username } } as unknown as ConnectionRow
+      })
+  },
+  'connections.open': (db: DatabaseSync, _args: Record<string, never>) =>
+    (
+      db.prepare('select id from connections where closed_position is null order by opened_position').all() as unknown as {
+        id: string
+      }[]
+    ).map(({ id }) => id),
+}

@@ -1,0 +1,120 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { type At, idOf, inForce, json, type ProjectedFact, type Projection, TEMPORAL, Temporal } from './projection.ts'
+
+/** Accounts as they were, their tokens (never the hashes), and who belonged to which room. */
+export const people: Projection = {
+  name: 'people',
+  version: 1,
+  tables: `
+    create table users (
+      user text not null, number integer not null, username text not null, role text not null, guest integer not null,
+      registered_at integer not null, ${TEMPORAL}
+    );
+    create index users_by_user on users (user, from_position);
+    create index users_by_number on users (number);
+    create table tokens (user text not null, token text not null, ${TEMPORAL});
+    create index tokens_by_user on tokens (user);
+    create table members (room text not null, user text not null, role text not null, by text, ${TEMPORAL});
+    create index members_by_room on members (room, user, from_position);
+    create index members_by_user on members (user);`,
+  prepare(db) {
+    const columns = ['user', 'number', 'username', 'role', 'guest', 'registered_at']
+    const users = new Temporal(db, 'users', columns, ['user'])
+    const tokens = new Temporal(db, 'tokens', ['user', 'token'], ['user', 'token'])
+    const members = new Temporal(db, 'members', ['room', 'user', 'role', 'by'], ['room', 'user'])
+    const current = db.prepare(`select ${columns.join(', ')} from users where user = ? and to_position is null`)
+    const change = (fact: ProjectedFact, changes: Record<string, string>) => {
+      const user = idOf(fact.stream)
+      const row = current.get(user) as Record<string, string> | undefined
+      if (!row) return
+      users.end(fact, user)
+      users.begin(fact, { ...row, ...changes })
+    }
+    const setRole = (fact: ProjectedFact, role: string) => {
+      const room = idOf(fact.stream)
+      const { user, by } = fact.data
+      members.end(fact, room, user)
+      members.begin(fact, { room, user, role, by: json(by) })
+    }
+    return {
+      UserRegistered: (fact) => {
+        const { user, number, username, role, guest } = fact.data
+        users.begin(fact, { user, number, username, role, guest: guest ? 1 : 0, registered_at: fact.metadata.at })
+      },
+      UserRenamed: (fact) => change(fact, { username: fact.data.username }),
+      RoleGranted: (fact) => change(fact, { role: fact.data.role }),
+      RoleRevoked: (fact) => change(fact, { role: 'member' }),
+      TokenIssued: (fact) => tokens.begin(fact, { user: idOf(fact.stream), token: fact.data.token }),
+      TokenRevoked: (fact) => tokens.end(fact, idOf(fact.stream), fact.data.token),
+      MemberAdded: (fact) => setRole(fact, fact.data.role),
+      MemberRoleGranted: (fact) => setRole(fact, fact.data.role),
+      MemberRoleRevoked: (fact) => setRole(fact, 'member'),
+      MemberRemoved: (fact) => members.end(fact, idOf(fact.stream), fact.data.user),
+    }
+  },
+}
+
+export interface UserRow {
+  readonly id: string
+  readonly number: number
+  readonly username: string
+  readonly role: 'admin' | 'member' | 'robot'
+  readonly guest: boolean
+  readonly registeredAt: number
+}
+
+export interface MemberRow {
+  readonly user: { readonly id: string; readonly number: number; readonly username: string }
+  readonly role: 'owner' | 'mod' | 'member'
+  readonly online: boolean
+}
+
+const SELECT = 'select user as id, number, username, role, guest, registered_at as registeredAt from users'
+
+const userRow = (found: unknown): UserRow => {
+  const row = found as Omit<UserRow, 'guest'> & { guest: number }
+  return { ...row, guest: row.guest === 1 }
+}
+
+export const peopleQueries = {
+  'users.get': (db: DatabaseSync, { id, at = null }: { id: string; at?: At }): UserRow | null => {
+    const cut = inForce(at)
+    const found = db.prepare(`${SELECT} where user = ? and ${cut.sql}`).get(id, ...cut.values)
+    return found ? userRow(found) : null
+  },
+  /** in the order of their numbers, after `after` */
+  'users.list': (
+    db: DatabaseSync,
+    { after = 0, limit, role, at = null }: { after?: number; limit: number; role?: string; at?: At },
+  ): UserRow[] => {
+    const cut = inForce(at)
+    const ofRole = role === undefined ? '' : 'and role = ?'
+    return db
+      .prepare(`${SELECT} where number > ? and ${cut.sql} ${ofRole} order by number limit ?`)
+      .all(after, ...cut.values, ...(role === undefined ? [] : [role]), limit)
+      .map(userRow)
+  },
+  'users.tokens': (db: DatabaseSync, { user }: { user: string }) =>
+    db
+      .prepare('select token as id, from_at as issuedAt, to_at as revokedAt from tokens where user = ? order by from_position')
+      .all(user) as unknown as { id: string; issuedAt: number; revokedAt: number | null }[],
+  /** in the order of their numbers, after `after`; online: present in the room on some connection */
+  'room.members': (
+    db: DatabaseSync,
+    { room, after = 0, limit, at = null }: { room: string; after?: number; limit: number; at?: At },
+  ): MemberRow[] => {
+    const [member, user, present] = [inForce(at, 'm'), inForce(at, 'u'), inForce(at, 'p')]
+    return db
+      .prepare(
+        `select u.user as id, u.number, u.username, m.role,
+           exists (select 1 from presence p where p.room = m.room and p.user = m.user and ${present.sql}) as online
+         from members m join users u on u.user = m.user and ${user.sql}
+         where m.room = ? and u.number > ? and ${member.sql} order by u.number limit ?`,
+      )
+      .all(...present.values, ...user.values, room, after, ...member.values, limit)
+      .map((found) => {
+        const { id, number, username, role, online } = found as unknown as MemberRow['user'] & { role: MemberRow['role']; online: number }
+        return { user: { id, number, username }, role, online: online === 1 }
+      })
+  },
+}

@@ -1,0 +1,158 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { type At, idOf, inForce, json, type Projection, TEMPORAL, Temporal } from './projection.ts'
+
+/**
+ * Messages of a room. What never changes stands in `messages`; a text is a temporal row, so that an edit leaves the
+ * earlier one; a removal is a temporal row, ended by a restoration.
+ */
+export const roomHistory: Projection = {
+  name: 'room-history',
+  version: 1,
+  tables: `
+    create table messages (
+      room text not null, id integer not null, revision integer not null, position integer not null, at integer not null,
+      author text not null, author_number integer not null, author_name text not null, author_role text not null,
+      kind text not null, ref text, reply_to integer, extra text,
+      primary key (room, id)
+    ) without rowid;
+    create table texts (room text not null, id integer not null, text text not null, ${TEMPORAL});
+    create index texts_by_message on texts (room, id, from_position);
+    create table removals (room text not null, id integer not null, by text, reason text, ${TEMPORAL});
+    create index removals_by_message on removals (room, id, from_position);`,
+  prepare(db) {
+    const insert = db.prepare('insert into messages values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    const texts = new Temporal(db, 'texts', ['room', 'id', 'text'], ['room', 'id'])
+    const removals = new Temporal(db, 'removals', ['room', 'id', 'by', 'reason'], ['room', 'id'])
+    return {
+      MessagePosted: (fact) => {
+        const { id, author, text, kind, clientRef, replyTo, extra } = fact.data
+        const room = idOf(fact.stream)
+        const { revision, position, metadata } = fact
+        const { id: user, number, username, role } = author
+        insert.run(room, id, revision, position, metadata.at, user, number, username, role, kind, clientRef, replyTo, json(extra))
+        texts.begin(fact, { room, id, text })
+      },
+      MessageEdited: (fact) => {
+        const room = idOf(fact.stream)
+        const { id, text } = fact.data
+        texts.end(fact, room, id)
+        texts.begin(fact, { room, id, text })
+      },
+      MessageRemoved: (fact) => {
+        const { id, by, reason } = fact.data
+        removals.begin(fact, { room: idOf(fact.stream), id, by: json(by), reason })
+      },
+      MessageRestored: (fact) => removals.end(fact, idOf(fact.stream), fact.data.id),
+    }
+  },
+}
+
+export interface MessageItem {
+  readonly id: number
+  readonly revision: number
+  readonly position: number
+  /** ms since 1970 */
+  readonly at: number
+  readonly author: { readonly id: string; readonly number: number; readonly username: string; readonly role: string }
+  readonly text: string
+  readonly kind: 'text' | 'action'
+  readonly ref: string | null
+  readonly replyTo: number | null
+  readonly extra: Readonly<Record<string, unknown>> | null
+  readonly edited: boolean
+  readonly removed: { readonly by: unknown; readonly reason: string | null; readonly at: number } | null
+}
+
+const select = (at: At, where: string, order: string) => {
+  const text = inForce(at, 't')
+  const removal = inForce(at, 'd')
+  const seen = at === null ? '' : 'position' in at ? 'and m.position <= ?' : 'and m.at <= ?'
+  const cut = at === null ? [] : ['position' in at ? at.position : at.time]
+  const sql = `
+    select m.*, t.text, t.from_position > m.position as edited, d.from_at as removed_at, d.by as removed_by, d.reason as removed_reason
+    from messages m
+    join texts t on t.room = m.room and t.id = m.id and ${text.sql}
+    left join removals d on d.room = m.room and d.id = m.id and ${removal.sql}
+    where m.room = ? ${where} ${seen} ${order}`
+  return { sql, before: [...text.values, ...removal.values], after: cut }
+}
+
+interface Row {
+  readonly id: number
+  readonly revision: number
+  readonly position: number
+  readonly at: number
+  readonly author: string
+  readonly author_number: number
+  readonly author_name: string
+  readonly author_role: string
+  readonly text: string
+  readonly kind: 'text' | 'action'
+  readonly ref: string | null
+  readonly reply_to: number | null
+  readonly extra: string | null
+  readonly edited: number
+  readonly removed_at: number | null
+  readonly removed_by: string | null
+  readonly removed_reason: string | null
+}
+
+const item = (found: unknown): MessageItem => {
+  const { id, revision, position, at, text, kind, ref, ...row } = found as Row
+  return {
+    id,
+    revision,
+    position,
+    at,
+    author: { id: row.author, number: row.author_number, username: row.author_name, role: row.author_role },
+    text,
+    kind,
+    ref,
+    replyTo: row.reply_to,
+    extra: row.extra === null ? null : JSON.parse(row.extra),
+    edited: row.edited === 1,
+    removed:
+      row.removed_at === null
+        ? null
+        : {
+            by: row.removed_by === null ? null : JSON.parse(row.removed_by),
+            reason: row.removed_reason,
+            at: row.removed_at,
+          },
+  }
+}
+
+export interface MessagesArgs {
+  readonly room: string
+  /** message ids, exclusive; without either the newest */
+  readonly before?: number
+  readonly after?: number
+  readonly limit: number
+  readonly at?: At
+  /** only messages at or below this revision of the room's stream: the cut of a snapshot */
+  readonly upTo?: number
+  readonly removed?: 'shown' | 'left-out'
+}
+
+export const messageQueries = {
+  /** oldest first */
+  'room.messages': (db: DatabaseSync, args: MessagesArgs): MessageItem[] => {
+    const { room, before, after, limit, at = null, upTo, removed = 'left-out' } = args
+    const forwards = after !== undefined
+    const where = [
+      before === undefined ? '' : 'and m.id < ?',
+      after === undefined ? '' : 'and m.id > ?',
+      upTo === undefined ? '' : 'and m.revision <= ?',
+      removed === 'shown' ? '' : 'and d.from_at is null',
+    ].join(' ')
+    const found = select(at, where, `order by m.id ${forwards ? 'asc' : 'desc'} limit ?`)
+    const bounds = [before, after, upTo].filter((bound) => bound !== undefined)
+    const rows = db.prepare(found.sql).all(...found.before, room, ...bounds, ...found.after, limit).map(item)
+    return forwards ? rows : rows.reverse()
+  },
+  'room.message': (db: DatabaseSync, { room, id, at = null }: { room: string; id: number; at?: At }): MessageItem | null => {
+    const found = select(at, 'and m.id = ?', '')
+    const row = db.prepare(found.sql).get(...found.before, room, id, ...found.after)
+    return row ? item(row) : null
+  },
+}

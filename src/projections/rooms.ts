@@ -1,0 +1,79 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { type At, inForce, json, type ProjectedFact, type Projection, TEMPORAL, Temporal } from './projection.ts'
+
+/** Rooms as they were: each change of name, mode or aliases ends a row and begins the next. */
+export const rooms: Projection = {
+  name: 'rooms',
+  version: 1,
+  tables: `
+    create table rooms (
+      room text not null, number integer not null, name text not null, kind text not null, parent text,
+      mode text not null, slow_ms integer not null, aliases text not null, opened_at integer not null, ${TEMPORAL}
+    );
+    create index rooms_by_room on rooms (room, from_position);
+    create index rooms_by_number on rooms (number);`,
+  prepare(db) {
+    const columns = ['room', 'number', 'name', 'kind', 'parent', 'mode', 'slow_ms', 'aliases', 'opened_at']
+    const table = new Temporal(db, 'rooms', columns, ['room'])
+    const current = db.prepare(`select ${columns.join(', ')} from rooms where room = ? and to_position is null`)
+    const change = (fact: ProjectedFact, changes: Record<string, string | number | null>) => {
+      const room = fact.stream.slice('room-'.length)
+      const row = current.get(room) as Record<string, string> | undefined
+      if (!row) return
+      table.end(fact, room)
+      table.begin(fact, { ...row, ...changes })
+    }
+    return {
+      RoomOpened: (fact) => {
+        const { room, number, name, kind, parent, aliases } = fact.data
+        const opened_at = fact.metadata.at
+        table.begin(fact, { room, number, name, kind, parent, mode: 'open', slow_ms: 0, aliases: json(aliases), opened_at })
+      },
+      RoomChanged: (fact) => {
+        const { name, mode, slowMs, aliases } = fact.data
+        change(fact, {
+          ...(name === undefined ? {} : { name }),
+          ...(mode === undefined ? {} : { mode, slow_ms: mode === 'slow' ? (slowMs ?? 0) : 0 }),
+          ...(mode === undefined && slowMs !== undefined ? { slow_ms: slowMs } : {}),
+          ...(aliases === undefined ? {} : { aliases: json(aliases) }),
+        })
+      },
+      RoomArchived: (fact) => change(fact, { mode: 'archived' }),
+    }
+  },
+}
+
+export interface RoomRow {
+  readonly id: string
+  readonly number: number
+  readonly name: string
+  readonly kind: 'room' | 'space'
+  readonly parent: string | null
+  readonly mode: 'open' | 'slow' | 'locked' | 'archived'
+  readonly slowMs: number
+  readonly aliases: readonly string[]
+  readonly openedAt: number
+}
+
+const SELECT = `select room as id, number, name, kind, parent, mode, slow_ms as slowMs, aliases, opened_at as openedAt from rooms`
+
+const row = (found: unknown): RoomRow => {
+  const plain = found as Omit<RoomRow, 'aliases'> & { aliases: string }
+  return { ...plain, aliases: JSON.parse(plain.aliases) }
+}
+
+export const roomQueries = {
+  'rooms.get': (db: DatabaseSync, { id, at = null }: { id: string; at?: At }): RoomRow | null => {
+    const cut = inForce(at)
+    const found = db.prepare(`${SELECT} where room = ? and ${cut.sql}`).get(id, ...cut.values)
+    return found ? row(found) : null
+  },
+  /** in the order of their numbers, after `after` */
+  'rooms.list': (
+    db: DatabaseSync,
+    { after = 0, limit, at = null }: { after?: number; limit: number; at?: At },
+  ): RoomRow[] => {
+    const cut = inForce(at)
+    return db.prepare(`${SELECT} where number > ? and ${cut.sql} order by number limit ?`).all(after, ...cut.values, limit).map(row)
+  },
+}

@@ -1,0 +1,70 @@
+// The projections' own thread: it reads the embedded log by itself, folds, and answers queries.
+
+import { join } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Position } from '../log/event-log.ts'
+import { SqliteLogReader } from '../log/sqlite-reader.ts'
+import { type QueryName, runQuery } from './queries.ts'
+import { openReadDatabase } from './read-database.ts'
+import { type Freshness, Runner } from './runner.ts'
+
+export const READ_FILE = 'read.db'
+
+export interface ThreadData {
+  readonly directory: string
+  /** [0]: 1 while a poke is on its way; set by the main thread, cleared here */
+  readonly poked: SharedArrayBuffer
+}
+
+export type Question =
+  | { readonly number: number; readonly name: QueryName; readonly args: unknown; readonly wants: Freshness | null }
+  | { readonly number: number; readonly status: true }
+
+export type Answer =
+  | { readonly number: number; readonly result: unknown; readonly position: Position }
+  | { readonly number: number; readonly error: string }
+
+export interface Status {
+  readonly position: Position
+  readonly head: Position
+  readonly parked: number
+}
+
+if (parentPort) {
+  const port = parentPort
+  const { directory, poked } = workerData as ThreadData
+  const flag = new Int32Array(poked)
+  const log = SqliteLogReader.open(directory)
+  const db = openReadDatabase(join(directory, READ_FILE), log.epoch(), log.head())
+  const read = (from: Position, limit: number) => log.readAll(from, Number.MAX_SAFE_INTEGER, undefined, limit).facts
+  const runner = new Runner(db, { read }, (ms, run) => setTimeout(run, ms))
+
+  const answer = async (question: Question): Promise<void> => {
+    const { number } = question
+    try {
+      if ('status' in question) {
+        const status: Status = { position: runner.position, head: log.head(), parked: runner.parked }
+        port.postMessage({ number, result: status, position: runner.position } satisfies Answer)
+        return
+      }
+      if (question.wants !== null) await runner.waitFor(question.wants)
+      const result = runQuery(db, question.name, question.args)
+      port.postMessage({ number, result, position: runner.position } satisfies Answer)
+    } catch (error) {
+      port.postMessage({ number, error: (error as Error).message } satisfies Answer)
+    }
+  }
+
+  port.on('message', (message: Question | 'poke' | 'close') => {
+    if (message === 'poke') {
+      Atomics.store(flag, 0, 0)
+      runner.poke()
+    } else if (message === 'close') {
+      runner.stop().then(() => {
+        log.close()
+        port.close()
+      })
+    } else void answer(message)
+  })
+  void runner.run()
+}

@@ -1,0 +1,158 @@
+// The composition root of a node: opens everything in order, repairs what a crash left, lets people in, and closes in
+// reverse. Adapters are chosen by the caller (main.ts, tests).
+
+import type { AddressInfo } from 'node:net'
+import { type ApiDependencies, buildApi } from './api/server.ts'
+import { bear, readNameKey } from './actors/birth.ts'
+import { Claims } from './actors/claims.ts'
+import { Deadlines } from './actors/deadlines.ts'
+import { definitions } from './actors/definitions.ts'
+import { FactCodec } from './actors/fact-codec.ts'
+import { Host } from './actors/host.ts'
+import type { Summary } from './actors/actor.ts'
+import { Identity } from './actors/identity.ts'
+import { nodeStream } from './actors/node.facts.ts'
+import { Policies } from './actors/policies.ts'
+import type { Chance, Clock } from './actors/ports.ts'
+import { type Rate, RateLimits } from './actors/rate.ts'
+import { closeLeftOpen } from './actors/recovery.ts'
+import { Rooms } from './actors/rooms.ts'
+import { moneypot } from './dialects/moneypot.ts'
+import type { EventLog } from './log/event-log.ts'
+import type { ReadModels } from './projections/read-models.ts'
+import { Hub } from './transports/hub.ts'
+import { Sessions } from './transports/sessions.ts'
+import { serveSocketIo } from './transports/socket-io.ts'
+import { allowedOrigin } from './transports/origins.ts'
+
+export interface ServerOptions {
+  readonly log: EventLog
+  readonly readModels: ReadModels
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly host: string
+  readonly port: number
+  readonly node: string
+  readonly version: string
+  readonly adminToken: string
+  readonly nameKey: string
+  readonly rate: Rate | 'off'
+  readonly guests: 'auto' | 'on' | 'off'
+  readonly origins: readonly string[]
+  readonly publicUrl: string
+  readonly trustProxy: readonly string[]
+  readonly maxConnections: number
+  readonly pingIntervalMs?: number
+  onFault(where: string, error: unknown): void
+}
+
+export interface RunningServer {
+  readonly url: string
+  readonly port: number
+  readonly host: Host
+  readonly identity: Identity
+  readonly rooms: Rooms
+  readonly sessions: Sessions
+  readonly readModels: ReadModels
+  /** made at this start, for the operator to keep; null when there was an owner already */
+  readonly ownerToken: string | null
+  /** connections of a dead process that this start closed */
+  readonly recovered: number
+  /** tells clients, finishes what is under way, closes everything it was given too */
+  close(cause: string): Promise<void>
+}
+
+export const startServer = async (options: ServerOptions): Promise<RunningServer> => {
+  const { log, readModels, clock, chance, node, onFault } = options
+  const incarnation = chance.uuid()
+  const host = new Host({ log, codec: new FactCodec(), clock, chance, node, definitions, store: storeIn(readModels), onFault })
+  host.onAcknowledged(() => readModels.poke())
+  await host.start()
+  const nameKey = await readNameKey(host.ledger, options.nameKey, chance)
+  const claims = new Claims(host.ledger, clock, nameKey)
+  const identity = new Identity(host, claims)
+  const rooms = new Rooms(host, claims)
+  const policies = new Policies(host, onFault)
+
+  const head = await log.head()
+  const open = { atLeast: head }
+  const { result: staff } = await readModels.query('users.list', { role: 'admin', limit: 10_000 }, open)
+  identity.guardStaffNames(staff)
+  const recovered = await closeLeftOpen(host, {
+    connections: (await readModels.query('connections.open', {})).result,
+    presences: (await readModels.query('presence.open', {})).result,
+    online: (await readModels.query('online.open', {})).result,
+  })
+  await policies.settled()
+  const ownerToken = await bear(identity, rooms, options.adminToken)
+  const started = { node, incarnation, version: options.version }
+  await host.ledger.append(nodeStream(node), () => ({ type: 'NodeStarted', data: started }))
+  const deadlines = new Deadlines(
+    host,
+    async (before) => (await readModels.query('deadlines.due', { before, limit: 10_000 })).result,
+    onFault,
+  )
+  await deadlines.start()
+
+  const rates = new RateLimits(options.rate, clock)
+  const hub = new Hub(host)
+  const { maxConnections } = options
+  const around = { host, identity, rooms, rates, readModels, node, incarnation, onFault }
+  const sessions = new Sessions({ ...around, hub, dialects: [moneypot], maxConnections })
+  const dependencies: ApiDependencies = { ...around, log, sessions, clock, chance, guests: options.guests, trustProxy: options.trustProxy, version: options.version }
+  const api = await buildApi(dependencies)
+  await api.ready()
+  const stopSocketIo = serveSocketIo(api.server, sessions, {
+    allowedOrigin: allowedOrigin(options.origins, options.publicUrl),
+    newConnectionId: () => chance.uuid(),
+    ...(options.pingIntervalMs === undefined ? {} : { pingIntervalMs: options.pingIntervalMs }),
+  })
+  await api.listen({ host: options.host, port: options.port })
+  const { port } = api.server.address() as AddressInfo
+  const shown = options.host.includes(':') ? `[${options.host}]` : options.host
+
+  let closing: Promise<void> | null = null
+  const close = async (cause: string): Promise<void> => {
+    deadlines.stop()
+    await sessions.stop()
+    await policies.settled()
+    await stopSocketIo()
+    await api.close()
+    await host.ledger
+      .append(nodeStream(node), () => ({ type: 'NodeStopped', data: { node, incarnation, cause } }))
+      .catch((error) => onFault(nodeStream(node), error))
+    policies.stop()
+    await host.close()
+    await readModels.close()
+    await log.close()
+  }
+  return {
+    url: `http://${shown}:${port}`,
+    port,
+    host,
+    identity,
+    rooms,
+    sessions,
+    readModels,
+    ownerToken,
+    recovered,
+    close: (cause) => {
+      closing ??= close(cause)
+      return closing
+    },
+  }
+}
+
+/** Summaries and message rows stand in the read database. */
+const storeIn = (readModels: ReadModels) => ({
+  summary: async (stream: string, source: string) =>
+    (await readModels.query('summary.get', { stream, source })).result as Summary | null,
+  keepSummary: (stream: string, source: string, summary: Summary) => {
+    readModels.query('summary.put', { stream, source, revision: summary.revision, state: summary }).catch(() => {})
+  },
+  message: async (roomStream: string, revision: number, id: number) => {
+    const room = roomStream.slice('room-'.length)
+    const { result } = await readModels.query('room.message', { room, id }, { atLeast: { stream: roomStream, revision } })
+    return result && { id, revision: result.revision, author: result.author.id, text: result.text, removed: result.removed !== null }
+  },
+})

@@ -1,0 +1,177 @@
+// socket.io as a transport: clients from 1.3 (Engine.IO 3) to 4.8, polling, websocket and the upgrade between them.
+
+import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import { type Socket as IoSocket, Server } from 'socket.io'
+import type { FrameOut } from '../dialects/dialect.ts'
+import type { Session } from './session.ts'
+import type { Sessions } from './sessions.ts'
+import type { Batch, Socket } from './transport.ts'
+import { textFrame } from './websocket-frame.ts'
+
+const MAX_PACKET_BYTES = 64 * 1024
+
+export interface SocketIoOptions {
+  /** `origin` as the browser sent it; `host` the request's own */
+  allowedOrigin(origin: string | undefined, host: string | undefined): boolean
+  newConnectionId(): string
+  readonly pingIntervalMs?: number
+  readonly pingTimeoutMs?: number
+}
+
+/** Serves socket.io on `http` until the returned function is called. */
+export const serveSocketIo = (http: HttpServer, sessions: Sessions, options: SocketIoOptions): (() => Promise<void>) => {
+  const io = new Server(http, {
+    allowEIO3: true,
+    maxHttpBufferSize: MAX_PACKET_BYTES,
+    // engine.io would end an upgrade on another path that is not answered within a second
+    destroyUpgrade: false,
+    perMessageDeflate: false,
+    pingInterval: options.pingIntervalMs ?? 25_000,
+    pingTimeout: options.pingTimeoutMs ?? 20_000,
+    // 1.x browser clients poll with credentials, so the origin must be echoed and never be `*`
+    cors: { origin: true, credentials: true },
+    allowRequest: (request: IncomingMessage, decide) =>
+      decide(null, options.allowedOrigin(request.headers.origin, request.headers.host)),
+  })
+  mendOldPolling(io)
+  io.on('connection', (socket) => {
+    const port = new IoPort(socket, options.newConnectionId())
+    const session = sessions.open(port)
+    if (!session) {
+      port.close('drop')
+      return
+    }
+    receive(socket, session)
+  })
+  return async () => {
+    io.engine.close()
+    await new Promise<void>((resolve) => io.close(() => resolve()))
+  }
+}
+
+const receive = (socket: IoSocket, session: Session): void => {
+  tagAcks(socket)
+  socket.onAny((event: unknown, ...args: unknown[]) => {
+    const last = args.at(-1)
+    const ack = typeof last === 'function' ? ((last as Acknowledge).packet ?? null) : null
+    if (ack !== null) args.pop()
+    if (typeof event === 'string') session.receive({ event, args, ack })
+  })
+  socket.on('disconnect', () => session.closed())
+  socket.on('error', () => session.abort('protocol-error'))
+}
+
+interface Acknowledge {
+  (...args: unknown[]): void
+  packet?: number
+}
+
+/**
+ * socket.io hands a callback over and writes its packet when that is called, ahead of what waits in our outbox. We
+ * need the packet's number instead, to send the answer in its place among the room's frames.
+ */
+const tagAcks = (socket: IoSocket): void => {
+  const internal = socket as unknown as { ack(id: number): Acknowledge }
+  const make = internal.ack
+  internal.ack = (id) => Object.assign(make.call(socket, id), { packet: id })
+}
+
+/** `2["event",…]` and `3<id>[…]`: socket.io packets of the default namespace (socket.io-protocol v5, the same in v2 to v4). */
+const packetOf = (frame: FrameOut): string =>
+  'event' in frame ? `2${JSON.stringify([frame.event, ...frame.args])}` : `3${frame.ack}${JSON.stringify(frame.args)}`
+
+/** Engine.IO's message type before a packet. */
+const MESSAGE = '4'
+
+/** Whole WebSocket frames, one after another. */
+const webSocketFrames = (frames: readonly FrameOut[]): Buffer =>
+  Buffer.concat(frames.map((frame) => textFrame(MESSAGE + packetOf(frame))))
+
+interface EngineSocket {
+  readonly transport: { readonly name: string; readonly socket?: { bufferedAmount: number; _sender?: { sendFrame?: unknown } } }
+  write(data: string, options?: object): void
+  on(event: 'drain', run: () => void): void
+  close(): void
+}
+
+class IoPort implements Socket {
+  readonly id: string
+  readonly address: string
+  readonly #socket: IoSocket
+  readonly #engine: EngineSocket
+  /** handed to the engine since it was last empty */
+  #waiting = 0
+
+  constructor(socket: IoSocket, id: string) {
+    this.id = id
+    this.#socket = socket
+    this.#engine = socket.conn as unknown as EngineSocket
+    this.address = socket.handshake.address
+    this.#engine.on('drain', () => {
+      this.#waiting = 0
+    })
+  }
+
+  get transport(): string {
+    return `socket.io/${this.#engine.transport.name}`
+  }
+
+  write(batches: readonly Batch[]): void {
+    const { transport } = this.#engine
+    // The pre-encoded form leans on an option that engine.io documents for its own adapter only; without what it
+    // needs, frames go as packets one by one, which is what polling takes anyway.
+    if (transport.name === 'websocket' && typeof transport.socket?._sender?.sendFrame === 'function') {
+      const encoded = batches.map((batch) => batch.as('socket.io/websocket', webSocketFrames))
+      const frame = encoded.length === 1 ? (encoded[0] as Buffer) : Buffer.concat(encoded)
+      this.#waiting += frame.length
+      this.#engine.write('', { preEncoded: true, wsPreEncodedFrame: [frame], compress: false })
+      return
+    }
+    for (const batch of batches) {
+      for (const packet of batch.as('socket.io/packets', (frames) => frames.map(packetOf))) {
+        this.#waiting += packet.length
+        this.#engine.write(packet)
+      }
+    }
+  }
+
+  bufferedBytes(): number {
+    return this.#waiting + (this.#engine.transport.socket?.bufferedAmount ?? 0)
+  }
+
+  close(how: 'disconnect' | 'drop'): void {
+    if (how === 'disconnect') this.#socket.disconnect(true)
+    else this.#engine.close()
+  }
+}
+
+interface OldTransport {
+  readonly name: string
+  readonly protocol: number
+  parser: {
+    encodePayload(packets: unknown, binary: unknown, callback?: unknown): unknown
+    encodePayloadAsBinary(packets: unknown, callback: unknown): unknown
+  }
+}
+
+/**
+ * COMPAT socket.io-client 1.3 to 1.7 in a browser: over XHR2 it reads a poll only as application/octet-stream, where
+ * engine.io 6 answers text/plain, and then fails with 'server error'. Its polls are answered in the binary form.
+ */
+const mendOldPolling = (io: Server): void => {
+  const engine = io.engine as unknown as { createTransport(name: string, request: unknown): OldTransport }
+  const create = engine.createTransport
+  engine.createTransport = function (name, request) {
+    const transport = create.call(this, name, request)
+    if (transport.name !== 'polling' || transport.protocol !== 3) return transport
+    const { parser } = transport
+    transport.parser = {
+      ...parser,
+      encodePayload: (packets, binary, callback) => {
+        const [supported, done] = typeof binary === 'function' ? [null, binary] : [binary, callback]
+        return supported ? parser.encodePayloadAsBinary(packets, done) : parser.encodePayload(packets, null, done)
+      },
+    }
+    return transport
+  }
+}

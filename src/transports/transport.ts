@@ -1,0 +1,36 @@
+// The port of a socket. A transport moves frames and knows nothing of their meaning.
+
+import type { FrameOut } from '../dialects/dialect.ts'
+
+/** Frames that go out together, to one socket or to many: each wire form is made once, when the first socket asks. */
+export class Batch {
+  readonly frames: readonly FrameOut[]
+  readonly #forms = new Map<string, unknown>()
+
+  constructor(frames: readonly FrameOut[]) {
+    this.frames = frames
+  }
+
+  as<Form>(wire: string, make: (frames: readonly FrameOut[]) => Form): Form {
+    let form = this.#forms.get(wire) as Form | undefined
+    if (form === undefined) {
+      form = make(this.frames)
+      this.#forms.set(wire, form)
+    }
+    return form
+  }
+}
+
+export interface Socket {
+  /** the connection's id */
+  readonly id: string
+  /** as it is now: `polling` may become `websocket` */
+  readonly transport: string
+  readonly address: string
+  /** everything of one turn, in order, as one write where the transport can */
+  write(batches: readonly Batch[]): void
+  /** bytes handed over and not yet taken by the network */
+  bufferedBytes(): number
+  /** `disconnect`: the client is told not to come back by itself; `drop`: the transport ends and it may */
+  close(how: 'disconnect' | 'drop'): void
+}
