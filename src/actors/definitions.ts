@@ -5,17 +5,22 @@ import type { ActorDefinition } from './host.ts'
 import * as room from './room/room.machine.ts'
 import * as user from './user/user.machine.ts'
 
-const sources = (folder: string, ...files: string[]): URL[] =>
-  files.map((file) => new URL(`./${folder}/${file}`, import.meta.url))
+/** A context's own type is the chart's affair; the host only hands it back. */
+const define = <Context>(
+  kind: ActorDefinition['kind'],
+  machine: ActorDefinition['machine'],
+  part: { summarise(context: Context): unknown; restoreContext(json: unknown): Context },
+  files: readonly string[],
+): ActorDefinition => ({
+  kind,
+  machine,
+  sources: files.map((file) => new URL(`./${kind}/${file}`, import.meta.url)),
+  summarise: (context) => part.summarise(context as Context),
+  restoreContext: part.restoreContext,
+})
 
 export const definitions: readonly ActorDefinition[] = [
-  {
-    kind: 'connection',
-    machine: connection.connectionMachine,
-    sources: sources('connection', 'connection.machine.ts'),
-    summarise: connection.summarise as ActorDefinition['summarise'],
-    restoreContext: connection.restoreContext as ActorDefinition['restoreContext'],
-  },
+  define('connection', connection.connectionMachine, connection, ['connection.machine.ts']),
+  define('user', user.userMachine, user, ['user.machine.ts']),
+  define('room', room.roomMachine, room, ['room.machine.ts', 'room.context.ts', 'room.guards.ts']),
 ]
-void room
-void user

@@ -117,9 +117,15 @@ export type ConnectionCommand =
   | (CommandFields & { type: 'delivery.note' } & FactData<'Delivered'>)
   | (CommandFields & { type: 'typing.start'; room: string })
   | (CommandFields & { type: 'typing.stop'; room: string; cause: 'client' | 'message' | 'left' })
+  /** timer */
+  | (CommandFields & { type: 'typing.expire'; room: string; due: number })
   | (CommandFields & { type: 'activity.idle'; since: number })
   | (CommandFields & { type: 'activity.resume' })
   /** may a command of this kind be handed to a room now? answered `nothing` when authenticated, never a fact */
   | (CommandFields & { type: 'command.permit'; command: string })
-  | (CommandFields & { type: 'refusal.note' } & FactData<'CommandRefused'>)
+  /** `decidedAt` is the fact's `at`; a command's own `at` is its time */
+  | (CommandFields & { type: 'refusal.note'; decidedAt: FactData<'CommandRefused'>['at'] } & Omit<
+        FactData<'CommandRefused'>,
+        'at'
+      >)
   | (CommandFields & { type: 'connection.close'; code: number | null; reason: string | null; cause: CloseCause; late: boolean })

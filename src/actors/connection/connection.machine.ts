@@ -1,0 +1,401 @@
+// The connection's statechart: a socket from its first frame to its end, whatever its dialect.
+//
+// Its timers (sign-in, idle, typing) use limits that stand in its facts, so that a replay shows the chart that was.
+// Whether a command may be handed to a room is asked here as `command.permit` and stores nothing.
+
+import { Map as PersistentMap } from 'immutable'
+import { setup } from 'xstate'
+import { type Decided, fact, nothing, refuse } from '../chart.ts'
+import type { Person } from '../fact.ts'
+import { refusals } from '../refusals.ts'
+import type { ConnectionCommand, ConnectionFactEvent, ConnectionLimits } from './connection.facts.ts'
+
+export interface ConnectionContext {
+  readonly connection: string
+  readonly dialect: string | null
+  readonly openedAt: number
+  readonly limits: ConnectionLimits
+  /** null: not signed in, or an anonymous reader */
+  readonly user: Person | null
+  readonly token: string | null
+  /** room → revision its snapshot was read at */
+  readonly rooms: PersistentMap<string, number>
+  /** room → since when it is typing there */
+  readonly typing: PersistentMap<string, Typing>
+}
+
+/** ms since 1970; `due` null: it does not end by itself */
+export interface Typing {
+  readonly at: number
+  readonly due: number | null
+}
+
+/** Typing is told this often and no oftener, for each room. */
+const TYPING_EVERY_MS = 1_000
+/** a client may have this many rooms open at once */
+const MAX_ROOMS = 1_000
+
+const absentConnection: ConnectionContext = {
+  connection: '',
+  dialect: null,
+  openedAt: 0,
+  limits: { authTimeoutMs: 0, afkMs: 0, typingMs: 0, badFrameStrikes: 0 },
+  user: null,
+  token: null,
+  rooms: PersistentMap(),
+  typing: PersistentMap(),
+}
+
+export const summarise = (context: ConnectionContext): unknown => ({
+  ...context,
+  rooms: [...context.rooms],
+  typing: [...context.typing],
+})
+
+export const restoreContext = (json: unknown): ConnectionContext => {
+  const plain = json as ConnectionContext & { rooms: Iterable<[string, number]>; typing: Iterable<[string, Typing]> }
+  return { ...plain, rooms: PersistentMap(plain.rooms), typing: PersistentMap(plain.typing) }
+}
+
+type ConnectionEvent = ConnectionCommand | ConnectionFactEvent
+type CommandOf<T extends ConnectionCommand['type']> = Extract<ConnectionCommand, { type: T }>
+type FactOf<T extends ConnectionFactEvent['type']> = Extract<ConnectionFactEvent, { type: T }>
+
+interface Given {
+  readonly context: ConnectionContext
+  readonly event: ConnectionEvent
+}
+
+const roomOf = (event: ConnectionEvent): string => (event as CommandOf<'typing.start'>).room
+const factRoomOf = (event: ConnectionEvent): string => (event as FactOf<'TypingStarted'>).data.room
+const typingTimer = (room: string): string => `typing:${room}`
+
+const guards = {
+  isFinal: ({ event }: Given) => (event as CommandOf<'auth.fail'>).final,
+  isInRoom: ({ context, event }: Given) => context.rooms.has(roomOf(event)),
+  isNotInRoom: ({ context, event }: Given) => !context.rooms.has(roomOf(event)),
+  roomsAreFull: ({ context }: Given) => context.rooms.size >= MAX_ROOMS,
+  isReader: ({ context }: Given) => context.user === null,
+  isChosen: ({ context, event }: Given) => context.dialect === (event as CommandOf<'dialect.choose'>).dialect,
+  startedJustNow: ({ context, event }: Given) => {
+    const typing = context.typing.get(roomOf(event))
+    return typing !== undefined && event.at - typing.at < TYPING_EVERY_MS
+  },
+  /** the timer of a typing that was stopped or told again since */
+  isNotThatTyping: ({ context, event }: Given) =>
+    context.typing.get(roomOf(event))?.due !== (event as CommandOf<'typing.expire'>).due,
+  isNotTyping: ({ context, event }: Given) => !context.typing.has(roomOf(event)),
+}
+
+const connection = setup({
+  types: { context: {} as ConnectionContext, events: {} as ConnectionEvent, emitted: {} as Decided },
+  guards,
+  delays: {
+    /** measured from the opening, also when the dialect that says how long is chosen later */
+    authTimeout: ({ context, event }) =>
+      Math.max(0, context.openedAt + context.limits.authTimeoutMs - (event as FactOf<'ConnectionOpened'>).at),
+    afkTimeout: ({ context, event }) => {
+      const { data, at } = event as FactOf<'WentIdle'>
+      return Math.max(0, data.since + context.limits.afkMs - at)
+    },
+  },
+})
+
+const fold = <T extends ConnectionFactEvent['type']>(
+  evolve: (context: ConnectionContext, fact: FactOf<T>) => Partial<ConnectionContext>,
+) => connection.assign(({ context, event }) => evolve(context, event as FactOf<T>))
+
+/** An accepted command whose fact repeats these fields of it. */
+const yes = <T extends ConnectionCommand['type']>(
+  _command: T,
+  type: ConnectionFactEvent['type'],
+  data: (command: CommandOf<T>, context: ConnectionContext) => object,
+) => ({
+  actions: fact<ConnectionContext, ConnectionEvent>(type, ({ context, event }) => data(event as CommandOf<T>, context)),
+  description: type,
+})
+
+const nothingNew = <G extends keyof typeof guards>(guard: G) => ({
+  guard,
+  actions: nothing<ConnectionContext, ConnectionEvent>(),
+  description: 'nothing new',
+})
+
+const already = { actions: nothing<ConnectionContext, ConnectionEvent>(), description: 'nothing new' }
+
+const no = (code: 'user-required' | 'already-exists' | 'busy', guard: keyof typeof guards | null = null) => ({
+  ...(guard === null ? {} : { guard }),
+  actions: refuse<ConnectionContext, ConnectionEvent>(code, guard),
+  description: refusals[code].title,
+})
+
+const closing = yes('connection.close', 'ConnectionClosed', ({ code, reason, cause, late }) => ({
+  code,
+  reason,
+  cause,
+  late,
+}))
+
+const timedOut = (cause: 'auth-timeout' | 'afk') => ({
+  actions: fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', () => ({
+    code: null,
+    reason: null,
+    cause,
+    late: false,
+  })),
+  description: `ConnectionClosed, cause ${cause}`,
+})
+
+const noting = yes('refusal.note', 'CommandRefused', ({ command, code, state, guard, values, decidedAt, count }) => ({
+  command,
+  code,
+  state,
+  guard,
+  values,
+  at: decidedAt,
+  count,
+}))
+
+const failing = [
+  {
+    guard: 'isFinal' as const,
+    actions: [
+      fact<ConnectionContext, ConnectionEvent>('AuthFailed', ({ event }) => ({
+        code: (event as CommandOf<'auth.fail'>).code,
+      })),
+      fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', ({ event }) => {
+        const { closeCode, reason, code } = event as CommandOf<'auth.fail'>
+        return { code: closeCode, reason, cause: code === 'banned' ? 'banned' : 'auth-failed', late: false }
+      }),
+    ],
+    description: 'AuthFailed, ConnectionClosed',
+  },
+  yes('auth.fail', 'AuthFailed', ({ code }) => ({ code })),
+]
+
+const stopTyping = [
+  connection.cancel(({ event }) => typingTimer(factRoomOf(event))),
+  fold<'TypingStopped'>(({ typing }, { data }) => ({ typing: typing.delete(data.room) })),
+]
+
+/** Whatever closes a socket stops its typing: no timer outlives it. */
+const ended = {
+  target: 'closed',
+  actions: [
+    connection.enqueueActions(({ context, enqueue }) => {
+      for (const room of context.typing.keys()) enqueue.cancel(typingTimer(room))
+    }),
+    fold<'ConnectionClosed'>(() => ({ typing: PersistentMap<string, Typing>() })),
+  ],
+  description: 'policies leave its rooms and its user',
+}
+
+/** Chosen when the first event tells the dialect: its limits take the place of the listener's. */
+const choosing = [
+  nothingNew('isChosen'),
+  yes('dialect.choose', 'DialectChosen', ({ dialect, version, limits }) => ({ dialect, version, limits })),
+]
+const chosen = fold<'DialectChosen'>((_context, { data }) => ({ dialect: data.dialect, limits: data.limits }))
+
+export const connectionMachine = connection.createMachine({
+  id: 'connection',
+  context: absentConnection,
+  initial: 'absent',
+  states: {
+    absent: {
+      description: 'no fact yet',
+      on: {
+        'connection.open': yes(
+          'connection.open',
+          'ConnectionOpened',
+          ({ connection: id, dialect, version, transport, limits, node, incarnation, machine }) => ({
+            connection: id,
+            dialect,
+            version,
+            transport,
+            limits,
+            node,
+            incarnation,
+            machine,
+          }),
+        ),
+        'connection.close': already,
+        ConnectionOpened: [
+          {
+            guard: ({ event }) => (event as FactOf<'ConnectionOpened'>).data.limits.authTimeoutMs > 0,
+            target: 'authenticating.timed',
+            actions: fold<'ConnectionOpened'>(opened),
+            description: 'a socket that must sign in within its limit',
+          },
+          {
+            target: 'authenticating.patient',
+            actions: fold<'ConnectionOpened'>(opened),
+            description: 'a socket whose dialect sets no limit',
+          },
+        ],
+      },
+    },
+
+    authenticating: {
+      description: 'who is it? No command reaches a room yet',
+      initial: 'patient',
+      on: {
+        'connection.open': already,
+        'dialect.choose': choosing,
+        'auth.succeed': yes('auth.succeed', 'AuthSucceeded', ({ user, token }) => ({ user, token })),
+        'auth.fail': failing,
+        'connection.close': closing,
+        'refusal.note': noting,
+        'command.permit': no('user-required'),
+        DialectChosen: [
+          {
+            guard: ({ event }) => (event as FactOf<'DialectChosen'>).data.limits.authTimeoutMs > 0,
+            target: '.timed',
+            reenter: true,
+            actions: chosen,
+            description: 'its limit counts from the opening',
+          },
+          { target: '.patient', actions: chosen, description: 'this dialect sets no limit' },
+        ],
+        AuthFailed: { description: 'may try again unless the dialect closes' },
+        AuthSucceeded: {
+          target: 'authenticated',
+          actions: fold<'AuthSucceeded'>((_context, { data }) => ({ user: data.user, token: data.token })),
+          description: 'signed in, or an anonymous reader',
+        },
+        ConnectionClosed: ended,
+        CommandRefused: { description: 'kept for the record; changes nothing' },
+      },
+      states: {
+        patient: { description: 'no limit' },
+        timed: {
+          description: 'closes when nobody has signed in by the limit',
+          after: { authTimeout: timedOut('auth-timeout') },
+        },
+      },
+    },
+
+    authenticated: {
+      description: 'commands reach rooms; what it entered is remembered, so that closing can leave it',
+      initial: 'activity',
+      on: {
+        'connection.open': already,
+        'auth.succeed': no('already-exists'),
+        'auth.fail': failing,
+        'connection.close': closing,
+        'refusal.note': noting,
+        'command.permit': [no('user-required', 'isReader'), already],
+        'room.enter': [
+          nothingNew('isInRoom'),
+          no('busy', 'roomsAreFull'),
+          yes('room.enter', 'RoomEntered', ({ room, revision, history }) => ({ room, revision, history })),
+        ],
+        'room.leave': [nothingNew('isNotInRoom'), yes('room.leave', 'RoomLeft', ({ room }) => ({ room }))],
+        'history.note': yes('history.note', 'HistoryRead', ({ room, count, firstId, lastId }) => ({
+          room,
+          count,
+          firstId,
+          lastId,
+        })),
+        'delivery.note': yes('delivery.note', 'Delivered', ({ rooms }) => ({ rooms })),
+        'typing.start': [nothingNew('startedJustNow'), yes('typing.start', 'TypingStarted', ({ room }) => ({ room }))],
+        'typing.stop': [
+          nothingNew('isNotTyping'),
+          yes('typing.stop', 'TypingStopped', ({ room, cause }) => ({ room, cause })),
+        ],
+        'typing.expire': [
+          nothingNew('isNotThatTyping'),
+          yes('typing.expire', 'TypingStopped', ({ room }) => ({ room, cause: 'timeout' })),
+        ],
+
+        RoomEntered: {
+          actions: fold<'RoomEntered'>(({ rooms }, { data }) => ({ rooms: rooms.set(data.room, data.revision) })),
+          description: 'the snapshot was read at this revision; live facts follow above it',
+        },
+        RoomLeft: {
+          actions: [
+            connection.cancel(({ event }) => typingTimer(factRoomOf(event))),
+            fold<'RoomLeft'>(({ rooms, typing }, { data }) => ({
+              rooms: rooms.delete(data.room),
+              typing: typing.delete(data.room),
+            })),
+          ],
+          description: 'leaving stops typing there',
+        },
+        HistoryRead: { description: 'older messages were handed out' },
+        Delivered: { description: 'what the socket was surely handed' },
+        TypingStarted: {
+          actions: [
+            connection.cancel(({ event }) => typingTimer(factRoomOf(event))),
+            fold<'TypingStarted'>(({ typing, limits }, { data, at }) => ({
+              typing: typing.set(data.room, { at, due: limits.typingMs > 0 ? at + limits.typingMs : null }),
+            })),
+            connection.enqueueActions(({ context, event, enqueue }) => {
+              const room = factRoomOf(event)
+              const due = context.typing.get(room)?.due ?? null
+              if (due === null) return
+              const expire = { type: 'typing.expire', room, due } as ConnectionCommand
+              enqueue.raise(expire, { id: typingTimer(room), delay: due - event.at })
+            }),
+          ],
+          description: 'arms the typing timer; told again, arms it anew',
+        },
+        TypingStopped: { actions: stopTyping, description: 'by the client, a message, leaving, or its timer' },
+        AuthFailed: { description: 'what it signed in with is in force no more' },
+        ConnectionClosed: ended,
+        CommandRefused: { description: 'kept for the record; changes nothing' },
+      },
+      states: {
+        activity: {
+          initial: 'active',
+          states: {
+            active: {
+              description: 'frames came within the limit',
+              on: {
+                'activity.resume': already,
+                'activity.idle': yes('activity.idle', 'WentIdle', ({ since }) => ({ since })),
+                WentIdle: [
+                  {
+                    guard: ({ context }) => context.limits.afkMs > 0,
+                    target: 'idle.counted',
+                    description: 'the limit for idle sockets counts from the last frame',
+                  },
+                  { target: 'idle.tolerated', description: 'no limit for idle sockets' },
+                ],
+              },
+            },
+            idle: {
+              description: 'no frame for a while',
+              initial: 'tolerated',
+              on: {
+                'activity.idle': already,
+                'activity.resume': yes('activity.resume', 'BecameActive', () => ({})),
+                BecameActive: { target: 'active', description: 'input again' },
+              },
+              states: {
+                tolerated: { description: 'this dialect lets idle sockets be' },
+                counted: { description: 'closes at the limit', after: { afkTimeout: timedOut('afk') } },
+              },
+            },
+          },
+        },
+      },
+    },
+
+    closed: {
+      description: 'the end; its record stays',
+      on: {
+        'connection.close': already,
+        'connection.open': already,
+        'refusal.note': noting,
+        'delivery.note': yes('delivery.note', 'Delivered', ({ rooms }) => ({ rooms })),
+        Delivered: { description: 'what the socket was surely handed' },
+        CommandRefused: { description: 'kept for the record; changes nothing' },
+      },
+    },
+  },
+})
+
+function opened(_context: ConnectionContext, { data, at }: FactOf<'ConnectionOpened'>): Partial<ConnectionContext> {
+  return { connection: data.connection, dialect: data.dialect, limits: data.limits, openedAt: at }
+}
