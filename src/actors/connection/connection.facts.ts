@@ -85,7 +85,7 @@ export const connectionFacts = {
       guard: z.string().nullable(),
       values: z.record(z.string(), z.unknown()),
       /** the other actor that refused, and its revision then; null: the connection itself */
-      decidedAt: z.object({ stream: z.string(), revision: z.int() }).nullable(),
+      at: z.object({ stream: z.string(), revision: z.int() }).nullable(),
       count: z.int(),
     }),
   ),
@@ -118,10 +118,14 @@ export type ConnectionCommand =
   | (CommandFields & { type: 'typing.start'; room: string })
   | (CommandFields & { type: 'typing.stop'; room: string; cause: 'client' | 'message' | 'left' })
   /** timer */
-  | (CommandFields & { type: 'typing.expire'; room: string })
+  | (CommandFields & { type: 'typing.expire'; room: string; due: number })
   | (CommandFields & { type: 'activity.idle'; since: number })
   | (CommandFields & { type: 'activity.resume' })
   /** may a command of this kind be handed to a room now? answered `nothing` when authenticated, never a fact */
   | (CommandFields & { type: 'command.permit'; command: string })
-  | (CommandFields & { type: 'refusal.note' } & FactData<'CommandRefused'>)
+  /** `decidedAt` is the fact's `at`; a command's own `at` is its time */
+  | (CommandFields & { type: 'refusal.note'; decidedAt: FactData<'CommandRefused'>['at'] } & Omit<
+        FactData<'CommandRefused'>,
+        'at'
+      >)
   | (CommandFields & { type: 'connection.close'; code: number | null; reason: string | null; cause: CloseCause; late: boolean })

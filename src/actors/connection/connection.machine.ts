@@ -3,10 +3,11 @@
 // Its timers (sign-in, idle, typing) use limits that stand in its facts, so that a replay shows the chart that was.
 // Whether a command may be handed to a room is asked here as `command.permit` and stores nothing.
 
-import { Map } from 'immutable'
+import { Map as PersistentMap } from 'immutable'
 import { setup } from 'xstate'
 import { type Decided, fact, nothing, refuse } from '../chart.ts'
 import type { Person } from '../fact.ts'
+import { refusals } from '../refusals.ts'
 import type { ConnectionCommand, ConnectionFactEvent, ConnectionLimits } from './connection.facts.ts'
 
 export interface ConnectionContext {
@@ -18,10 +19,21 @@ export interface ConnectionContext {
   readonly user: Person | null
   readonly token: string | null
   /** room → revision its snapshot was read at */
-  readonly rooms: Map<string, number>
-  /** rooms it is typing in */
-  readonly typing: Map<string, true>
+  readonly rooms: PersistentMap<string, number>
+  /** room → since when it is typing there */
+  readonly typing: PersistentMap<string, Typing>
 }
+
+/** ms since 1970; `due` null: it does not end by itself */
+export interface Typing {
+  readonly at: number
+  readonly due: number | null
+}
+
+/** Typing is told this often and no oftener, for each room. */
+const TYPING_EVERY_MS = 1_000
+/** a client may have this many rooms open at once */
+const MAX_ROOMS = 1_000
 
 const absentConnection: ConnectionContext = {
   connection: '',
@@ -30,8 +42,8 @@ const absentConnection: ConnectionContext = {
   limits: { authTimeoutMs: 0, afkMs: 0, typingMs: 0, badFrameStrikes: 0 },
   user: null,
   token: null,
-  rooms: Map(),
-  typing: Map(),
+  rooms: PersistentMap(),
+  typing: PersistentMap(),
 }
 
 export const summarise = (context: ConnectionContext): unknown => ({
@@ -41,8 +53,8 @@ export const summarise = (context: ConnectionContext): unknown => ({
 })
 
 export const restoreContext = (json: unknown): ConnectionContext => {
-  const plain = json as ConnectionContext & { rooms: Iterable<[string, number]>; typing: Iterable<[string, true]> }
-  return { ...plain, rooms: Map(plain.rooms), typing: Map(plain.typing) }
+  const plain = json as ConnectionContext & { rooms: Iterable<[string, number]>; typing: Iterable<[string, Typing]> }
+  return { ...plain, rooms: PersistentMap(plain.rooms), typing: PersistentMap(plain.typing) }
 }
 
 type ConnectionEvent = ConnectionCommand | ConnectionFactEvent
@@ -62,7 +74,16 @@ const guards = {
   isFinal: ({ event }: Given) => (event as CommandOf<'auth.fail'>).final,
   isInRoom: ({ context, event }: Given) => context.rooms.has(roomOf(event)),
   isNotInRoom: ({ context, event }: Given) => !context.rooms.has(roomOf(event)),
-  isTyping: ({ context, event }: Given) => context.typing.has(roomOf(event)),
+  roomsAreFull: ({ context }: Given) => context.rooms.size >= MAX_ROOMS,
+  isReader: ({ context }: Given) => context.user === null,
+  isChosen: ({ context, event }: Given) => context.dialect === (event as CommandOf<'dialect.choose'>).dialect,
+  startedJustNow: ({ context, event }: Given) => {
+    const typing = context.typing.get(roomOf(event))
+    return typing !== undefined && event.at - typing.at < TYPING_EVERY_MS
+  },
+  /** the timer of a typing that was stopped or told again since */
+  isNotThatTyping: ({ context, event }: Given) =>
+    context.typing.get(roomOf(event))?.due !== (event as CommandOf<'typing.expire'>).due,
   isNotTyping: ({ context, event }: Given) => !context.typing.has(roomOf(event)),
 }
 
@@ -91,17 +112,38 @@ const yes = <T extends ConnectionCommand['type']>(
   data: (command: CommandOf<T>, context: ConnectionContext) => object,
 ) => ({
   actions: fact<ConnectionContext, ConnectionEvent>(type, ({ context, event }) => data(event as CommandOf<T>, context)),
+  description: type,
 })
 
 const nothingNew = <G extends keyof typeof guards>(guard: G) => ({
   guard,
   actions: nothing<ConnectionContext, ConnectionEvent>(),
+  description: 'nothing new',
 })
 
-const closing = yes('connection.close', 'ConnectionClosed', ({ code, reason, cause, late }) => ({ code, reason, cause, late }))
+const already = { actions: nothing<ConnectionContext, ConnectionEvent>(), description: 'nothing new' }
+
+const no = (code: 'user-required' | 'already-exists' | 'busy', guard: keyof typeof guards | null = null) => ({
+  ...(guard === null ? {} : { guard }),
+  actions: refuse<ConnectionContext, ConnectionEvent>(code, guard),
+  description: refusals[code].title,
+})
+
+const closing = yes('connection.close', 'ConnectionClosed', ({ code, reason, cause, late }) => ({
+  code,
+  reason,
+  cause,
+  late,
+}))
 
 const timedOut = (cause: 'auth-timeout' | 'afk') => ({
-  actions: fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', () => ({ code: null, reason: null, cause, late: false })),
+  actions: fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', () => ({
+    code: null,
+    reason: null,
+    cause,
+    late: false,
+  })),
+  description: `ConnectionClosed, cause ${cause}`,
 })
 
 const noting = yes('refusal.note', 'CommandRefused', ({ command, code, state, guard, values, decidedAt, count }) => ({
@@ -110,7 +152,7 @@ const noting = yes('refusal.note', 'CommandRefused', ({ command, code, state, gu
   state,
   guard,
   values,
-  decidedAt,
+  at: decidedAt,
   count,
 }))
 
@@ -118,12 +160,15 @@ const failing = [
   {
     guard: 'isFinal' as const,
     actions: [
-      fact<ConnectionContext, ConnectionEvent>('AuthFailed', ({ event }) => ({ code: (event as CommandOf<'auth.fail'>).code })),
+      fact<ConnectionContext, ConnectionEvent>('AuthFailed', ({ event }) => ({
+        code: (event as CommandOf<'auth.fail'>).code,
+      })),
       fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', ({ event }) => {
         const { closeCode, reason, code } = event as CommandOf<'auth.fail'>
         return { code: closeCode, reason, cause: code === 'banned' ? 'banned' : 'auth-failed', late: false }
       }),
     ],
+    description: 'AuthFailed, ConnectionClosed',
   },
   yes('auth.fail', 'AuthFailed', ({ code }) => ({ code })),
 ]
@@ -133,8 +178,23 @@ const stopTyping = [
   fold<'TypingStopped'>(({ typing }, { data }) => ({ typing: typing.delete(data.room) })),
 ]
 
+/** Whatever closes a socket stops its typing: no timer outlives it. */
+const ended = {
+  target: 'closed',
+  actions: [
+    connection.enqueueActions(({ context, enqueue }) => {
+      for (const room of context.typing.keys()) enqueue.cancel(typingTimer(room))
+    }),
+    fold<'ConnectionClosed'>(() => ({ typing: PersistentMap<string, Typing>() })),
+  ],
+  description: 'policies leave its rooms and its user',
+}
+
 /** Chosen when the first event tells the dialect: its limits take the place of the listener's. */
-const choosing = yes('dialect.choose', 'DialectChosen', ({ dialect, version, limits }) => ({ dialect, version, limits }))
+const choosing = [
+  nothingNew('isChosen'),
+  yes('dialect.choose', 'DialectChosen', ({ dialect, version, limits }) => ({ dialect, version, limits })),
+]
 const chosen = fold<'DialectChosen'>((_context, { data }) => ({ dialect: data.dialect, limits: data.limits }))
 
 export const connectionMachine = connection.createMachine({
@@ -159,7 +219,7 @@ export const connectionMachine = connection.createMachine({
             machine,
           }),
         ),
-        'connection.close': { actions: nothing() },
+        'connection.close': already,
         ConnectionOpened: [
           {
             guard: ({ event }) => (event as FactOf<'ConnectionOpened'>).data.limits.authTimeoutMs > 0,
@@ -180,21 +240,22 @@ export const connectionMachine = connection.createMachine({
       description: 'who is it? No command reaches a room yet',
       initial: 'patient',
       on: {
-        'connection.open': { actions: nothing() },
+        'connection.open': already,
         'dialect.choose': choosing,
         'auth.succeed': yes('auth.succeed', 'AuthSucceeded', ({ user, token }) => ({ user, token })),
         'auth.fail': failing,
         'connection.close': closing,
         'refusal.note': noting,
-        'command.permit': { actions: refuse('user-required') },
+        'command.permit': no('user-required'),
         DialectChosen: [
           {
             guard: ({ event }) => (event as FactOf<'DialectChosen'>).data.limits.authTimeoutMs > 0,
             target: '.timed',
             reenter: true,
             actions: chosen,
+            description: 'its limit counts from the opening',
           },
-          { target: '.patient', actions: chosen },
+          { target: '.patient', actions: chosen, description: 'this dialect sets no limit' },
         ],
         AuthFailed: { description: 'may try again unless the dialect closes' },
         AuthSucceeded: {
@@ -202,7 +263,7 @@ export const connectionMachine = connection.createMachine({
           actions: fold<'AuthSucceeded'>((_context, { data }) => ({ user: data.user, token: data.token })),
           description: 'signed in, or an anonymous reader',
         },
-        ConnectionClosed: { target: 'closed' },
+        ConnectionClosed: ended,
         CommandRefused: { description: 'kept for the record; changes nothing' },
       },
       states: {
@@ -218,14 +279,15 @@ export const connectionMachine = connection.createMachine({
       description: 'commands reach rooms; what it entered is remembered, so that closing can leave it',
       initial: 'activity',
       on: {
-        'connection.open': { actions: nothing() },
-        'auth.succeed': { actions: refuse('already-exists') },
+        'connection.open': already,
+        'auth.succeed': no('already-exists'),
         'auth.fail': failing,
         'connection.close': closing,
         'refusal.note': noting,
-        'command.permit': { actions: nothing() },
+        'command.permit': [no('user-required', 'isReader'), already],
         'room.enter': [
           nothingNew('isInRoom'),
+          no('busy', 'roomsAreFull'),
           yes('room.enter', 'RoomEntered', ({ room, revision, history }) => ({ room, revision, history })),
         ],
         'room.leave': [nothingNew('isNotInRoom'), yes('room.leave', 'RoomLeft', ({ room }) => ({ room }))],
@@ -236,13 +298,13 @@ export const connectionMachine = connection.createMachine({
           lastId,
         })),
         'delivery.note': yes('delivery.note', 'Delivered', ({ rooms }) => ({ rooms })),
-        'typing.start': [nothingNew('isTyping'), yes('typing.start', 'TypingStarted', ({ room }) => ({ room }))],
+        'typing.start': [nothingNew('startedJustNow'), yes('typing.start', 'TypingStarted', ({ room }) => ({ room }))],
         'typing.stop': [
           nothingNew('isNotTyping'),
           yes('typing.stop', 'TypingStopped', ({ room, cause }) => ({ room, cause })),
         ],
         'typing.expire': [
-          nothingNew('isNotTyping'),
+          nothingNew('isNotThatTyping'),
           yes('typing.expire', 'TypingStopped', ({ room }) => ({ room, cause: 'timeout' })),
         ],
 
@@ -251,29 +313,36 @@ export const connectionMachine = connection.createMachine({
           description: 'the snapshot was read at this revision; live facts follow above it',
         },
         RoomLeft: {
-          actions: fold<'RoomLeft'>(({ rooms, typing }, { data }) => ({
-            rooms: rooms.delete(data.room),
-            typing: typing.delete(data.room),
-          })),
+          actions: [
+            connection.cancel(({ event }) => typingTimer(factRoomOf(event))),
+            fold<'RoomLeft'>(({ rooms, typing }, { data }) => ({
+              rooms: rooms.delete(data.room),
+              typing: typing.delete(data.room),
+            })),
+          ],
+          description: 'leaving stops typing there',
         },
         HistoryRead: { description: 'older messages were handed out' },
         Delivered: { description: 'what the socket was surely handed' },
         TypingStarted: {
           actions: [
             connection.cancel(({ event }) => typingTimer(factRoomOf(event))),
-            fold<'TypingStarted'>(({ typing }, { data }) => ({ typing: typing.set(data.room, true) })),
+            fold<'TypingStarted'>(({ typing, limits }, { data, at }) => ({
+              typing: typing.set(data.room, { at, due: limits.typingMs > 0 ? at + limits.typingMs : null }),
+            })),
             connection.enqueueActions(({ context, event, enqueue }) => {
-              if (context.limits.typingMs === 0) return
               const room = factRoomOf(event)
-              const expire = { type: 'typing.expire', room } as ConnectionCommand
-              enqueue.raise(expire, { id: typingTimer(room), delay: context.limits.typingMs })
+              const due = context.typing.get(room)?.due ?? null
+              if (due === null) return
+              const expire = { type: 'typing.expire', room, due } as ConnectionCommand
+              enqueue.raise(expire, { id: typingTimer(room), delay: due - event.at })
             }),
           ],
-          description: 'arms the typing timer',
+          description: 'arms the typing timer; told again, arms it anew',
         },
-        TypingStopped: { actions: stopTyping },
+        TypingStopped: { actions: stopTyping, description: 'by the client, a message, leaving, or its timer' },
         AuthFailed: { description: 'what it signed in with is in force no more' },
-        ConnectionClosed: { target: 'closed' },
+        ConnectionClosed: ended,
         CommandRefused: { description: 'kept for the record; changes nothing' },
       },
       states: {
@@ -283,7 +352,7 @@ export const connectionMachine = connection.createMachine({
             active: {
               description: 'frames came within the limit',
               on: {
-                'activity.resume': { actions: nothing() },
+                'activity.resume': already,
                 'activity.idle': yes('activity.idle', 'WentIdle', ({ since }) => ({ since })),
                 WentIdle: [
                   {
@@ -291,7 +360,7 @@ export const connectionMachine = connection.createMachine({
                     target: 'idle.counted',
                     description: 'the limit for idle sockets counts from the last frame',
                   },
-                  { target: 'idle.tolerated' },
+                  { target: 'idle.tolerated', description: 'no limit for idle sockets' },
                 ],
               },
             },
@@ -299,9 +368,9 @@ export const connectionMachine = connection.createMachine({
               description: 'no frame for a while',
               initial: 'tolerated',
               on: {
-                'activity.idle': { actions: nothing() },
+                'activity.idle': already,
                 'activity.resume': yes('activity.resume', 'BecameActive', () => ({})),
-                BecameActive: { target: 'active' },
+                BecameActive: { target: 'active', description: 'input again' },
               },
               states: {
                 tolerated: { description: 'this dialect lets idle sockets be' },
@@ -316,12 +385,12 @@ export const connectionMachine = connection.createMachine({
     closed: {
       description: 'the end; its record stays',
       on: {
-        'connection.close': { actions: nothing() },
-        'connection.open': { actions: nothing() },
+        'connection.close': already,
+        'connection.open': already,
         'refusal.note': noting,
         'delivery.note': yes('delivery.note', 'Delivered', ({ rooms }) => ({ rooms })),
-        Delivered: {},
-        CommandRefused: {},
+        Delivered: { description: 'what the socket was surely handed' },
+        CommandRefused: { description: 'kept for the record; changes nothing' },
       },
     },
   },

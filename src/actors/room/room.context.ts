@@ -1,9 +1,9 @@
 // What a room remembers between facts, and how each fact changes it. Texts are not kept: a read model has them.
 
 import { createHash } from 'node:crypto'
-import { List, Map } from 'immutable'
+import { List, Map as PersistentMap } from 'immutable'
 import type { AccountRole, MemberRole, Person, ShownRole } from '../fact.ts'
-import type { Asker, RoomFactEvent } from './room.facts.ts'
+import type { Asker, RoomFactEvent, RoomMode } from './room.facts.ts'
 
 /** A client's reference is remembered this long, in the time of facts. */
 export const REFERENCE_MS = 10 * 60_000
@@ -11,7 +11,7 @@ export const REFERENCE_MS = 10 * 60_000
 export interface Present {
   readonly user: Person
   readonly account: AccountRole
-  readonly connections: Map<string, string>
+  readonly connections: PersistentMap<string, string>
 }
 
 /** A mute or ban in force: until when (null: no end) and the fact that set it. */
@@ -35,23 +35,25 @@ export interface RoomContext {
   readonly kind: 'room' | 'space'
   readonly parent: string | null
   readonly aliases: readonly string[]
+  readonly mode: RoomMode
+  /** in mode `slow`: least time between two messages of one member; else 0 */
   readonly slowMs: number
-  readonly members: Map<string, MemberRole>
+  readonly members: PersistentMap<string, MemberRole>
   /** user id → who is here, on which connections (connection → node) */
-  readonly presence: Map<string, Present>
+  readonly presence: PersistentMap<string, Present>
   /** connection → user id */
-  readonly connections: Map<string, string>
+  readonly connections: PersistentMap<string, string>
   /** folded name → mute */
-  readonly mutes: Map<string, Sanction>
+  readonly mutes: PersistentMap<string, Sanction>
   /** user id → ban */
-  readonly bans: Map<string, Sanction>
+  readonly bans: PersistentMap<string, Sanction>
   /** `<user> <reference>` → the message it was first used for */
-  readonly references: Map<string, Reference>
+  readonly references: PersistentMap<string, Reference>
   /** the same keys, oldest first, with their times */
   readonly referenceAges: List<readonly [key: string, at: number]>
   readonly lastMessageId: number
   /** user id → time of the last message, in slow mode only */
-  readonly lastPosts: Map<string, number>
+  readonly lastPosts: PersistentMap<string, number>
 }
 
 export const absentRoom: RoomContext = {
@@ -61,20 +63,24 @@ export const absentRoom: RoomContext = {
   kind: 'room',
   parent: null,
   aliases: [],
+  mode: 'open',
   slowMs: 0,
-  members: Map(),
-  presence: Map(),
-  connections: Map(),
-  mutes: Map(),
-  bans: Map(),
-  references: Map(),
+  members: PersistentMap(),
+  presence: PersistentMap(),
+  connections: PersistentMap(),
+  mutes: PersistentMap(),
+  bans: PersistentMap(),
+  references: PersistentMap(),
   referenceAges: List(),
   lastMessageId: 0,
-  lastPosts: Map(),
+  lastPosts: PersistentMap(),
 }
 
 /** The role shown in this room: an owner wins over an admin, an admin over a mod. */
-export const shownRole = ({ members }: Pick<RoomContext, 'members'>, { id, account }: Pick<Asker, 'id' | 'account'>): ShownRole => {
+export const shownRole = (
+  { members }: Pick<RoomContext, 'members'>,
+  { id, account }: Pick<Asker, 'id' | 'account'>,
+): ShownRole => {
   const member = members.get(id)
   if (member === 'owner') return 'owner'
   if (account === 'admin') return 'admin'
@@ -91,7 +97,9 @@ export const personIn = (context: Pick<RoomContext, 'members'>, asker: Asker): P
 
 export const referenceKey = (user: string, clientRef: string): string => `${user} ${clientRef}`
 
-export const textHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
+/** An erased text is an object (see FactCodec) and equals no other text. */
+export const textHash = (text: unknown): string =>
+  typeof text === 'string' ? createHash('sha256').update(text).digest('hex').slice(0, 16) : ''
 
 type Evolve<T extends RoomFactEvent['type']> = (
   context: RoomContext,
@@ -108,8 +116,9 @@ export const opened: Evolve<'RoomOpened'> = (_context, { data }) => {
 export const changed: Evolve<'RoomChanged'> = (context, { data }) => ({
   name: data.name ?? context.name,
   aliases: data.aliases ?? context.aliases,
-  slowMs: data.mode === undefined || data.mode === 'slow' ? (data.slowMs ?? context.slowMs) : 0,
-  lastPosts: data.mode === undefined ? context.lastPosts : Map(),
+  mode: data.mode ?? context.mode,
+  slowMs: (data.mode ?? context.mode) === 'slow' ? (data.slowMs ?? context.slowMs) : 0,
+  lastPosts: data.mode === undefined ? context.lastPosts : PersistentMap(),
 })
 
 export const roleSet: Evolve<RoleFact> = (context, { data }) =>
@@ -131,7 +140,10 @@ const withMembers = (context: RoomContext, members: RoomContext['members'], user
 
 export const entered: Evolve<'PresenceEntered'> = (context, { data }) => {
   const { user, account, connection, node } = data
-  const connections = (context.presence.get(user.id)?.connections ?? Map<string, string>()).set(connection, node)
+  const connections = (context.presence.get(user.id)?.connections ?? PersistentMap<string, string>()).set(
+    connection,
+    node,
+  )
   return {
     presence: context.presence.set(user.id, { user, account, connections }),
     connections: context.connections.set(connection, user.id),
@@ -154,10 +166,18 @@ export const left: Evolve<'PresenceLeft'> = (context, { data }) => {
 export const posted: Evolve<'MessagePosted'> = (context, { data, at }) => ({
   lastMessageId: data.id,
   ...(context.slowMs > 0 ? { lastPosts: context.lastPosts.set(data.author.id, at) } : {}),
-  ...(data.clientRef === null ? {} : referenced(context, referenceKey(data.author.id, data.clientRef), data.id, data.text, at)),
+  ...(data.clientRef === null
+    ? {}
+    : referenced(context, referenceKey(data.author.id, data.clientRef), data.id, textHash(data.text), at)),
 })
 
-const referenced = (context: RoomContext, key: string, message: number, text: string, at: number): Partial<RoomContext> => {
+const referenced = (
+  context: RoomContext,
+  key: string,
+  message: number,
+  hash: string,
+  at: number,
+): Partial<RoomContext> => {
   let { references, referenceAges } = context
   const old = referenceAges.findIndex(([, used]) => used >= at - REFERENCE_MS)
   const gone = old < 0 ? referenceAges.size : old
@@ -166,7 +186,7 @@ const referenced = (context: RoomContext, key: string, message: number, text: st
     referenceAges = referenceAges.skip(gone)
   }
   return {
-    references: references.set(key, { message, textHash: textHash(text) }),
+    references: references.set(key, { message, textHash: hash }),
     referenceAges: referenceAges.push([key, at]),
   }
 }
@@ -191,7 +211,10 @@ export const unbanned: Evolve<'MemberBanLifted' | 'MemberBanExpired'> = (context
 export const summarise = (context: RoomContext): unknown => ({
   ...context,
   members: [...context.members],
-  presence: [...context.presence].map(([user, present]) => [user, { ...present, connections: [...present.connections] }]),
+  presence: [...context.presence].map(([user, present]) => [
+    user,
+    { ...present, connections: [...present.connections] },
+  ]),
   connections: [...context.connections],
   mutes: [...context.mutes],
   bans: [...context.bans],
@@ -204,16 +227,21 @@ type Entries = Record<string, readonly [string, never][]>
 
 export const restoreContext = (json: unknown): RoomContext => {
   const plain = json as Omit<RoomContext, keyof Entries> & Entries
-  const presence = plain.presence as unknown as readonly [string, Omit<Present, 'connections'> & { connections: [string, string][] }][]
+  const presence = plain.presence as unknown as readonly [
+    string,
+    Omit<Present, 'connections'> & { connections: [string, string][] },
+  ][]
   return {
     ...(plain as unknown as RoomContext),
-    members: Map(plain.members),
-    presence: Map(presence.map(([user, present]) => [user, { ...present, connections: Map(present.connections) }])),
-    connections: Map(plain.connections),
-    mutes: Map(plain.mutes),
-    bans: Map(plain.bans),
-    references: Map(plain.references),
+    members: PersistentMap(plain.members),
+    presence: PersistentMap(
+      presence.map(([user, present]) => [user, { ...present, connections: PersistentMap(present.connections) }]),
+    ),
+    connections: PersistentMap(plain.connections),
+    mutes: PersistentMap(plain.mutes),
+    bans: PersistentMap(plain.bans),
+    references: PersistentMap(plain.references),
     referenceAges: List(plain.referenceAges as unknown as readonly [string, number][]),
-    lastPosts: Map(plain.lastPosts),
+    lastPosts: PersistentMap(plain.lastPosts),
   }
 }

@@ -1,19 +1,19 @@
 // The room's rules, one predicate each. A guard sees a command and the acknowledged state, and nothing else.
 
-import {
-  REFERENCE_MS,
-  type RoomContext,
-  referenceKey,
-  type Sanction,
-  shownRole,
-  textHash,
-} from './room.context.ts'
+import { foldName } from '../names.ts'
+import { REFERENCE_MS, type RoomContext, referenceKey, type Sanction, shownRole, textHash } from './room.context.ts'
 import type { Asker, RoomCommand, RoomFactEvent, TextFault } from './room.facts.ts'
 
 const MAX_MEMBERS = 50_000
 const MAX_SANCTIONS = 10_000
 /** a year; longer is 'no end' */
 const MAX_SECONDS = 31_536_000
+/** a day */
+const MAX_SLOW_MS = 86_400_000
+/** one append holds 256 facts: the birth and these */
+const MAX_MEMBERS_AT_BIRTH = 255
+/** where mode `slow` is asked for without a length */
+const DEFAULT_SLOW_MS = 10_000
 
 export type RoomEvent = RoomCommand | RoomFactEvent
 
@@ -43,8 +43,6 @@ interface Read {
 
 export const read = (event: RoomEvent): Read => event as unknown as Read
 
-const fold = (name: string): string => name.normalize('NFKC').toLowerCase()
-
 const roleOf = ({ context, event }: Given) => {
   const { asker } = read(event)
   return asker ? shownRole(context, asker) : 'server'
@@ -57,14 +55,30 @@ const inForce = (sanction: Sanction | undefined, at: number): boolean =>
   sanction !== undefined && (sanction.until === null || sanction.until > at)
 
 export const muteOf = ({ context, event }: Given): Sanction | undefined =>
-  context.mutes.get(fold(read(event).asker?.username ?? ''))
+  context.mutes.get(foldName(read(event).asker?.username ?? ''))
 
 const isSelf = ({ event }: Given): boolean => read(event).asker?.id === read(event).user
 
-/** The target's standing: a mod may act on plain members only. */
+export const banOf = ({ context, event }: Given): Sanction | undefined => context.bans.get(read(event).asker?.id ?? '')
+
+/** The target's standing: a mod may act on plain members only. An admin is known as one while present. */
 const targetIsStaff = ({ context, event }: Given): boolean => {
-  const role = context.members.get(read(event).user ?? '')
-  return role === 'owner' || role === 'mod'
+  const user = read(event).user ?? ''
+  const role = context.members.get(user)
+  return role === 'owner' || role === 'mod' || context.presence.get(user)?.account === 'admin'
+}
+
+/** What a `room.change` would really change. In mode `slow` the fact says how slow. */
+export const changesOf = ({ context, event }: Given) => {
+  const { name, mode, slowMs, aliases } = event as Extract<RoomCommand, { type: 'room.change' }>
+  const slow = (mode ?? context.mode) === 'slow'
+  const pace = slow ? (slowMs ?? (context.slowMs || DEFAULT_SLOW_MS)) : 0
+  return {
+    ...(name !== undefined && name !== context.name ? { name } : {}),
+    ...(mode !== undefined && mode !== context.mode ? { mode } : {}),
+    ...(slow && pace !== context.slowMs ? { slowMs: pace } : {}),
+    ...(aliases !== undefined && aliases.join() !== context.aliases.join() ? { aliases: [...aliases] } : {}),
+  }
 }
 
 const referenceOf = ({ context, event }: Given) => {
@@ -92,13 +106,12 @@ export const guards = {
   },
   isReferenceReused: (given: Given) => referenceOf(given) !== undefined,
   isOverRate: ({ event }: Given) => read(event).overRate === true,
-  isBanned: ({ context, event }: Given) => {
-    const { asker, at } = read(event)
-    return asker !== null && inForce(context.bans.get(asker.id), at)
-  },
+  /** an admin's account stands above the room's bans */
+  isBanned: (given: Given) =>
+    read(given.event).asker?.account !== 'admin' && inForce(banOf(given), read(given.event).at),
   isNotPresent: ({ context, event }: Given) => {
-    const { entered, connection } = read(event)
-    return entered === true && !context.connections.has(connection ?? '')
+    const { entered, connection, asker } = read(event)
+    return entered === true && context.connections.get(connection ?? '') !== asker?.id
   },
   isStranger: (given: Given) => {
     const { entered, asker } = read(given.event)
@@ -119,8 +132,10 @@ export const guards = {
   isNotStaff: (given: Given) => !isStaff(given),
   isNotChief: (given: Given) => !isChief(given),
   mayNotActOnTarget: (given: Given) => !isStaff(given) || (targetIsStaff(given) && !isChief(given)),
-  mayNotRemoveMember: (given: Given) => !isSelf(given) && (!isStaff(given) || (targetIsStaff(given) && !isChief(given))),
-  mayNotAddMember: (given: Given) => (read(given.event).role === 'member' ? !isStaff(given) && !isSelf(given) : !isChief(given)),
+  mayNotRemoveMember: (given: Given) =>
+    !isSelf(given) && (!isStaff(given) || (targetIsStaff(given) && !isChief(given))),
+  mayNotAddMember: (given: Given) =>
+    read(given.event).role === 'member' ? !isStaff(given) && !isSelf(given) : !isChief(given),
   isNotMuted: ({ context, event }: Given) => !context.mutes.has(read(event).name ?? ''),
   isNotBanned: ({ context, event }: Given) => !context.bans.has(read(event).user ?? ''),
   isNotMember: ({ context, event }: Given) => !context.members.has(read(event).user ?? ''),
@@ -129,15 +144,23 @@ export const guards = {
     return !context.members.has(user) && !context.presence.has(user)
   },
   hasRoleAlready: ({ context, event }: Given) => context.members.get(read(event).user ?? '') === read(event).role,
+  isPlainMember: ({ context, event }: Given) => context.members.get(read(event).user ?? '') === 'member',
+  isBornTooFull: ({ event }: Given) => event.type === 'room.open' && event.members.length > MAX_MEMBERS_AT_BIRTH,
+  isPaceInvalid: ({ event }: Given) =>
+    event.type === 'room.change' && event.slowMs !== undefined && !isWhole(event.slowMs, MAX_SLOW_MS),
+  changesNothing: (given: Given) => Object.keys(changesOf(given)).length === 0,
   isMemberAlready: ({ context, event }: Given) => context.members.has(read(event).user ?? ''),
   membersAreFull: ({ context }: Given) => context.members.size >= MAX_MEMBERS,
-  mutesAreFull: ({ context, event }: Given) => context.mutes.size >= MAX_SANCTIONS && !context.mutes.has(read(event).name ?? ''),
-  bansAreFull: ({ context, event }: Given) => context.bans.size >= MAX_SANCTIONS && !context.bans.has(read(event).user ?? ''),
+  mutesAreFull: ({ context, event }: Given) =>
+    context.mutes.size >= MAX_SANCTIONS && !context.mutes.has(read(event).name ?? ''),
+  bansAreFull: ({ context, event }: Given) =>
+    context.bans.size >= MAX_SANCTIONS && !context.bans.has(read(event).user ?? ''),
   hasEntered: ({ context, event }: Given) => context.connections.has(read(event).connection ?? ''),
   isNotHere: ({ context, event }: Given) => !context.connections.has(read(event).leaving ?? ''),
   isUnknownMessage: ({ event }: Given) => !read(event).message,
   isRemovedMessage: ({ event }: Given) => read(event).message?.removed === true,
   isPresentMessage: ({ event }: Given) => read(event).message?.removed === false,
+  hasSameText: ({ event }: Given) => event.type === 'message.edit' && event.message?.text === event.text,
   isNotAuthor: ({ event }: Given) => read(event).message?.author !== read(event).asker?.id,
   isNeitherAuthorNorStaff: (given: Given) =>
     !isStaff(given) && read(given.event).message?.author !== read(given.event).asker?.id,
@@ -147,6 +170,8 @@ export const guards = {
 }
 
 const isDuration = (seconds: number | null | undefined): boolean =>
-  seconds === null || seconds === undefined || (Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_SECONDS)
+  seconds === null || seconds === undefined || isWhole(seconds, MAX_SECONDS)
+
+const isWhole = (value: number, max: number): boolean => Number.isInteger(value) && value >= 1 && value <= max
 
 export type GuardName = keyof typeof guards

@@ -4,7 +4,7 @@
 
 import { setup } from 'xstate'
 import { type Decided, fact, nothing, refuse, type Values } from '../chart.ts'
-import type { RefusalCode } from '../refusals.ts'
+import { type RefusalCode, refusals } from '../refusals.ts'
 import {
   absentRoom,
   banned,
@@ -23,7 +23,18 @@ import {
   unmuted,
 } from './room.context.ts'
 import type { Asker, RoomCommand, RoomFactEvent } from './room.facts.ts'
-import { firstUse, type Given, type GuardName, guards, muteOf, type RoomEvent, read, slowWaitMs } from './room.guards.ts'
+import {
+  banOf,
+  changesOf,
+  firstUse,
+  type Given,
+  type GuardName,
+  guards,
+  muteOf,
+  type RoomEvent,
+  read,
+  slowWaitMs,
+} from './room.guards.ts'
 
 export { restoreContext, summarise } from './room.context.ts'
 
@@ -38,6 +49,7 @@ const byOf = (asker: Asker | null) => asker && { id: asker.id, number: asker.num
 const no = <G extends GuardName>(guard: G, code: RefusalCode, values?: (given: Given) => Values) => ({
   guard,
   actions: refuse<RoomContext, RoomEvent>(code, guard, values),
+  description: refusals[code].title,
 })
 
 /** One accepting branch of a command, with its facts in order. */
@@ -48,22 +60,34 @@ const yes = <T extends RoomCommand['type']>(
   actions: Object.entries(facts).map(([type, data]) =>
     fact<RoomContext, RoomEvent>(type, ({ context, event }) => data(event as CommandOf<T>, context)),
   ),
+  description: Object.keys(facts).join(', '),
 })
 
 const nothingNew = <G extends GuardName>(guard: G, values?: (given: Given) => Values) => ({
   guard,
   actions: nothing<RoomContext, RoomEvent>(values),
+  description: 'nothing new',
 })
 
 const archivedAlready = (...commands: RoomCommand['type'][]) =>
-  Object.fromEntries(commands.map((command) => [command, { actions: refuse<RoomContext, RoomEvent>('room-archived') }]))
+  Object.fromEntries(
+    commands.map((command) => [
+      command,
+      { actions: refuse<RoomContext, RoomEvent>('room-archived'), description: refusals['room-archived'].title },
+    ]),
+  )
 
 const fault = {
   guard: 'hasTextFault' as const,
   actions: refuse<RoomContext, RoomEvent>(({ event }) => read(event).fault ?? 'malformed', 'hasTextFault'),
+  description: 'what the decoder found fault with, told after who may write',
 }
 const tooFast = no('isOverRate', 'rate-limited')
-const isMuted = no('isMuted', 'muted', (given) => ({ until: muteOf(given)?.until ?? null }))
+const isMuted = no('isMuted', 'muted', (given) => {
+  const mute = muteOf(given)
+  return { until: mute?.until ?? null, by: mute?.by ?? null }
+})
+const isBanned = no('isBanned', 'banned', (given) => ({ until: banOf(given)?.until ?? null }))
 const closed = no('isClosedToAsker', 'room-closed')
 const tooSoon = no('isTooSoon', 'slow-mode', (given) => ({ waitMs: slowWaitMs(given) }))
 
@@ -72,7 +96,7 @@ const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
   nothingNew('isRepeated', (given) => ({ messageId: firstUse(given)?.message ?? null })),
   no('isReferenceReused', 'ref-reused'),
   tooFast,
-  no('isBanned', 'banned'),
+  isBanned,
   no('isNotPresent', 'not-present'),
   no('isStranger', 'not-a-member'),
   isMuted,
@@ -93,6 +117,7 @@ const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
 
 const muting = (...mode: (typeof closed)[]) => [
   tooFast,
+  isBanned,
   isMuted,
   ...mode,
   fault,
@@ -113,6 +138,7 @@ const muting = (...mode: (typeof closed)[]) => [
 
 const unmuting = (...mode: (typeof closed)[]) => [
   tooFast,
+  isBanned,
   isMuted,
   ...mode,
   fault,
@@ -172,7 +198,8 @@ const fold = <T extends RoomFactEvent['type']>(
 
 type FactOf<T extends RoomFactEvent['type']> = Extract<RoomFactEvent, { type: T }>
 const nameOf = (event: RoomEvent) => `mute:${(event as FactOf<'UserMuted' | 'UserUnmuted' | 'MuteExpired'>).data.name}`
-const userOf = (event: RoomEvent) => `ban:${(event as FactOf<'MemberBanned' | 'MemberBanLifted' | 'MemberBanExpired'>).data.user}`
+const userOf = (event: RoomEvent) =>
+  `ban:${(event as FactOf<'MemberBanned' | 'MemberBanLifted' | 'MemberBanExpired'>).data.user}`
 
 const cancelMute = room.cancel(({ event }) => nameOf(event))
 const cancelBan = room.cancel(({ event }) => userOf(event))
@@ -203,10 +230,16 @@ const memory = {
   MemberBanExpired: { actions: [cancelBan, fold(unbanned)], description: 'a ban ended by its time' },
 } as const
 
+const existsAlready = {
+  actions: refuse<RoomContext, RoomEvent>('already-exists'),
+  description: refusals['already-exists'].title,
+}
+
 const to = (mode: 'open' | 'slow' | 'locked') => ({
   guard: ({ event }: Given) => (event as FactOf<'RoomChanged'>).data.mode === mode,
   target: `.${mode}` as const,
   actions: fold(changed),
+  description: `the room is ${mode} from now on`,
 })
 
 export const roomMachine = room.createMachine({
@@ -217,14 +250,38 @@ export const roomMachine = room.createMachine({
     absent: {
       description: 'no fact yet',
       on: {
-        'room.open': {
-          actions: room.enqueueActions(({ event, enqueue }) => {
-            const { room: id, number, name, kind, parent, aliases, machine, members, asker } = event as CommandOf<'room.open'>
-            enqueue(fact('RoomOpened', () => ({ room: id, number, name, kind, parent, aliases: [...aliases], machine })) as never)
-            for (const { user, role } of members) enqueue(fact('MemberAdded', () => ({ user, role, by: byOf(asker) })) as never)
-          }),
-          description: 'opens the room with its first members',
-        },
+        'room.open': [
+          no('isBornTooFull', 'room-full'),
+          {
+            actions: room.enqueueActions(({ event, enqueue }) => {
+              const {
+                room: id,
+                number,
+                name,
+                kind,
+                parent,
+                aliases,
+                machine,
+                members,
+                asker,
+              } = event as CommandOf<'room.open'>
+              enqueue(
+                fact('RoomOpened', () => ({
+                  room: id,
+                  number,
+                  name,
+                  kind,
+                  parent,
+                  aliases: [...aliases],
+                  machine,
+                })) as never,
+              )
+              for (const { user, role } of members)
+                enqueue(fact('MemberAdded', () => ({ user, role, by: byOf(asker) })) as never)
+            }),
+            description: 'RoomOpened, MemberAdded for each first member',
+          },
+        ],
         RoomOpened: { target: 'living', actions: fold(opened), description: 'born' },
       },
     },
@@ -233,20 +290,24 @@ export const roomMachine = room.createMachine({
       description: 'people enter, talk and leave; staff keep order',
       initial: 'open',
       on: {
-        'room.open': { actions: refuse('already-exists') },
+        'room.open': existsAlready,
         'room.change': [
+          isBanned,
           no('isNotChief', 'not-authorized'),
+          no('isPaceInvalid', 'command-invalid'),
+          nothingNew('changesNothing'),
           yes('room.change', {
-            RoomChanged: ({ name, mode, slowMs, aliases }) => ({ name, mode, slowMs, aliases: aliases && [...aliases] }),
+            RoomChanged: (event, context) => changesOf({ context, event }),
           }),
         ],
         'room.archive': [
+          isBanned,
           no('isNotChief', 'not-authorized'),
           yes('room.archive', { RoomArchived: ({ asker, reason }) => ({ by: byOf(asker), reason }) }),
         ],
         'presence.enter': [
           nothingNew('hasEntered'),
-          no('isBanned', 'banned'),
+          isBanned,
           yes('presence.enter', {
             PresenceEntered: ({ asker, connection, node }, context) => ({
               user: personIn(context, asker),
@@ -260,24 +321,33 @@ export const roomMachine = room.createMachine({
         'presence.leave': leaving,
         'message.edit': [
           tooFast,
+          isBanned,
           no('isUnknownMessage', 'unknown-message'),
           no('isRemovedMessage', 'unknown-message'),
           no('isNotAuthor', 'not-authorized'),
           isMuted,
           fault,
+          nothingNew('hasSameText'),
           yes('message.edit', {
             MessageEdited: ({ id, message, text, asker }) => ({ id, author: message?.author, text, by: byOf(asker) }),
           }),
         ],
         'message.remove': [
+          isBanned,
           no('isUnknownMessage', 'unknown-message'),
           no('isNeitherAuthorNorStaff', 'not-authorized'),
           nothingNew('isRemovedMessage'),
           yes('message.remove', {
-            MessageRemoved: ({ id, message, asker, reason }) => ({ id, author: message?.author, by: byOf(asker), reason }),
+            MessageRemoved: ({ id, message, asker, reason }) => ({
+              id,
+              author: message?.author,
+              by: byOf(asker),
+              reason,
+            }),
           }),
         ],
         'message.restore': [
+          isBanned,
           no('isUnknownMessage', 'unknown-message'),
           no('isNotStaff', 'not-authorized'),
           nothingNew('isPresentMessage'),
@@ -291,8 +361,8 @@ export const roomMachine = room.createMachine({
           }),
         ],
         'member.add': [
+          isBanned,
           no('mayNotAddMember', 'not-authorized'),
-          no('isBanned', 'banned'),
           nothingNew('isMemberAlready'),
           no('membersAreFull', 'room-full'),
           yes('member.add', { MemberAdded: ({ user, role, asker }) => ({ user, role, by: byOf(asker) }) }),
@@ -303,22 +373,27 @@ export const roomMachine = room.createMachine({
           yes('member.remove', { MemberRemoved: ({ user, asker }) => ({ user, by: byOf(asker) }) }),
         ],
         'member.promote': [
+          isBanned,
           no('isNotChief', 'not-authorized'),
           no('isNotMember', 'not-a-member'),
           nothingNew('hasRoleAlready'),
           yes('member.promote', { MemberRoleGranted: ({ user, role, asker }) => ({ user, role, by: byOf(asker) }) }),
         ],
         'member.demote': [
+          isBanned,
           no('isNotChief', 'not-authorized'),
           no('isNotMember', 'not-a-member'),
+          nothingNew('isPlainMember'),
           yes('member.demote', { MemberRoleRevoked: ({ user, asker }) => ({ user, by: byOf(asker) }) }),
         ],
         'member.kick': [
+          isBanned,
           no('mayNotActOnTarget', 'not-authorized'),
           no('isNeitherMemberNorPresent', 'not-a-member'),
           yes('member.kick', { MemberKicked: ({ user, asker, reason }) => ({ user, by: byOf(asker), reason }) }),
         ],
         'member.ban': [
+          isBanned,
           no('mayNotActOnTarget', 'not-authorized'),
           no('isCommandInvalid', 'command-invalid'),
           no('bansAreFull', 'room-full'),
@@ -332,11 +407,13 @@ export const roomMachine = room.createMachine({
           }),
         ],
         'member.unban': [
+          isBanned,
           no('mayNotActOnTarget', 'not-authorized'),
           no('isNotBanned', 'not-banned'),
           yes('member.unban', { MemberBanLifted: ({ user, asker }) => ({ user, by: byOf(asker) }) }),
         ],
         'invite.create': [
+          isBanned,
           no('isNotStaff', 'not-authorized'),
           yes('invite.create', { InviteCreated: ({ code, asker }) => ({ code, by: byOf(asker) }) }),
         ],
@@ -351,16 +428,19 @@ export const roomMachine = room.createMachine({
           { actions: fold(changed), description: 'name or aliases changed, the mode did not' },
         ],
         RoomArchived: { target: 'archived', description: 'closed for good; its record stays' },
-        MemberAdded: { actions: fold(roleSet) },
-        MemberRemoved: { actions: fold(memberRemoved) },
-        MemberRoleGranted: { actions: fold(roleSet) },
-        MemberRoleRevoked: { actions: fold(roleRevoked) },
+        MemberAdded: { actions: fold(roleSet), description: 'a member with this role' },
+        MemberRemoved: { actions: fold(memberRemoved), description: 'a member no more' },
+        MemberRoleGranted: { actions: fold(roleSet), description: 'the role shown beside the name follows' },
+        MemberRoleRevoked: { actions: fold(roleRevoked), description: 'a plain member again' },
         PresenceEntered: { actions: fold(entered), description: 'one connection entered; heard by others when first' },
-        MessagePosted: { actions: fold(posted) },
+        MessagePosted: { actions: fold(posted), description: 'its id, and its reference for ten minutes' },
         MessageEdited: { description: 'the text stands in the read model' },
         MessageRemoved: { description: 'hidden from history; the log keeps it' },
         MessageRestored: { description: 'back in history' },
-        UserMuted: { actions: [cancelMute, fold(muted), armMute], description: 'arms the mute’s timer; replaces an earlier one' },
+        UserMuted: {
+          actions: [cancelMute, fold(muted), armMute],
+          description: 'arms the mute’s timer; replaces an earlier one',
+        },
         MemberKicked: { description: 'a policy puts the member’s connections out' },
         MemberBanned: { actions: [cancelBan, fold(banned), armBan], description: 'arms the ban’s timer' },
         InviteCreated: { description: 'the code stands in its claim stream' },
@@ -376,7 +456,13 @@ export const roomMachine = room.createMachine({
         },
         locked: {
           description: 'only staff and robots may talk',
-          on: { 'message.post': posting(closed), 'mute.set': muting(closed), 'mute.lift': unmuting(closed) },
+          on: {
+            'message.post': posting(closed),
+            // Whoever passes is asked further by the parent's branches: an edit is writing, too.
+            'message.edit': closed,
+            'mute.set': muting(closed),
+            'mute.lift': unmuting(closed),
+          },
         },
       },
     },
@@ -387,9 +473,9 @@ export const roomMachine = room.createMachine({
         'presence.leave': leaving,
         'mute.expire': muteExpiring,
         'ban.expire': banExpiring,
-        'room.archive': { actions: nothing() },
+        'room.archive': { actions: nothing(), description: 'nothing new' },
+        'room.open': existsAlready,
         ...archivedAlready(
-          'room.open',
           'room.change',
           'presence.enter',
           'message.post',

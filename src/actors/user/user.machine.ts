@@ -1,10 +1,10 @@
 // The user's statechart: who somebody is, whether they are online, and whether they may be.
 
-import { Map } from 'immutable'
+import { Map as PersistentMap } from 'immutable'
 import { setup } from 'xstate'
 import { type Decided, fact, nothing, refuse, type Values } from '../chart.ts'
 import type { AccountRole } from '../fact.ts'
-import type { RefusalCode } from '../refusals.ts'
+import { type RefusalCode, refusals } from '../refusals.ts'
 import type { Asker } from '../room/room.facts.ts'
 import type { UserCommand, UserFactEvent } from './user.facts.ts'
 
@@ -15,9 +15,9 @@ export interface UserContext {
   readonly role: AccountRole
   readonly guest: boolean
   /** token id → SHA-256 of the hex of the token's SHA-256 */
-  readonly tokens: Map<string, string>
+  readonly tokens: PersistentMap<string, string>
   /** connection → node */
-  readonly connections: Map<string, string>
+  readonly connections: PersistentMap<string, string>
   readonly ban: { readonly until: number | null; readonly fact: string } | null
 }
 
@@ -27,8 +27,8 @@ const absentUser: UserContext = {
   username: '',
   role: 'member',
   guest: false,
-  tokens: Map(),
-  connections: Map(),
+  tokens: PersistentMap(),
+  connections: PersistentMap(),
   ban: null,
 }
 
@@ -40,7 +40,7 @@ export const summarise = (context: UserContext): unknown => ({
 
 export const restoreContext = (json: unknown): UserContext => {
   const plain = json as UserContext & { tokens: Iterable<[string, string]>; connections: Iterable<[string, string]> }
-  return { ...plain, tokens: Map(plain.tokens), connections: Map(plain.connections) }
+  return { ...plain, tokens: PersistentMap(plain.tokens), connections: PersistentMap(plain.connections) }
 }
 
 const MAX_TOKENS = 100
@@ -94,8 +94,13 @@ const guards = {
   isSameRole: ({ context, event }: Given) => context.role === read(event).role,
   isDurationInvalid: ({ event }: Given) => {
     const { seconds } = read(event)
-    return seconds !== null && !(Number.isInteger(seconds) && (seconds as number) >= 1 && (seconds as number) <= MAX_SECONDS)
+    return (
+      seconds !== null && !(Number.isInteger(seconds) && (seconds as number) >= 1 && (seconds as number) <= MAX_SECONDS)
+    )
   },
+  /** its time may have come before its timer fires, e.g. right after a start */
+  isBannedStill: ({ context, event }: Given) =>
+    context.ban !== null && (context.ban.until === null || event.at < context.ban.until),
   isNotThatBan: ({ context, event }: Given) => context.ban?.until !== read(event).due,
   wasLast: ({ context, event }: Given) => {
     const { data } = event as FactOf<'WentOffline'>
@@ -107,15 +112,27 @@ type GuardName = keyof typeof guards
 const no = <G extends GuardName>(guard: G, code: RefusalCode, values?: (given: Given) => Values) => ({
   guard,
   actions: refuse<UserContext, UserEvent>(code, guard, values),
+  description: refusals[code].title,
 })
 
-const nothingNew = <G extends GuardName>(guard: G) => ({ guard, actions: nothing<UserContext, UserEvent>() })
+const already = { actions: nothing<UserContext, UserEvent>(), description: 'nothing new' }
+
+const nothingNew = <G extends GuardName>(guard: G) => ({ guard, ...already })
+
+/** Where no other answer is possible. */
+const only = (code: RefusalCode) => ({
+  actions: refuse<UserContext, UserEvent>(code),
+  description: refusals[code].title,
+})
 
 const yes = <T extends UserCommand['type']>(
   _command: T,
   type: UserFactEvent['type'],
   data: (command: CommandOf<T>, context: UserContext) => object,
-) => ({ actions: fact<UserContext, UserEvent>(type, ({ context, event }) => data(event as CommandOf<T>, context)) })
+) => ({
+  actions: fact<UserContext, UserEvent>(type, ({ context, event }) => data(event as CommandOf<T>, context)),
+  description: type,
+})
 
 const byOf = (asker: Asker | null) => asker && { id: asker.id, number: asker.number, username: asker.username }
 
@@ -124,8 +141,9 @@ const user = setup({
   guards,
 })
 
-const fold = <T extends UserFactEvent['type']>(evolve: (context: UserContext, fact: FactOf<T>) => Partial<UserContext>) =>
-  user.assign(({ context, event }) => evolve(context, event as FactOf<T>))
+const fold = <T extends UserFactEvent['type']>(
+  evolve: (context: UserContext, fact: FactOf<T>) => Partial<UserContext>,
+) => user.assign(({ context, event }) => evolve(context, event as FactOf<T>))
 
 const BAN_TIMER = 'ban'
 
@@ -160,6 +178,17 @@ const cameOnline = fold<'CameOnline'>((context, { data }) => ({
 const wentOffline = fold<'WentOffline'>((context, { data }) => ({
   connections: context.connections.delete(data.connection),
 }))
+
+const attaching = [
+  no('isTokenRevoked', 'token-revoked'),
+  nothingNew('isAttached'),
+  no('connectionsAreFull', 'busy', () => ({ connections: MAX_CONNECTIONS })),
+  yes('connection.attach', 'CameOnline', ({ attaching: connection, node }, { connections }) => ({
+    connection,
+    node,
+    first: connections.size === 0,
+  })),
+]
 
 const detaching = [
   nothingNew('isNotAttached'),
@@ -199,7 +228,7 @@ export const userMachine = user.createMachine({
     registered: {
       type: 'parallel',
       on: {
-        'user.register': { actions: refuse('already-exists') },
+        'user.register': only('already-exists'),
         'user.rename': [
           no('isNeitherSelfNorAdmin', 'not-authorized'),
           nothingNew('isSameName'),
@@ -231,16 +260,23 @@ export const userMachine = user.createMachine({
           yes('user.kick', 'UserKicked', ({ asker, reason }) => ({ by: byOf(asker), reason })),
         ],
 
-        UserRenamed: { actions: fold<'UserRenamed'>((_context, { data }) => ({ username: data.username })) },
+        UserRenamed: {
+          actions: fold<'UserRenamed'>((_context, { data }) => ({ username: data.username })),
+          description: 'the name of now; messages keep theirs',
+        },
         TokenIssued: {
           actions: fold<'TokenIssued'>(({ tokens }, { data }) => ({ tokens: tokens.set(data.token, data.hash) })),
+          description: 'one more token in force',
         },
         TokenRevoked: {
           actions: fold<'TokenRevoked'>(({ tokens }, { data }) => ({ tokens: tokens.delete(data.token) })),
           description: 'a policy closes the connections that signed in with it',
         },
-        RoleGranted: { actions: fold<'RoleGranted'>((_context, { data }) => ({ role: data.role })) },
-        RoleRevoked: { actions: fold<'RoleRevoked'>(() => ({ role: 'member' })) },
+        RoleGranted: {
+          actions: fold<'RoleGranted'>((_context, { data }) => ({ role: data.role })),
+          description: 'the account’s role everywhere',
+        },
+        RoleRevoked: { actions: fold<'RoleRevoked'>(() => ({ role: 'member' })), description: 'a member again' },
         ProfileSet: { description: 'the fields stand in the read model' },
         StatusChanged: { description: 'the status stands in the read model' },
         UserKicked: { description: 'a policy closes the connections' },
@@ -252,7 +288,7 @@ export const userMachine = user.createMachine({
             offline: {
               description: 'no connection',
               on: {
-                'connection.detach': { actions: nothing() },
+                'connection.detach': already,
                 CameOnline: { target: 'online', actions: cameOnline, description: 'the first connection' },
               },
             },
@@ -276,28 +312,20 @@ export const userMachine = user.createMachine({
             good: {
               description: 'may connect',
               on: {
-                'connection.attach': [
-                  no('isTokenRevoked', 'token-revoked'),
-                  nothingNew('isAttached'),
-                  no('connectionsAreFull', 'busy', () => ({ connections: MAX_CONNECTIONS })),
-                  yes('connection.attach', 'CameOnline', ({ attaching, node }, { connections }) => ({
-                    connection: attaching,
-                    node,
-                    first: connections.size === 0,
-                  })),
-                ],
+                'connection.attach': attaching,
                 'user.ban': banning,
-                'user.unban': [no('isNotAdmin', 'not-authorized'), { actions: refuse('not-banned') }],
-                'ban.expire': { actions: nothing() },
+                'user.unban': [no('isNotAdmin', 'not-authorized'), only('not-banned')],
+                'ban.expire': already,
                 UserBanned: { target: 'banned', actions: banned, description: 'a policy closes the connections' },
               },
             },
             banned: {
               description: 'may not connect until the ban ends',
               on: {
-                'connection.attach': {
-                  actions: refuse('banned', null, ({ context }) => ({ until: context.ban?.until ?? null })),
-                },
+                'connection.attach': [
+                  no('isBannedStill', 'banned', ({ context }) => ({ until: context.ban?.until ?? null })),
+                  ...attaching,
+                ],
                 'user.ban': banning,
                 'user.unban': [
                   no('isNotAdmin', 'not-authorized'),
@@ -314,7 +342,7 @@ export const userMachine = user.createMachine({
                   })),
                 ],
                 UserBanned: { target: 'banned', reenter: true, actions: banned, description: 'replaces the ban' },
-                BanLifted: { target: 'good', actions: unbanned },
+                BanLifted: { target: 'good', actions: unbanned, description: 'an admin ended the ban' },
                 BanExpired: { target: 'good', actions: unbanned, description: 'the ban ended by its time' },
               },
             },

@@ -1,0 +1,262 @@
+import { describe, expect, it } from 'vitest'
+import { type Happened, specification, T0 } from '../../../test/chart-specification.ts'
+import type { ConnectionCommand, ConnectionLimits, connectionFacts } from './connection.facts.ts'
+import { type ConnectionContext, connectionMachine, restoreContext, summarise } from './connection.machine.ts'
+
+const { given, absent } = specification<ConnectionCommand>(connectionMachine)
+
+const happened = (type: keyof typeof connectionFacts, data: object, at?: number): Happened =>
+  at === undefined ? { type, data } : { type, data, at }
+
+const limits: ConnectionLimits = { authTimeoutMs: 30_000, afkMs: 600_000, typingMs: 5_000, badFrameStrikes: 5 }
+const none: ConnectionLimits = { authTimeoutMs: 0, afkMs: 0, typingMs: 0, badFrameStrikes: 0 }
+const opening = (own = limits, dialect: string | null = 'maint') => ({
+  dialect,
+  version: 1,
+  transport: 'ws',
+  limits: own,
+  node: 'n1',
+  incarnation: 'i1',
+  machine: 'hash',
+})
+const opened = (own = limits, dialect: string | null = 'maint') =>
+  happened('ConnectionOpened', { connection: 'c1', ...opening(own, dialect) })
+const ann = { id: 'ann', number: 3, username: 'ann', role: 'member' } as const
+const signedIn = happened('AuthSucceeded', { user: ann, token: 't1' })
+const history = { count: 0, firstId: null, lastId: null }
+const enteredRoom = (room: string) => happened('RoomEntered', { room, revision: 4, history })
+const typing = (room: string, at?: number) => happened('TypingStarted', { room }, at)
+const idle = (since: number, at = since) => happened('WentIdle', { since }, at)
+const closed = happened('ConnectionClosed', { code: 1000, reason: null, cause: 'client', late: false })
+
+const signing = (own = limits) => given(opened(own))
+const ready = (...facts: Happened[]) => given(opened(), signedIn, ...facts)
+const ended = (...facts: Happened[]) => given(opened(), signedIn, closed, ...facts)
+
+const close = { type: 'connection.close', code: 1001, reason: null, cause: 'shutdown', late: false } as const
+const succeed = { type: 'auth.succeed', user: ann, token: 't1' } as const
+const fail = (final: boolean) =>
+  ({ type: 'auth.fail', code: 'token-revoked', final, closeCode: 4401, reason: 'bad token' }) as const
+const note = {
+  type: 'refusal.note',
+  command: 'message.post',
+  code: 'muted',
+  state: 'living.open',
+  guard: 'isMuted',
+  values: { until: null },
+  decidedAt: { stream: 'room-r', revision: 8 },
+  count: 1,
+} as const
+
+describe('a connection opens', () => {
+  it('and waits for its sign-in', () => {
+    const open = { type: 'connection.open', connection: 'c1', ...opening() } as const
+    const waiting = absent.when(open).yields(['ConnectionOpened', { connection: 'c1', limits }])
+    expect(waiting.state).toMatch(/^authenticating/)
+    expect(absent.armed).toEqual({})
+  })
+  it('before anything else can be asked of it', () => {
+    absent.when(succeed).refused('not-in-this-state')
+    absent.when(note).refused('not-in-this-state')
+  })
+})
+
+describe('signing in', () => {
+  const [timer] = Object.keys(signing().armed) as [string]
+
+  it('must succeed within the limit, where there is one', () => {
+    expect(signing().armed).toEqual({ [timer]: T0 + 30_000 })
+    const over = signing()
+      .whenDue(timer)
+      .yields(['ConnectionClosed', { cause: 'auth-timeout', late: false }])
+    expect(over.state).toBe('closed')
+    expect(signing(none).armed).toEqual({})
+  })
+  it('stops the clock', () => {
+    const inside = signing()
+      .when(succeed)
+      .yields(['AuthSucceeded', { user: ann, token: 't1' }])
+    expect(inside.state).toMatch(/^authenticated.*active$/)
+    expect(inside.armed).toEqual({})
+    inside.when(succeed).refused('already-exists')
+  })
+  it('may be tried again after a failure, unless the dialect closes', () => {
+    const again = signing()
+      .when(fail(false))
+      .yields(['AuthFailed', { code: 'token-revoked' }])
+    again.when(succeed).yields(['AuthSucceeded'])
+    expect(again.armed).toEqual({ [timer]: T0 + 30_000 })
+    const over = signing()
+      .when(fail(true))
+      .yields(
+        ['AuthFailed', { code: 'token-revoked' }],
+        ['ConnectionClosed', { code: 4401, reason: 'bad token', cause: 'auth-failed', late: false }],
+      )
+    expect(over.state).toBe('closed')
+    expect(over.armed).toEqual({})
+  })
+  it('has the limit of the dialect once that is known, measured from the opening', () => {
+    const at = T0 + 2_000
+    const chosen = (authTimeoutMs: number) =>
+      happened('DialectChosen', { dialect: 'drivers', version: 1, limits: { ...limits, authTimeoutMs } }, at)
+    const waiting = given(opened(limits, null))
+    expect(waiting.and(chosen(60_000)).armed).toEqual({ [timer]: T0 + 60_000 })
+    expect(waiting.and(chosen(0)).armed).toEqual({})
+    expect(given(opened(none, null), chosen(60_000)).armed).toEqual({ [timer]: T0 + 60_000 })
+    expect(waiting.and(chosen(1_000)).armed[timer]).toBeLessThanOrEqual(at)
+  })
+  it('chooses its dialect once', () => {
+    const choose = { type: 'dialect.choose', dialect: 'drivers', version: 1, limits } as const
+    given(opened(limits, null)).when(choose).yields(['DialectChosen']).when(choose).nothing()
+  })
+})
+
+describe('whether a command may be handed to a room', () => {
+  const permit = { type: 'command.permit', command: 'message.post' } as const
+
+  it('is a question of being signed in, and leaves no fact', () => {
+    signing().when(permit).refused('user-required')
+    ready().when(permit).nothing()
+    ended().when(permit).refused('not-in-this-state')
+  })
+  it('is no for an anonymous reader', () => {
+    given(opened(), happened('AuthSucceeded', { user: null, token: null }))
+      .when(permit)
+      .refused('user-required')
+  })
+})
+
+describe('rooms', () => {
+  const enter = { type: 'room.enter', room: 'r', revision: 4, history } as const
+
+  it('are entered once and left once', () => {
+    const inside = ready()
+      .when(enter)
+      .yields(['RoomEntered', { room: 'r', revision: 4 }])
+    inside.when(enter).nothing()
+    inside
+      .when({ type: 'room.leave', room: 'r' })
+      .yields(['RoomLeft'])
+      .when({ type: 'room.leave', room: 'r' })
+      .nothing()
+  })
+  it('are at most a thousand at once', () => {
+    const full = ready(...Array.from({ length: 1_000 }, (_, n) => enteredRoom(`r${n}`)))
+    full.when(enter).refused('busy')
+    full.when({ ...enter, room: 'r7' }).nothing()
+  })
+  it('are remembered at the end, so that they can be left', () => {
+    const { rooms, user } = given(opened(), signedIn, enteredRoom('r'), closed).context as ConnectionContext
+    expect([...rooms.keys()]).toEqual(['r'])
+    expect(user?.id).toBe('ann')
+  })
+})
+
+describe('typing', () => {
+  const start = { type: 'typing.start', room: 'r' } as const
+  const stop = { type: 'typing.stop', room: 'r', cause: 'client' } as const
+
+  it('is told, and ends by itself', () => {
+    const started = ready()
+      .when(start)
+      .yields(['TypingStarted', { room: 'r' }])
+    expect(started.armed).toEqual({ 'typing:r': T0 + 5_000 })
+    const over = started.whenDue('typing:r').yields(['TypingStopped', { room: 'r', cause: 'timeout' }])
+    expect(over.armed).toEqual({})
+    over.when(stop).nothing()
+  })
+  it('is dropped within a second of the last, and then told again with its full time', () => {
+    const started = ready(typing('r', T0))
+    started.when({ ...start, at: T0 + 999 }).nothing()
+    const again = started.when({ ...start, at: T0 + 1_000 }).yields(['TypingStarted'])
+    expect(again.armed).toEqual({ 'typing:r': T0 + 6_000 })
+  })
+  it('is stopped by the client, a message, or leaving', () => {
+    for (const cause of ['client', 'message', 'left'] as const) {
+      const stopped = ready(typing('r'))
+        .when({ ...stop, cause })
+        .yields(['TypingStopped', { cause }])
+      expect(stopped.armed).toEqual({})
+    }
+  })
+  it('is of one room each', () => {
+    expect(ready(typing('r'), typing('s', T0 + 100)).armed).toEqual({ 'typing:r': T0 + 5_000, 'typing:s': T0 + 5_100 })
+  })
+  it('is not ended by the timer of an earlier one', () => {
+    const stale = ready(
+      typing('r', T0),
+      happened('TypingStopped', { room: 'r', cause: 'client' }),
+      typing('r', T0 + 2_000),
+    )
+    stale.when({ type: 'typing.expire', room: 'r', due: T0 + 5_000 }).nothing()
+  })
+  it('leaves no timer behind when the room is left or the connection closes', () => {
+    expect(ready(enteredRoom('r'), typing('r'), happened('RoomLeft', { room: 'r' })).armed).toEqual({})
+    const over = ready(typing('r'), typing('s'), closed)
+    expect(over.armed).toEqual({})
+    expect((over.context as ConnectionContext).typing.size).toBe(0)
+  })
+  it('has no timer where the limit is off', () => {
+    expect(given(opened(none), signedIn, typing('r')).armed).toEqual({})
+  })
+})
+
+describe('activity', () => {
+  const since = T0 + 1_000
+  const goIdle = { type: 'activity.idle', since, at: T0 + 61_000 } as const
+
+  it('ends when the transport says so, and the limit counts from the last input', () => {
+    const away = ready().when(goIdle).yields(['WentIdle', { since }])
+    expect(Object.values(away.armed)).toEqual([since + 600_000])
+    away.when(goIdle).nothing()
+    const [timer] = Object.keys(away.armed) as [string]
+    const over = away.whenDue(timer).yields(['ConnectionClosed', { cause: 'afk' }])
+    expect(over.state).toBe('closed')
+    expect(over.armed).toEqual({})
+  })
+  it('begins again, and stops the clock', () => {
+    const back = ready(idle(T0)).when({ type: 'activity.resume' }).yields(['BecameActive'])
+    expect(back.armed).toEqual({})
+    back.when({ type: 'activity.resume' }).nothing()
+  })
+  it('has no limit where that is off', () => {
+    expect(given(opened(none), signedIn, idle(T0)).armed).toEqual({})
+  })
+})
+
+describe('refusals and deliveries', () => {
+  it('are kept with what they were decided at, also when it is over', () => {
+    const data = { command: 'message.post', code: 'muted', at: { stream: 'room-r', revision: 8 }, count: 1 }
+    for (const situation of [signing(), ready(), ended()]) situation.when(note).yields(['CommandRefused', data])
+    signing()
+      .when({ ...note, decidedAt: null })
+      .yields(['CommandRefused', { at: null }])
+  })
+  it('say last what the socket was surely handed', () => {
+    const delivered = { type: 'delivery.note', rooms: { r: 9 } } as const
+    for (const situation of [ready(), ended()]) situation.when(delivered).yields(['Delivered', { rooms: { r: 9 } }])
+  })
+  it('say what was read of the past', () => {
+    ready()
+      .when({ type: 'history.note', room: 'r', ...history, count: 2 })
+      .yields(['HistoryRead', { count: 2 }])
+  })
+})
+
+describe('the end', () => {
+  it('is one fact, whatever came before', () => {
+    for (const situation of [signing(), ready(), ready(idle(T0)), ready(typing('r'))]) {
+      const over = situation.when(close).yields(['ConnectionClosed', { code: 1001, cause: 'shutdown' }])
+      expect(over.state).toBe('closed')
+      expect(over.armed).toEqual({})
+      over.when(close).nothing()
+    }
+  })
+})
+
+describe('a summary', () => {
+  it('restores the very same context', () => {
+    const { context } = ready(enteredRoom('r'), typing('r'))
+    expect(restoreContext(JSON.parse(JSON.stringify(summarise(context as ConnectionContext))))).toEqual(context)
+  })
+})
