@@ -1,18 +1,14 @@
 // Every generation of the socket.io client, over every transport it has, through sign-in, talk and leaving.
 
-import { createRequire } from 'node:module'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openRoom, runServer, type TestServer } from './running-server.ts'
 
-interface Client {
-  on(event: string, heard: (...args: never[]) => void): void
-  emit(event: string, ...args: unknown[]): void
-  disconnect(): void
-}
-
-const require = createRequire(import.meta.url)
+const run = promisify(execFile)
 const generations = ['sio1.3', 'sio1.7', 'sio2.5', 'sio3.1', 'socket.io-client']
-const transports = [['polling'], ['websocket'], ['polling', 'websocket']]
+const text = 'Привет, мир 👋'
 
 let server: TestServer
 beforeAll(async () => {
@@ -22,27 +18,22 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 describe.each(generations)('%s', (generation) => {
-  it.each(transports)('signs in, speaks, hears and leaves over %s', async (...over) => {
-    const name = `${generation.replaceAll('.', '_')}-${over.join('-')}`.slice(0, 32)
-    const { token } = await server.account(name)
-    const connect = require(generation) as (url: string, options: object) => Client
-    const socket = connect(server.url, { transports: over, forceNew: true, reconnection: false })
-    const heard: unknown[] = []
-    socket.on('new_message', (message: never) => heard.push(message))
-    await new Promise<void>((resolve) => socket.on('connect', () => resolve()))
-    const auth = { app_id: 18, hashed_token: server.identity.hashToken(token) }
-    const [error, data] = await new Promise<[unknown, { user: { uname: string }; room: { users: object } }]>((resolve) =>
-      socket.emit('auth', auth, (...args: [never, never]) => resolve(args)),
-    )
-    expect(error).toBeNull()
-    expect(data.user.uname).toBe(name)
-    expect(Object.keys(data.room.users)).toEqual([name])
-    const text = 'Привет, мир 👋'
-    const answer = await new Promise<unknown[]>((resolve) => socket.emit('new_message', text, (...args: unknown[]) => resolve(args)))
+  it.each(['polling', 'websocket', 'polling,websocket'])('signs in, speaks, hears and leaves over %s', async (transports) => {
+    const name = `${generation.replaceAll('.', '_')}-${transports.replace(',', '-')}`.slice(0, 32)
+    const { account, token } = await server.account(name)
+    const script = join(import.meta.dirname, 'old-client.ts')
+    const args = [script, generation, transports, server.url, server.identity.hashToken(token), text]
+    const { stdout } = await run(process.execPath, args)
+    const user = { id: account.number, uname: name, role: 'member' }
+    const { auth, answer, heard } = JSON.parse(stdout)
+    expect(auth[0]).toBeNull()
+    expect(auth[1].user).toEqual(user)
+    expect(auth[1].room.users).toEqual({ [name]: user })
     expect(answer).toEqual([])
-    expect(heard).toMatchObject([{ user: { uname: name, role: 'member' }, text }])
-    socket.disconnect()
-    await expect.poll(async () => (await server.readModels.query('presence.open', {}, { atLeast: await server.log.head() })).result).toEqual([])
+    expect(heard).toEqual([{ id: expect.any(Number), user: { uname: name, role: 'member' }, text }])
+    const present = async () =>
+      (await server.readModels.query('presence.open', {}, { atLeast: await server.log.head() })).result
+    await expect.poll(present, { timeout: 5_000 }).toEqual([])
     expect(server.faults).toEqual([])
   })
 })

@@ -80,6 +80,13 @@ const tagAcks = (socket: IoSocket): void => {
 const packetOf = (frame: FrameOut): string =>
   'event' in frame ? `2${JSON.stringify([frame.event, ...frame.args])}` : `3${frame.ack}${JSON.stringify(frame.args)}`
 
+/**
+ * A packet in ASCII only. COMPAT clients of Engine.IO 3 over polling: those of socket.io 1.x decode a text payload as
+ * UTF-8 once more, those of 2.x do not, and nothing in the request tells them apart; JSON's own escapes suit both.
+ */
+const asciiPacketOf = (frame: FrameOut): string =>
+  packetOf(frame).replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
 /** Engine.IO's message type before a packet. */
 const MESSAGE = '4'
 
@@ -128,7 +135,7 @@ class IoPort implements Socket {
       return
     }
     for (const batch of batches) {
-      for (const packet of batch.as('socket.io/packets', (frames) => frames.map(packetOf))) {
+      for (const packet of batch.as('socket.io/packets', (frames) => frames.map(asciiPacketOf))) {
         this.#waiting += packet.length
         this.#engine.write(packet)
       }
