@@ -152,18 +152,22 @@ class IoPort implements Socket {
   }
 }
 
+type Done = (packet: { readonly data?: unknown }, index: number, total: number) => unknown
+
 interface OldTransport {
   readonly name: string
   readonly protocol: number
   parser: {
     encodePayload(packets: unknown, binary: unknown, callback?: unknown): unknown
     encodePayloadAsBinary(packets: unknown, callback: unknown): unknown
+    decodePayload(data: unknown, binary: unknown, done?: Done): unknown
   }
 }
 
 /**
- * COMPAT socket.io-client 1.3 to 1.7 in a browser: over XHR2 it reads a poll only as application/octet-stream, where
- * engine.io 6 answers text/plain, and then fails with 'server error'. Its polls are answered in the binary form.
+ * COMPAT socket.io-client 1.3 to 1.7 over polling. In a browser they read a poll over XHR2 only as
+ * application/octet-stream, where engine.io 6 answers text/plain, and then fail with 'server error': their polls are
+ * answered in the binary form. Without XHR2 they send text encoded as UTF-8 twice: it is decoded once more.
  */
 const mendOldPolling = (io: Server): void => {
   const engine = io.engine as unknown as { createTransport(name: string, request: unknown): OldTransport }
@@ -178,7 +182,26 @@ const mendOldPolling = (io: Server): void => {
         const [supported, done] = typeof binary === 'function' ? [null, binary] : [binary, callback]
         return supported ? parser.encodePayloadAsBinary(packets, done) : parser.encodePayload(packets, null, done)
       },
+      decodePayload: (data, binary, callback) => {
+        const [kind, done] = typeof binary === 'function' ? [undefined, binary as Done] : [binary, callback as Done]
+        if (typeof data !== 'string') return parser.decodePayload(data, kind, done)
+        return parser.decodePayload(data, kind, (packet, index, total) =>
+          done({ ...packet, data: decodedOnceMore(packet.data) }, index, total),
+        )
+      },
     }
     return transport
+  }
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** Text whose every unit is a byte, some above ASCII, and which reads as UTF-8, was encoded twice; other text was not. */
+const decodedOnceMore = (data: unknown): unknown => {
+  if (typeof data !== 'string' || !/[\u0080-\u00ff]/.test(data) || /[\u0100-\uffff]/.test(data)) return data
+  try {
+    return strictUtf8.decode(Buffer.from(data, 'latin1'))
+  } catch {
+    return data
   }
 }
