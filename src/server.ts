@@ -58,6 +58,8 @@ export interface RunningServer {
   readonly ownerToken: string | null
   /** connections of a dead process that this start closed */
   readonly recovered: number
+  /** resolves when every consequence of what was acknowledged so far has been carried out */
+  settled(): Promise<void>
   /** tells clients, finishes what is under way, closes everything it was given too */
   close(cause: string): Promise<void>
 }
@@ -136,6 +138,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     readModels,
     ownerToken,
     recovered,
+    settled: () => policies.settled(),
     close: (cause) => {
       closing ??= close(cause)
       return closing

@@ -1,6 +1,6 @@
 // The HTTP side of a node: REST under /api/v1, health, metrics, and the chat page.
 
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
@@ -21,13 +21,12 @@ const MAX_BODY_BYTES = 64 * 1024
 const PAGE_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
 
-/** The page's files, by address. */
-const PAGE: Readonly<Record<string, { file: string; type: string }>> = {
-  '/': { file: 'index.html', type: 'text/html; charset=utf-8' },
-  '/page/page.css': { file: 'page.css', type: 'text/css; charset=utf-8' },
-  '/page/page.js': { file: 'page.js', type: 'text/javascript; charset=utf-8' },
-  '/page/moneypot.js': { file: 'moneypot.js', type: 'text/javascript; charset=utf-8' },
-  '/favicon.svg': { file: 'favicon.svg', type: 'image/svg+xml' },
+const PAGE_FOLDER = new URL('../page/', import.meta.url)
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
 }
 
 export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> => {
@@ -66,14 +65,21 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     { prefix: '/api/v1' },
   )
   healthRoutes(app, deps)
-  for (const [address, { file, type }] of Object.entries(PAGE)) {
-    const content = await readFile(new URL(`../page/${file}`, import.meta.url))
+  await servePage(app)
+  app.addHook('preClose', () => requests.connections.stop())
+  return app
+}
+
+/** The chat page: its files are few and small, and are read once. */
+const servePage = async (app: FastifyInstance): Promise<void> => {
+  for (const file of await readdir(PAGE_FOLDER)) {
+    const content = await readFile(new URL(file, PAGE_FOLDER))
+    const type = TYPES[file.slice(file.lastIndexOf('.') + 1)] ?? 'application/octet-stream'
+    const address = file === 'index.html' ? '/' : `/page/${file}`
     app.get(address, { schema: { hide: true } }, async (_request, reply) =>
       reply.type(type).header('content-security-policy', PAGE_POLICY).header('cache-control', 'no-cache').send(content),
     )
   }
-  app.addHook('preClose', () => requests.connections.stop())
-  return app
 }
 
 /** Clients send the JSON content type on bodyless requests too; and a body's keys never reach a prototype. */
