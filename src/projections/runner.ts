@@ -10,6 +10,7 @@ import { projections } from './read-database.ts'
 
 const CHUNK = 2_000
 const GATHER_MS = 75
+const WAIT_MS = 10_000
 
 /** Where facts come from; synchronous in a thread of its own, asynchronous in the main one. */
 export interface Source {
@@ -83,12 +84,20 @@ export class Runner {
     })
   }
 
-  /** Resolves once what is wanted has been folded in; at once if it has been. */
+  /** Resolves once what is wanted has been folded in, at once if it has been. @throws when that takes too long */
   async waitFor(wants: Freshness): Promise<void> {
     if (this.#has(wants)) return
-    const waiting = new Promise<void>((resolve) => this.#waiters.push({ wants, resolve }))
-    await Promise.race([waiting, this.run()])
-    await waiting
+    await new Promise<void>((resolve, reject) => {
+      const waiter = { wants, resolve }
+      this.#waiters.push(waiter)
+      this.#later(WAIT_MS, () => {
+        const index = this.#waiters.indexOf(waiter)
+        if (index < 0) return
+        this.#waiters.splice(index, 1)
+        reject(new Error(`the read models have not come to ${JSON.stringify(wants)} in ${WAIT_MS} ms`))
+      })
+      this.run().catch(reject)
+    })
   }
 
   /** Folds everything there is. One at a time; a call during one makes it look again at its end. */
@@ -168,7 +177,9 @@ export class Runner {
     })
   }
 
+  /** Folds what is left, and ends. */
   async stop(): Promise<void> {
+    await this.run()
     this.#stopped = true
     await this.#running
     this.db.close()

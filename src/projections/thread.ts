@@ -37,12 +37,13 @@ if (parentPort) {
   const log = SqliteLogReader.open(directory)
   const db = openReadDatabase(join(directory, READ_FILE), log.epoch(), log.head())
   const read = (from: Position, limit: number) => log.readAll(from, Number.MAX_SAFE_INTEGER, undefined, limit).facts
-  const runner = new Runner(db, { read }, (ms, run) => setTimeout(run, ms))
+  const runner = new Runner(db, { read }, (ms, run) => setTimeout(run, ms).unref())
 
   const answer = async (question: Question): Promise<void> => {
     const { number } = question
     try {
       if ('status' in question) {
+        await runner.run()
         const status: Status = { position: runner.position, head: log.head(), parked: runner.parked }
         port.postMessage({ number, result: status, position: runner.position } satisfies Answer)
         return
