@@ -4,6 +4,7 @@
 
 import { bear, readNameKey } from '../src/actors/birth.ts'
 import { Claims } from '../src/actors/claims.ts'
+import { Deadlines } from '../src/actors/deadlines.ts'
 import { definitions } from '../src/actors/definitions.ts'
 import { FactCodec } from '../src/actors/fact-codec.ts'
 import { Host } from '../src/actors/host.ts'
@@ -96,7 +97,8 @@ class Life {
     const clock = mortalClock(world.clock, mortal)
     const { chance } = world
     const onFault = (where: string, error: unknown) => {
-      if (!mortal.dead) world.faults.push(`${where}: ${(error as Error).stack ?? error}`)
+      // That the log or the read models could not answer in time is trouble, not a fault.
+      if (!mortal.dead && !(error instanceof LogUnavailable)) world.faults.push(`${where}: ${(error as Error).stack ?? error}`)
     }
     const own = mortalLog(log, mortal, world)
     world.kill = () => {
@@ -133,9 +135,11 @@ class Life {
         await identity.register({ username: name, role: name === 'ann' ? 'admin' : 'member', guest: false, asker: null, token })
       }
     }
-    for (const { result } of [await readModels.query('deadlines.due', { before: Number.MAX_SAFE_INTEGER, limit: 1_000 }, { atLeast: await own.head() })]) {
-      for (const stream of result) await host.load(stream)
+    const dueBefore = async (before: number) => {
+      const atLeast = await own.head()
+      return (await readModels.query('deadlines.due', { before, limit: 1_000 }, { atLeast })).result
     }
+    await new Deadlines(host, dueBefore, onFault).start()
     const rates = new RateLimits('off', clock)
     const hub = new Hub(host)
     const sessions = new Sessions({
@@ -243,8 +247,11 @@ export class World {
     this.kill()
     await this.#live()
     await this.#rest()
-    this.clock.advance(3_600_000)
-    await this.#rest()
+    // Long enough for every mute and ban to end, in steps that let sleeping actors be woken in time.
+    for (let step = 0; step < 20; step++) {
+      this.clock.advance(15_000)
+      await this.#rest()
+    }
   }
 
   /** The process lives: starts again after a death, if need be several times. */

@@ -72,7 +72,7 @@ export class Decider {
 }
 
 /** `authenticated.active` for nested states, `offline+good` for parallel ones. */
-export const stateName = (snapshot: Snapshot<unknown>): string => {
+export const stateName = (snapshot: object): string => {
   const name = (value: unknown): string =>
     typeof value === 'string'
       ? value

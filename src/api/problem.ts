@@ -22,7 +22,8 @@ export class Problem extends Error {
 
 export const refusalProblem = (code: RefusalCode, values: Values = {}): Problem => {
   const { status, title, retryable } = refusals[code]
-  return new Problem(status, code, title, values, retryable)
+  const detail = typeof values.rule === 'string' ? `${title}: ${values.rule}` : title
+  return new Problem(status, code, detail, values, retryable)
 }
 
 export const notFound = (what: 'room' | 'user' | 'message' | 'token' | 'connection'): Problem =>

@@ -75,7 +75,7 @@ const servePage = async (app: FastifyInstance): Promise<void> => {
   for (const file of await readdir(PAGE_FOLDER)) {
     const content = await readFile(new URL(file, PAGE_FOLDER))
     const type = TYPES[file.slice(file.lastIndexOf('.') + 1)] ?? 'application/octet-stream'
-    const address = file === 'index.html' ? '/' : `/page/${file}`
+    const address = file === 'index.html' ? '/' : file === 'favicon.svg' ? '/favicon.svg' : `/page/${file}`
     app.get(address, { schema: { hide: true } }, async (_request, reply) =>
       reply.type(type).header('content-security-policy', PAGE_POLICY).header('cache-control', 'no-cache').send(content),
     )

@@ -4,7 +4,7 @@
 
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { EventLog, Position, Recorded } from '../log/event-log.ts'
+import { type EventLog, LogUnavailable, type Position, type Recorded } from '../log/event-log.ts'
 import { SqliteLogReader } from '../log/sqlite-reader.ts'
 import { type QueryArgs, type QueryName, type QueryResult, runQuery } from './queries.ts'
 import { discard, openReadDatabase } from './read-database.ts'
@@ -76,7 +76,7 @@ export class ThreadedReadModels implements ReadModels {
   #answered(answer: Answer): void {
     const asked = this.#asked.get(answer.number)
     this.#asked.delete(answer.number)
-    if ('error' in answer) asked?.reject(new Error(answer.error))
+    if ('error' in answer) asked?.reject(answer.behind ? new LogUnavailable(answer.error, 'no') : new Error(answer.error))
     else asked?.resolve(answer as never)
   }
 

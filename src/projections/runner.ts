@@ -4,7 +4,7 @@
 // work at a moderate load. A fact that cannot be folded is parked and counted in live running, and stops a rebuild.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { Position, Recorded } from '../log/event-log.ts'
+import { LogUnavailable, type Position, type Recorded } from '../log/event-log.ts'
 import { type ProjectedFact } from './projection.ts'
 import { projections } from './read-database.ts'
 
@@ -27,6 +27,14 @@ export type Freshness = Position | { readonly stream: string; readonly revision:
 interface Waiter {
   readonly wants: Freshness
   readonly resolve: () => void
+}
+
+/** Told to clients as 'not available now'. */
+export class ReadModelsBehind extends LogUnavailable {
+  constructor(wants: unknown) {
+    super(`the read models have not come to ${JSON.stringify(wants)} in ${WAIT_MS} ms`, 'no')
+    this.name = 'ReadModelsBehind'
+  }
 }
 
 export class PoisonFact extends Error {
@@ -94,7 +102,7 @@ export class Runner {
         const index = this.#waiters.indexOf(waiter)
         if (index < 0) return
         this.#waiters.splice(index, 1)
-        reject(new Error(`the read models have not come to ${JSON.stringify(wants)} in ${WAIT_MS} ms`))
+        reject(new ReadModelsBehind(wants))
       })
       this.run().catch(reject)
     })

@@ -6,7 +6,7 @@ import type { Position } from '../log/event-log.ts'
 import { SqliteLogReader } from '../log/sqlite-reader.ts'
 import { type QueryName, runQuery } from './queries.ts'
 import { openReadDatabase } from './read-database.ts'
-import { type Freshness, Runner } from './runner.ts'
+import { type Freshness, ReadModelsBehind, Runner } from './runner.ts'
 
 export const READ_FILE = 'read.db'
 
@@ -22,7 +22,8 @@ export type Question =
 
 export type Answer =
   | { readonly number: number; readonly result: unknown; readonly position: Position }
-  | { readonly number: number; readonly error: string }
+  /** `behind`: not as fresh as asked in time */
+  | { readonly number: number; readonly error: string; readonly behind: boolean }
 
 export interface Status {
   readonly position: Position
@@ -52,7 +53,8 @@ if (parentPort) {
       const result = runQuery(db, question.name, question.args)
       port.postMessage({ number, result, position: runner.position } satisfies Answer)
     } catch (error) {
-      port.postMessage({ number, error: (error as Error).message } satisfies Answer)
+      const behind = error instanceof ReadModelsBehind
+      port.postMessage({ number, error: (error as Error).message, behind } satisfies Answer)
     }
   }
 

@@ -3,6 +3,7 @@
 
 import type { CloseCause, ConnectionLimits } from '../actors/connection/connection.facts.ts'
 import { connectionStream } from '../actors/connection/connection.facts.ts'
+import { stateName } from '../actors/decide.ts'
 import type { Submitted } from '../actors/host.ts'
 import type { Account } from '../actors/identity.ts'
 import { type Outcome, refused } from '../actors/outcome.ts'
@@ -134,7 +135,10 @@ export class Session implements Listener {
       return
     }
     this.standing = 'connected'
+    const signed = stateName(this.around.host.peek(connectionStream(this.id))?.snapshot ?? {}).startsWith('authenticated')
     if (!this.ended) await this.#tellRefused(COMMANDS.enter, outcome.refusal, this.dialect.reply(request, outcome, ack))
+    // Signed in and not inside: the client comes back on a new socket and finds its way from the start.
+    if (signed) this.abort('server-error')
   }
 
   #post({ text, clientRef, fault }: Extract<Request, { do: 'post' }>): Promise<Outcome> {
