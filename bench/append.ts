@@ -1,0 +1,63 @@
+// The log's appends beside the disk's own fsync rate, in one process on one directory.
+
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Envelope } from '../src/log/event-log.ts'
+import { SqliteLog } from '../src/log/sqlite.ts'
+
+const SECONDS = 2
+
+const fsyncRate = (directory: string): number => {
+  const file = openSync(join(directory, 'fsync'), 'w')
+  const block = Buffer.alloc(4096, 1)
+  const until = performance.now() + SECONDS * 1_000
+  let count = 0
+  for (; performance.now() < until; count++) {
+    writeSync(file, block, 0, block.length, (count % 256) * 4096)
+    fdatasyncSync(file)
+  }
+  closeSync(file)
+  return count / SECONDS
+}
+
+let number = 0
+const fact = (): Envelope => ({
+  id: String(number++).padStart(36, '0'),
+  type: 'MessagePosted',
+  v: 1,
+  data: JSON.stringify({ author: { id: 'a'.repeat(36), number: 1, role: 'member', username: 'bob' }, id: number, kind: 'text', text: 'x'.repeat(53) }),
+  metadata: JSON.stringify({ $causationId: 'c'.repeat(36), $correlationId: 'c'.repeat(36), at: 1_767_225_600_000, by: 'a'.repeat(36), connection: 'b'.repeat(36) }),
+})
+
+/** `chains` streams, each appending one fact after another. */
+const appendRate = async (log: SqliteLog, chains: number): Promise<number> => {
+  const until = performance.now() + SECONDS * 1_000
+  let count = 0
+  const chain = async (stream: string) => {
+    for (let revision = -1; performance.now() < until; revision++) {
+      await log.append(stream, [fact()], revision < 0 ? 'no-stream' : revision)
+      count++
+    }
+  }
+  await Promise.all(Array.from({ length: chains }, (_, index) => chain(`room-${chains}-${number}-${index}`)))
+  return count / SECONDS
+}
+
+export interface AppendFigures {
+  readonly fsyncs: number
+  readonly oneByOne: number
+  readonly batched: number
+}
+
+export const measureAppend = async (): Promise<AppendFigures> => {
+  const directory = mkdtempSync(join(tmpdir(), 'hansard-bench-'))
+  const log = await SqliteLog.open(directory)
+  await appendRate(log, 200)
+  const fsyncs = fsyncRate(directory)
+  const oneByOne = await appendRate(log, 1)
+  const batched = await appendRate(log, 500)
+  await log.close()
+  rmSync(directory, { recursive: true })
+  return { fsyncs, oneByOne, batched }
+}
