@@ -54,13 +54,13 @@ const open = async (count: () => void, read: ((text: string) => void) | null, ha
       if (protocol === 'ws') return done()
       // engine.io's open packet, then socket.io's connect, then auth and its answer
       while (steps[0] && head.includes(steps[0].waitFor)) {
-        const [{ send: next }] = steps.splice(0, 1) as [{ send: string | null }]
+        const next = steps.shift()?.send ?? null
         if (next === null) done()
         else socket.write(frameOf(next))
       }
     }
     const auth = JSON.stringify(['auth', { app_id: 2, ...(hash ? { hashed_token: hash } : {}) }])
-    const steps = [
+    const steps: { waitFor: string; send: string | null }[] = [
       { waitFor: '0{"sid"', send: '40' },
       { waitFor: '40{"sid"', send: `420${auth}` },
       { waitFor: '430[', send: null },

@@ -1,0 +1,85 @@
+// Starting and stopping as an operator does: one process a data directory, SIGTERM tells clients and loses nothing.
+
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { io } from 'socket.io-client'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
+
+const MAIN = join(import.meta.dirname, '../src/main.ts')
+let directory: string
+let server: ServerProcess | null = null
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'hansard-start-'))
+})
+afterEach(async () => {
+  await server?.kill()
+  server = null
+  await rm(directory, { recursive: true, force: true })
+})
+
+const hansard = (args: readonly string[], environment: Record<string, string> = {}) =>
+  spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', env: { ...process.env, ...environment } })
+
+describe('hansard serve', () => {
+  it('says where it listens, what to try, and is ready', async () => {
+    server = await startProcess(directory)
+    expect(server.output()).toMatch(/^hansard \S+ listening on http:\/\/127\.0\.0\.1:\d+\n/)
+    const ready = await fetch(`${server.url}/readyz`)
+    expect(await ready.json()).toMatchObject({ ready: true, parked: 0, quarantined: 0, problems: [] })
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
+    const page = await fetch(server.url)
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(await page.text()).toContain('<title>')
+  })
+
+  it('refuses a data directory that is in use, and says what to do', async () => {
+    server = await startProcess(directory)
+    const second = hansard(['serve', '--port', '0', '--data', directory])
+    expect(second.status).toBe(2)
+    expect(second.stderr).toContain('in use by another hansard process')
+  })
+
+  it('on SIGTERM drops the transport so that clients come back, and exits 0 with everything on the log', async () => {
+    server = await startProcess(directory)
+    const socket = io(server.url, { transports: ['websocket'], reconnection: false })
+    await new Promise<void>((resolve) => socket.on('connect', resolve))
+    await new Promise<void>((resolve) => socket.emit('auth', { app_id: 2 }, () => resolve()))
+    const gone = new Promise((resolve) => socket.on('disconnect', resolve))
+    expect(await server.stop()).toBe(0)
+    expect(await gone).toBe('transport close')
+    server = await startProcess(directory)
+    const headers = { authorization: `Bearer ${OWNER_TOKEN}` }
+    const answer = await (await fetch(`${server.url}/api/v1/connections`, { headers })).json()
+    expect((answer as { items: unknown[] }).items).toMatchObject([{ dialect: 'moneypot', state: 'closed', cause: 'shutdown' }])
+  })
+})
+
+describe('the command line', () => {
+  it('names an unknown setting, an unknown option and a bad value', () => {
+    expect(hansard(['serve'], { HANSARD_PORTT: '1' }).stderr).toContain('unknown setting HANSARD_PORTT')
+    expect(hansard(['serve', '--portt', '1']).stderr).toContain('unknown option --portt')
+    expect(hansard(['serve', '--port', '99999']).stderr).toContain('HANSARD_PORT')
+    expect(hansard(['dance']).stderr).toContain('unknown command dance')
+  })
+
+  it('prints every setting with its value and origin, and no secret', () => {
+    const printed = hansard(['config', '--port', '1'], { HANSARD_ADMIN_TOKEN: OWNER_TOKEN }).stdout
+    expect(printed).toContain('HANSARD_PORT=1  # flag')
+    expect(printed).toContain('HANSARD_HOST=127.0.0.1  # default')
+    expect(printed).not.toContain(OWNER_TOKEN)
+    expect(hansard(['help']).stdout).toContain('--max-connections')
+  })
+
+  it('rebuilds the read models of a stopped server, and says so of a directory without a log', async () => {
+    server = await startProcess(directory)
+    expect(hansard(['rebuild', '--data', directory]).stderr).toContain('in use by another hansard process')
+    await server.stop()
+    server = null
+    const rebuilt = hansard(['rebuild', '--data', directory])
+    expect(rebuilt.stdout).toMatch(/^rebuilt from \d+ facts in [\d.]+ s$/m)
+    expect(hansard(['rebuild', '--data', join(directory, 'nothing')]).stderr).toContain('no log in')
+  })
+})
