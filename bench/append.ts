@@ -26,8 +26,19 @@ const fact = (): Envelope => ({
   id: String(number++).padStart(36, '0'),
   type: 'MessagePosted',
   v: 1,
-  data: JSON.stringify({ author: { id: 'a'.repeat(36), number: 1, role: 'member', username: 'bob' }, id: number, kind: 'text', text: 'x'.repeat(53) }),
-  metadata: JSON.stringify({ $causationId: 'c'.repeat(36), $correlationId: 'c'.repeat(36), at: 1_767_225_600_000, by: 'a'.repeat(36), connection: 'b'.repeat(36) }),
+  data: JSON.stringify({
+    author: { id: 'a'.repeat(36), number: 1, role: 'member', username: 'bob' },
+    id: number,
+    kind: 'text',
+    text: 'x'.repeat(53),
+  }),
+  metadata: JSON.stringify({
+    $causationId: 'c'.repeat(36),
+    $correlationId: 'c'.repeat(36),
+    at: 1_767_225_600_000,
+    by: 'a'.repeat(36),
+    connection: 'b'.repeat(36),
+  }),
 })
 
 /** `chains` streams, each appending one fact after another. */

@@ -2,8 +2,7 @@
 // message and socket), `ws-gathered` (one tick's messages as one write a socket), `socket.io`.
 
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { Server } from 'socket.io'
 import { WebSocketServer } from 'ws'
 import { textFrame } from '../src/transports/websocket-frame.ts'

@@ -7,14 +7,18 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 
-const [url = '', protocol = '', receivers = '0', inFlight = '0', rate = '0', seconds = '0', token = ''] = process.argv.slice(2)
+const [url = '', protocol = '', receivers = '0', inFlight = '0', rate = '0', seconds = '0', token = ''] =
+  process.argv.slice(2)
 const { hostname, port } = new URL(url)
 const WARM_UP_MS = 1_000
 
 /** A client's text frame: masked, with a key of zeros. */
 const frameOf = (text: string): Buffer => {
   const payload = Buffer.from(text)
-  const header = payload.length < 126 ? Buffer.from([0x81, 0x80 | payload.length]) : Buffer.from([0x81, 0xfe, payload.length >> 8, payload.length & 255])
+  const header =
+    payload.length < 126
+      ? Buffer.from([0x81, 0x80 | payload.length])
+      : Buffer.from([0x81, 0xfe, payload.length >> 8, payload.length & 255])
   return Buffer.concat([header, Buffer.alloc(4), payload])
 }
 
@@ -29,7 +33,8 @@ const reader = (count: () => void, read: ((text: string) => void) | null) => {
       const short = (data[at + 1] as number) & 127
       const header = short < 126 ? 2 : short === 126 ? 4 : 10
       if (data.length - at < header) break
-      const length = short < 126 ? short : short === 126 ? data.readUInt16BE(at + 2) : Number(data.readBigUInt64BE(at + 2))
+      const length =
+        short < 126 ? short : short === 126 ? data.readUInt16BE(at + 2) : Number(data.readBigUInt64BE(at + 2))
       if (data.length - at < header + length) break
       count()
       if (read) read(data.toString('utf8', at + header, at + header + length))
@@ -105,10 +110,13 @@ const sender = await open(count, heard, token === '' ? null : token)
 
 if (Number(inFlight) > 0) for (let message = 0; message < Number(inFlight); message++) send()
 const started = performance.now()
-const open_loop = Number(inFlight) > 0 ? null : setInterval(() => {
-  const due = ((performance.now() - started) / 1_000) * Number(rate)
-  while (sequence < due) send()
-}, 1)
+const open_loop =
+  Number(inFlight) > 0
+    ? null
+    : setInterval(() => {
+        const due = ((performance.now() - started) / 1_000) * Number(rate)
+        while (sequence < due) send()
+      }, 1)
 await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS))
 delivered = 0
 measuring = true

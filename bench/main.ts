@@ -77,11 +77,17 @@ const load = async (url: string, protocol: string, inFlight: number, rate: numbe
 const subjects = [
   { name: 'bare ws', protocol: 'ws', args: [join(import.meta.dirname, 'bare.ts'), 'ws'], token: '' },
   { name: 'bare ws, gathered', protocol: 'ws', args: [join(import.meta.dirname, 'bare.ts'), 'ws-gathered'], token: '' },
-  { name: 'bare socket.io', protocol: 'socket.io', args: [join(import.meta.dirname, 'bare.ts'), 'socket.io'], token: '' },
+  {
+    name: 'bare socket.io',
+    protocol: 'socket.io',
+    args: [join(import.meta.dirname, 'bare.ts'), 'socket.io'],
+    token: '',
+  },
   { name: 'hansard, Moneypot over socket.io', protocol: 'socket.io', args: null, token: HASH },
 ] as const
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
 const withSubject = async <T>(args: readonly string[] | null, use: (url: string) => Promise<T>): Promise<T> => {
   const directory = mkdtempSync(join(tmpdir(), 'hansard-bench-'))
@@ -101,7 +107,8 @@ const say = (text: string) => process.stderr.write(`${text}\n`)
 const closed = new Map<string, Load[]>()
 const half = new Map<string, Load[]>()
 const idle = new Map<string, Load[]>()
-const note = (table: Map<string, Load[]>, name: string, result: Load) => table.set(name, [...(table.get(name) ?? []), result])
+const note = (table: Map<string, Load[]>, name: string, result: Load) =>
+  table.set(name, [...(table.get(name) ?? []), result])
 for (let round = 1; round <= ROUNDS; round++) {
   for (const { name, protocol, args, token } of subjects) {
     say(`round ${round} of ${ROUNDS}: ${name}`)
@@ -118,7 +125,8 @@ for (let round = 1; round <= ROUNDS; round++) {
 say('append beside fsync')
 const append = await measureAppend()
 
-const of = (table: Map<string, Load[]>, name: string, field: keyof Load) => median((table.get(name) ?? []).map((result) => result[field]))
+const of = (table: Map<string, Load[]>, name: string, field: keyof Load) =>
+  median((table.get(name) ?? []).map((result) => result[field]))
 const fanOut = subjects.map(({ name, protocol }) => {
   const bare = protocol === 'ws' ? 'bare ws' : 'bare socket.io'
   const deliveries = of(closed, name, 'deliveriesPerSecond')
@@ -135,9 +143,21 @@ const fanOut = subjects.map(({ name, protocol }) => {
   }
 })
 const report = {
-  settings: { rounds: ROUNDS, receivers: RECEIVERS, seconds: SECONDS, inFlight: IN_FLIGHT, pinned, node: process.version, cpu: cpus()[0]?.model },
+  settings: {
+    rounds: ROUNDS,
+    receivers: RECEIVERS,
+    seconds: SECONDS,
+    inFlight: IN_FLIGHT,
+    pinned,
+    node: process.version,
+    cpu: cpus()[0]?.model,
+  },
   fanOut,
-  append: { ...append, oneByOneOfFsync: append.oneByOne / append.fsyncs, batchedOfFsync: append.batched / append.fsyncs },
+  append: {
+    ...append,
+    oneByOneOfFsync: append.oneByOne / append.fsyncs,
+    batchedOfFsync: append.batched / append.fsyncs,
+  },
 }
 mkdirSync('reports', { recursive: true })
 writeFileSync('reports/bench.json', `${JSON.stringify(report, null, 2)}\n`)

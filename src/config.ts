@@ -71,8 +71,16 @@ export const settings = {
     text.regex(/^$|^[\x21-\x7e]{32,256}$/, '32 to 256 printable characters'),
     true,
   ),
-  ORIGINS: setting('', "web origins allowed beside the server's own and this machine's, comma separated; * allows any", list),
-  PUBLIC_URL: setting('', 'the address clients see, when a proxy stands before the server', text.regex(/^$|^https?:\/\/.+/)),
+  ORIGINS: setting(
+    '',
+    "web origins allowed beside the server's own and this machine's, comma separated; * allows any",
+    list,
+  ),
+  PUBLIC_URL: setting(
+    '',
+    'the address clients see, when a proxy stands before the server',
+    text.regex(/^$|^https?:\/\/.+/),
+  ),
   TRUST_PROXY: setting('', 'addresses of proxies whose X-Forwarded-For is believed, comma separated', list),
   MAX_CONNECTIONS: setting('20000', 'sockets served at once', whole(1, 1_000_000)),
   LOG_LEVEL: setting('info', 'what the process writes to stderr', z.enum(['debug', 'info', 'warn', 'error', 'silent'])),
@@ -109,7 +117,9 @@ export const readConfig = (
     const origin = originOf(name, environment, flags)
     const read = settings[name].parse.safeParse(origin.value)
     if (!read.success) {
-      throw new ConfigError(`HANSARD_${name} (${origin.from}): ${read.error.issues.map(({ message }) => message).join('; ')}`)
+      throw new ConfigError(
+        `HANSARD_${name} (${origin.from}): ${read.error.issues.map(({ message }) => message).join('; ')}`,
+      )
     }
     config[name] = read.data
     origins[name] = origin

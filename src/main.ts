@@ -7,8 +7,8 @@ import { parseArguments } from './cli/arguments.ts'
 import { printConfig } from './cli/config-command.ts'
 import { help } from './cli/help.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
-import { lockDirectory } from './log/sqlite.ts'
 import { openLog } from './log/open-log.ts'
+import { lockDirectory } from './log/sqlite.ts'
 import { LocalReadModels, rebuild, ThreadedReadModels } from './projections/read-models.ts'
 import { SecureChance } from './secure-chance.ts'
 import { type RunningServer, startServer } from './server.ts'
@@ -27,7 +27,9 @@ const serve = async (config: Config): Promise<void> => {
   const chance = new SecureChance(clock)
   const log = await openLog(config.LOG, directory)
   const readModels =
-    config.LOG === 'sqlite:' ? new ThreadedReadModels(directory) : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
+    config.LOG === 'sqlite:'
+      ? new ThreadedReadModels(directory)
+      : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
   const server = await startServer({
     log,
     readModels,
@@ -93,7 +95,9 @@ const announce = ({ url, ownerToken, recovered }: RunningServer, config: Config,
     `  the chat page      ${url}/          take a name; open a second tab and talk`,
     `  the record         curl -H 'Authorization: Bearer <token>' ${url}/api/v1/facts`,
     `  health, metrics    ${url}/readyz  ${url}/metrics`,
-    config.LOG === 'sqlite:' ? `  the log            ${directory}` : '  the log            in memory: gone when this stops',
+    config.LOG === 'sqlite:'
+      ? `  the log            ${directory}`
+      : '  the log            in memory: gone when this stops',
     '',
     '  Ctrl-C stops in order; kill -9 loses nothing that was acknowledged.',
   )
@@ -102,7 +106,8 @@ const announce = ({ url, ownerToken, recovered }: RunningServer, config: Config,
 
 const rebuildCommand = (config: Config): void => {
   const directory = resolve(config.DATA)
-  if (!existsSync(join(directory, 'log.db'))) throw new ConfigError(`no log in ${directory}; give its directory with --data`)
+  if (!existsSync(join(directory, 'log.db')))
+    throw new ConfigError(`no log in ${directory}; give its directory with --data`)
   const lock = lockDirectory(directory)
   const started = performance.now()
   let shown = 0
@@ -133,7 +138,9 @@ const main = async (args: readonly string[]): Promise<void> => {
 }
 
 main(process.argv.slice(2)).catch((error: Error) => {
-  const expected = ['ConfigError', 'DirectoryLocked', 'WrongNameKey', 'LogUnavailable', 'PoisonFact'].includes(error.name) || error instanceof ConfigError
+  const expected =
+    ['ConfigError', 'DirectoryLocked', 'WrongNameKey', 'LogUnavailable', 'PoisonFact'].includes(error.name) ||
+    error instanceof ConfigError
   const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
   const told = inUse ? `${error.message}: choose another port with --port` : error.message
   process.stderr.write(`hansard: ${expected || inUse ? told : error.stack}\n`)

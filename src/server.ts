@@ -2,14 +2,13 @@
 // reverse. Adapters are chosen by the caller (main.ts, tests).
 
 import type { AddressInfo } from 'node:net'
-import { type ApiDependencies, buildApi } from './api/server.ts'
+import type { Summary } from './actors/actor.ts'
 import { bear, readNameKey } from './actors/birth.ts'
 import { Claims } from './actors/claims.ts'
 import { Deadlines } from './actors/deadlines.ts'
 import { definitions } from './actors/definitions.ts'
 import { FactCodec } from './actors/fact-codec.ts'
 import { Host } from './actors/host.ts'
-import type { Summary } from './actors/actor.ts'
 import { Identity } from './actors/identity.ts'
 import { nodeStream } from './actors/node.facts.ts'
 import { Policies } from './actors/policies.ts'
@@ -17,13 +16,14 @@ import type { Chance, Clock } from './actors/ports.ts'
 import { type Rate, RateLimits } from './actors/rate.ts'
 import { closeLeftOpen } from './actors/recovery.ts'
 import { Rooms } from './actors/rooms.ts'
+import { type ApiDependencies, buildApi } from './api/server.ts'
 import { moneypot } from './dialects/moneypot.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { ReadModels } from './projections/read-models.ts'
 import { Hub } from './transports/hub.ts'
+import { allowedOrigin } from './transports/origins.ts'
 import { Sessions } from './transports/sessions.ts'
 import { serveSocketIo } from './transports/socket-io.ts'
-import { allowedOrigin } from './transports/origins.ts'
 
 export interface ServerOptions {
   readonly log: EventLog
@@ -67,7 +67,16 @@ export interface RunningServer {
 export const startServer = async (options: ServerOptions): Promise<RunningServer> => {
   const { log, readModels, clock, chance, node, onFault } = options
   const incarnation = chance.uuid()
-  const host = new Host({ log, codec: new FactCodec(), clock, chance, node, definitions, store: storeIn(readModels), onFault })
+  const host = new Host({
+    log,
+    codec: new FactCodec(),
+    clock,
+    chance,
+    node,
+    definitions,
+    store: storeIn(readModels),
+    onFault,
+  })
   host.onAcknowledged(() => readModels.poke())
   await host.start()
   const nameKey = await readNameKey(host.ledger, options.nameKey, chance)
@@ -101,7 +110,16 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const { maxConnections } = options
   const around = { host, identity, rooms, rates, readModels, node, incarnation, onFault }
   const sessions = new Sessions({ ...around, hub, dialects: [moneypot], maxConnections })
-  const dependencies: ApiDependencies = { ...around, log, sessions, clock, chance, guests: options.guests, trustProxy: options.trustProxy, version: options.version }
+  const dependencies: ApiDependencies = {
+    ...around,
+    log,
+    sessions,
+    clock,
+    chance,
+    guests: options.guests,
+    trustProxy: options.trustProxy,
+    version: options.version,
+  }
   const api = await buildApi(dependencies)
   await api.ready()
   const stopSocketIo = serveSocketIo(api.server, sessions, {
@@ -155,7 +173,19 @@ const storeIn = (readModels: ReadModels) => ({
   },
   message: async (roomStream: string, revision: number, id: number) => {
     const room = roomStream.slice('room-'.length)
-    const { result } = await readModels.query('room.message', { room, id }, { atLeast: { stream: roomStream, revision } })
-    return result && { id, revision: result.revision, author: result.author.id, text: result.text, removed: result.removed !== null }
+    const { result } = await readModels.query(
+      'room.message',
+      { room, id },
+      { atLeast: { stream: roomStream, revision } },
+    )
+    return (
+      result && {
+        id,
+        revision: result.revision,
+        author: result.author.id,
+        text: result.text,
+        removed: result.removed !== null,
+      }
+    )
   },
 })

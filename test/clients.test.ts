@@ -18,22 +18,25 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 describe.each(generations)('%s', (generation) => {
-  it.each(['polling', 'websocket', 'polling,websocket'])('signs in, speaks, hears and leaves over %s', async (transports) => {
-    const name = `${generation.replaceAll('.', '_')}-${transports.replace(',', '-')}`.slice(0, 32)
-    const { account, token } = await server.account(name)
-    const script = join(import.meta.dirname, 'old-client.ts')
-    const args = [script, generation, transports, server.url, server.identity.hashToken(token), text]
-    const { stdout } = await run(process.execPath, args)
-    const user = { id: account.number, uname: name, role: 'member' }
-    const { auth, answer, heard } = JSON.parse(stdout)
-    expect(auth[0]).toBeNull()
-    expect(auth[1].user).toEqual(user)
-    expect(auth[1].room.users).toEqual({ [name]: user })
-    expect(answer).toEqual([])
-    expect(heard).toEqual([{ id: expect.any(Number), user: { uname: name, role: 'member' }, text }])
-    const present = async () =>
-      (await server.readModels.query('presence.open', {}, { atLeast: await server.log.head() })).result
-    await expect.poll(present, { timeout: 5_000 }).toEqual([])
-    expect(server.faults).toEqual([])
-  })
+  it.each(['polling', 'websocket', 'polling,websocket'])(
+    'signs in, speaks, hears and leaves over %s',
+    async (transports) => {
+      const name = `${generation.replaceAll('.', '_')}-${transports.replace(',', '-')}`.slice(0, 32)
+      const { account, token } = await server.account(name)
+      const script = join(import.meta.dirname, 'old-client.ts')
+      const args = [script, generation, transports, server.url, server.identity.hashToken(token), text]
+      const { stdout } = await run(process.execPath, args)
+      const user = { id: account.number, uname: name, role: 'member' }
+      const { auth, answer, heard } = JSON.parse(stdout)
+      expect(auth[0]).toBeNull()
+      expect(auth[1].user).toEqual(user)
+      expect(auth[1].room.users).toEqual({ [name]: user })
+      expect(answer).toEqual([])
+      expect(heard).toEqual([{ id: expect.any(Number), user: { uname: name, role: 'member' }, text }])
+      const present = async () =>
+        (await server.readModels.query('presence.open', {}, { atLeast: await server.log.head() })).result
+      await expect.poll(present, { timeout: 5_000 }).toEqual([])
+      expect(server.faults).toEqual([])
+    },
+  )
 })

@@ -12,9 +12,9 @@ import type { Recorded } from '../src/log/event-log.ts'
 import { SqliteLogReader } from '../src/log/sqlite-reader.ts'
 import { dump } from '../src/projections/read-database.ts'
 import { rebuild } from '../src/projections/read-models.ts'
-import { VirtualClock } from './virtual-clock.ts'
 import { SeededChance } from './seeded-chance.ts'
 import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 const ROUNDS = 30
 const SPEAKERS = 4
@@ -37,7 +37,10 @@ interface Item {
 const rest = async (url: string, method: string, path: string, body?: unknown) => {
   const response = await fetch(`${url}/api/v1${path}`, {
     method,
-    headers: { authorization: `Bearer ${OWNER_TOKEN}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: {
+      authorization: `Bearer ${OWNER_TOKEN}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   const text = await response.text()
@@ -135,7 +138,9 @@ describe('a server killed again and again', () => {
       .poll(
         async () => {
           const mutes = await rest(server?.url ?? '', 'GET', '/rooms/moneypot:2/mutes?limit=500')
-          return mutes.items.map(({ user }: { user: { username: string } }) => user.username).filter((name: string) => name.startsWith('short'))
+          return mutes.items
+            .map(({ user }: { user: { username: string } }) => user.username)
+            .filter((name: string) => name.startsWith('short'))
         },
         { timeout: 5_000 },
       )

@@ -47,7 +47,9 @@ interface Participant {
 export const parseDialogue = (file: string): { purpose: string; cast: Cast; steps: Step[] } => {
   const [first = '', ...lines] = readFileSync(file, 'utf8').split('\n')
   if (!first.startsWith('# ')) throw new Error(`${file}: the first line is its purpose: # …`)
-  const [head, ...steps] = lines.filter((line) => line.trim() !== '' && !line.startsWith('#')).map((line) => JSON.parse(line))
+  const [head, ...steps] = lines
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'))
+    .map((line) => JSON.parse(line))
   return { purpose: first.slice(2), cast: head.cast, steps }
 }
 
@@ -100,7 +102,10 @@ class Player {
       this.#values.set(`$${username}.hash`, this.#server.identity.hashToken(token))
     }
     for (const [alias, members] of Object.entries(rooms)) {
-      const listed = Object.entries(members).map(([username, role]) => ({ account: accounts.get(username) as never, role }))
+      const listed = Object.entries(members).map(([username, role]) => ({
+        account: accounts.get(username) as never,
+        role,
+      }))
       const opened = await this.#server.rooms.open({ name: alias, aliases: [alias], members: listed, asker: null })
       if (!opened.ok) throw new Error(opened.refusal.code)
       this.#values.set(`$${alias}`, opened.room.id)
@@ -130,7 +135,7 @@ class Player {
     }
   }
 
-  #send({ socket, acks, ...participant }: Participant, { ev = [], ack }: Step): void {
+  #send({ socket, acks }: Participant, { ev = [], ack }: Step): void {
     const args = ev.map((arg) => this.#filled(arg)) as [string, ...unknown[]]
     if (ack === undefined) {
       socket.emit(...args)
@@ -138,9 +143,8 @@ class Player {
     }
     socket.emit(...args, (...answer: unknown[]) => {
       acks.set(ack, answer)
-      this.#people.forEach(({ wake }) => wake())
+      for (const { wake } of this.#people.values()) wake()
     })
-    void participant
   }
 
   async #expect(participant: Participant, step: Step): Promise<void> {
@@ -208,7 +212,9 @@ class Player {
     const known = this.#people.get(who)
     if (known) return known
     const socket = io(this.#server.url, { transports: [...this.#transports], forceNew: true, reconnection: false })
-    const kinds = new Set(this.#steps.flatMap((step) => (step.who === who && step.dir === 'S>C' && step.ev ? [step.ev[0]] : [])))
+    const kinds = new Set(
+      this.#steps.flatMap((step) => (step.who === who && step.dir === 'S>C' && step.ev ? [step.ev[0]] : [])),
+    )
     const participant: Participant = {
       socket,
       kinds: kinds as Set<string>,
@@ -249,7 +255,9 @@ class Player {
   #filled(value: unknown): unknown {
     if (typeof value === 'string') {
       if (this.#values.has(value)) return this.#values.get(value)
-      return value.replace(/\$\{([^}]+)\}/g, (_all, name: string) => encodeURIComponent(String(this.#values.get(`$${name}`))))
+      return value.replace(/\$\{([^}]+)\}/g, (_all, name: string) =>
+        encodeURIComponent(String(this.#values.get(`$${name}`))),
+      )
     }
     if (Array.isArray(value)) return value.map((item) => this.#filled(item))
     if (typeof value !== 'object' || value === null) return value
@@ -273,7 +281,11 @@ class Player {
       return actual !== undefined
     }
     if (Array.isArray(expected)) {
-      return Array.isArray(actual) && actual.length === expected.length && expected.every((item, at) => this.#matches(item, actual[at]))
+      return (
+        Array.isArray(actual) &&
+        actual.length === expected.length &&
+        expected.every((item, at) => this.#matches(item, actual[at]))
+      )
     }
     if (typeof expected !== 'object' || expected === null) return expected === actual
     if (typeof actual !== 'object' || actual === null) return false
@@ -283,7 +295,9 @@ class Player {
     const shown = keys.filter((key) => key !== '$more')
     return (
       (open || Object.keys(actual).length === shown.length) &&
-      shown.every((key) => this.#matches((expected as Record<string, unknown>)[key], (actual as Record<string, unknown>)[key]))
+      shown.every((key) =>
+        this.#matches((expected as Record<string, unknown>)[key], (actual as Record<string, unknown>)[key]),
+      )
     )
   }
 }

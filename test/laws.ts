@@ -58,7 +58,8 @@ const messagesOnce = (facts: readonly Recorded[], world: World): string[] => {
   for (const { acknowledged } of world.clients) {
     const stored = acknowledged.map((text) => texts.get(text))
     if (stored.includes(undefined)) broken.push(`an acknowledged message of ${acknowledged} is missing`)
-    if (stored.some((id, at) => at > 0 && (id as number) <= (stored[at - 1] as number))) broken.push(`acknowledged out of order: ${acknowledged}`)
+    if (stored.some((id, at) => at > 0 && (id as number) <= (stored[at - 1] as number)))
+      broken.push(`acknowledged out of order: ${acknowledged}`)
   }
   for (const id of world.told) if (!ids.has(id)) broken.push(`message ${id} was told and is not on the log`)
   return broken
@@ -68,7 +69,8 @@ const messagesOnce = (facts: readonly Recorded[], world: World): string[] => {
 const seamsWithoutGap = (facts: readonly Recorded[], world: World): string[] => {
   const rooms = new Map<string, string>()
   for (const fact of facts) {
-    if (fact.type === 'RoomOpened') for (const alias of data(fact).aliases as unknown as string[]) rooms.set(alias, fact.stream)
+    if (fact.type === 'RoomOpened')
+      for (const alias of data(fact).aliases as unknown as string[]) rooms.set(alias, fact.stream)
   }
   return world.clients.flatMap(({ id, alias, seen, snapshot }) => {
     const [first, last] = [seen[0], seen.at(-1)]
@@ -88,7 +90,8 @@ const nobodyLeftInside = (facts: readonly Recorded[]): string[] => {
     const { connection } = data(fact) as unknown as { connection?: string }
     if (fact.type === 'ConnectionOpened') inside.set(fact.stream, fact.type)
     if (fact.type === 'ConnectionClosed') inside.delete(fact.stream)
-    if (fact.type === 'PresenceEntered' || fact.type === 'CameOnline') inside.set(`${fact.stream} ${connection}`, fact.type)
+    if (fact.type === 'PresenceEntered' || fact.type === 'CameOnline')
+      inside.set(`${fact.stream} ${connection}`, fact.type)
     if (fact.type === 'PresenceLeft' || fact.type === 'WentOffline') inside.delete(`${fact.stream} ${connection}`)
   }
   return [...inside].map(([where, type]) => `left behind: ${type} ${where}`)
@@ -99,12 +102,18 @@ const mutesEndOnce = (facts: readonly Recorded[]): string[] => {
   const running = new Map<string, number>()
   const broken: string[] = []
   for (const fact of facts) {
-    const { name, until, due, fired } = data(fact) as unknown as { name: string; until: number; due: number; fired: number }
+    const { name, until, due, fired } = data(fact) as unknown as {
+      name: string
+      until: number
+      due: number
+      fired: number
+    }
     const key = `${fact.stream} ${name}`
     if (fact.type === 'UserMuted') running.set(key, until)
     if (fact.type === 'UserUnmuted' && !running.delete(key)) broken.push(`${key} unmuted without a mute`)
     if (fact.type === 'MuteExpired') {
-      if (running.get(key) !== due || fired < due) broken.push(`${key} expired at ${fired}, due ${due}, ran until ${running.get(key)}`)
+      if (running.get(key) !== due || fired < due)
+        broken.push(`${key} expired at ${fired}, due ${due}, ran until ${running.get(key)}`)
       running.delete(key)
     }
   }

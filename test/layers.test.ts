@@ -34,7 +34,11 @@ const partOf = (file: string): string | null => (file.includes('/') ? (file.spli
 describe('the layers', () => {
   it('are those of the drawing', () => {
     const parts = new Set(files.map(partOf).filter((part) => part !== null && part !== 'cli'))
-    expect([...parts].sort()).toEqual(Object.keys(mayImport).filter((part) => part !== 'page').sort())
+    expect([...parts].sort()).toEqual(
+      Object.keys(mayImport)
+        .filter((part) => part !== 'page')
+        .sort(),
+    )
   })
 
   for (const file of files) {

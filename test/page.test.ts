@@ -16,7 +16,9 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 const violations = async (page: Page): Promise<string[]> => {
   await page.evaluate(axe)
-  const { violations: found } = (await page.evaluate('axe.run()')) as { violations: { id: string; nodes: { html: string }[] }[] }
+  const { violations: found } = (await page.evaluate('axe.run()')) as {
+    violations: { id: string; nodes: { html: string }[] }[]
+  }
   return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
 }
 
@@ -75,7 +77,10 @@ describe.skipIf(!hasBrowser())('the chat page', () => {
     await server.stop()
     await ana.getByRole('status').filter({ hasText: 'away' }).waitFor()
     server = await runServer({ storage: 'sqlite', directory, clock: new VirtualClock(), port })
-    await ana.getByRole('status').filter({ hasText: /Connected|connected again/ }).waitFor({ timeout: 15_000 })
+    await ana
+      .getByRole('status')
+      .filter({ hasText: /Connected|connected again/ })
+      .waitFor({ timeout: 15_000 })
     await say(ana, 'still here')
     await hears(ana, 'still here')
     for (const text of ['hello, bob <b>&</b>', 'hello, ana', 'I may speak again']) {

@@ -3,9 +3,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Chance, Clock } from '../src/actors/ports.ts'
-import type { Account } from '../src/actors/identity.ts'
 import type { MemberRole } from '../src/actors/fact.ts'
+import type { Account } from '../src/actors/identity.ts'
+import type { Chance, Clock } from '../src/actors/ports.ts'
 import type { EventLog } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import { SqliteLog } from '../src/log/sqlite.ts'
@@ -40,7 +40,9 @@ export const runServer = async (options: TestServerOptions = {}): Promise<TestSe
   const directory = storage === 'sqlite' ? (given ?? (await mkdtemp(join(tmpdir(), 'hansard-')))) : ''
   const log = own ?? (storage === 'sqlite' ? await SqliteLog.open(directory) : new MemoryLog())
   const readModels: ReadModels =
-    storage === 'sqlite' ? new ThreadedReadModels(directory) : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
+    storage === 'sqlite'
+      ? new ThreadedReadModels(directory)
+      : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
   const faults: string[] = []
   const server = await startServer({
     host: '127.0.0.1',

@@ -15,7 +15,10 @@ const client = (name: string, file: string) =>
   readFileSync(join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), file), 'utf8')
 
 /** The documentation's full example, with its console lines. */
-const page = (uri: string, hash: string): string => `<!doctype html><meta charset="utf-8"><script src="/socket.io.js"></script>
+const page = (
+  uri: string,
+  hash: string,
+): string => `<!doctype html><meta charset="utf-8"><script src="/socket.io.js"></script>
 <script type="text/javascript">
   var config = { chat_uri: '${uri}', hashed_token: '${hash}', app_id: 2 };
   var socket = io(config.chat_uri);
@@ -73,8 +76,12 @@ describe.skipIf(!hasBrowser())('the example page of the protocol’s own documen
     const lines: string[] = []
     tab.on('console', (line) => lines.push(line.text()))
     await tab.goto(`http://127.0.0.1:${(files.address() as AddressInfo).port}/`)
-    await expect.poll(() => lines.some((line) => line.includes('Received chat message')), { timeout: 15_000 }).toBe(true)
-    await expect.poll(() => lines.some((line) => line.includes('err when sending message: undefined')), { timeout: 5_000 }).toBe(true)
+    await expect
+      .poll(() => lines.some((line) => line.includes('Received chat message')), { timeout: 15_000 })
+      .toBe(true)
+    await expect
+      .poll(() => lines.some((line) => line.includes('err when sending message: undefined')), { timeout: 5_000 })
+      .toBe(true)
     expect(lines.find((line) => line.includes('Auth success'))).toContain(`"uname":"${username}"`)
     expect(lines.find((line) => line.includes('Received chat message'))).toContain('Hello, wörld! 👋')
     expect(lines.filter((line) => /Client error|Auth failure|Disconnected/.test(line))).toEqual([])

@@ -8,7 +8,9 @@ const chosen = process.env.HANSARD_TEST_SEED
 const seeds = chosen === undefined ? Array.from({ length: 200 }, (_, index) => index + 1) : [Number(chosen)]
 
 describe('a simulated world', () => {
-  it(`keeps the laws through crashes and lost acknowledgements, from ${seeds.length} seeds`, { timeout: 240_000 }, async () => {
+  it(`keeps the laws through crashes and lost acknowledgements, from ${seeds.length} seeds`, {
+    timeout: 240_000,
+  }, async () => {
     let deaths = 0
     let losses = 0
     for (const seed of seeds) {

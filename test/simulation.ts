@@ -20,8 +20,8 @@ import { type EventLog, LogUnavailable, type Recorded } from '../src/log/event-l
 import { MemoryLog } from '../src/log/memory.ts'
 import { LocalReadModels } from '../src/projections/read-models.ts'
 import { Hub } from '../src/transports/hub.ts'
-import { Sessions } from '../src/transports/sessions.ts'
 import type { Session } from '../src/transports/session.ts'
+import { Sessions } from '../src/transports/sessions.ts'
 import type { Batch, Socket } from '../src/transports/transport.ts'
 import { SeededChance } from './seeded-chance.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -98,7 +98,8 @@ class Life {
     const { chance } = world
     const onFault = (where: string, error: unknown) => {
       // That the log or the read models could not answer in time is trouble, not a fault.
-      if (!mortal.dead && !(error instanceof LogUnavailable)) world.faults.push(`${where}: ${(error as Error).stack ?? error}`)
+      if (!mortal.dead && !(error instanceof LogUnavailable))
+        world.faults.push(`${where}: ${(error as Error).stack ?? error}`)
     }
     const own = mortalLog(log, mortal, world)
     world.kill = () => {
@@ -112,7 +113,16 @@ class Life {
       keepSummary: () => {},
       message: async () => null,
     }
-    const host = new Host({ log: own, codec: new FactCodec(), clock, chance, node: 'main', definitions, store, onFault })
+    const host = new Host({
+      log: own,
+      codec: new FactCodec(),
+      clock,
+      chance,
+      node: 'main',
+      definitions,
+      store,
+      onFault,
+    })
     host.onAcknowledged(() => readModels.poke())
     await host.start()
     const claims = new Claims(host.ledger, clock, await readNameKey(host.ledger, 'k'.repeat(32), chance))
@@ -132,7 +142,13 @@ class Life {
     for (const name of NAMES) {
       if (!(await identity.byName(name))) {
         const token = tokenOf(name)
-        await identity.register({ username: name, role: name === 'ann' ? 'admin' : 'member', guest: false, asker: null, token })
+        await identity.register({
+          username: name,
+          role: name === 'ann' ? 'admin' : 'member',
+          guest: false,
+          asker: null,
+          token,
+        })
       }
     }
     const dueBefore = async (before: number) => {
@@ -288,7 +304,9 @@ export class World {
 
   #connect(): void {
     const name = this.chance.fraction() < 0.15 ? null : this.chance.pick(NAMES)
-    const client = new Client(this.chance.uuid(), name, this.chance.pick(ROOMS), (who, frame) => this.#heard(who, frame))
+    const client = new Client(this.chance.uuid(), name, this.chance.pick(ROOMS), (who, frame) =>
+      this.#heard(who, frame),
+    )
     const { life } = this
     if (!life) return
     client.session = life.sessions.open(client)

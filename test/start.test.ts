@@ -53,7 +53,9 @@ describe('hansard serve', () => {
     server = await startProcess(directory)
     const headers = { authorization: `Bearer ${OWNER_TOKEN}` }
     const answer = await (await fetch(`${server.url}/api/v1/connections`, { headers })).json()
-    expect((answer as { items: unknown[] }).items).toMatchObject([{ dialect: 'moneypot', state: 'closed', cause: 'shutdown' }])
+    expect((answer as { items: unknown[] }).items).toMatchObject([
+      { dialect: 'moneypot', state: 'closed', cause: 'shutdown' },
+    ])
   })
 })
 

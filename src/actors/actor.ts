@@ -4,7 +4,7 @@
 // timers come from the log alone. Commands are decided in one batch on a fork of its snapshot; what they emit is
 // appended at the exact revision, and only then folded in, told to the listeners and answered.
 
-import { type Actor as XStateActor, createActor, type EventObject } from 'xstate'
+import { createActor, type EventObject, type Actor as XStateActor } from 'xstate'
 import { type EventLog, LogUnavailable, MAX_APPEND_BYTES, MAX_FACTS, WrongExpectedRevision } from '../log/event-log.ts'
 import { type Decider, refusalOf, stateName } from './decide.ts'
 import type { ActorKind, CommandFields, Fact, FactEvent } from './fact.ts'
@@ -360,7 +360,10 @@ export class Actor {
             } as FactEvent & EventObject)
           }
           facts.push(...own)
-          answers.push({ waiting, answer: (acknowledged) => ({ ok: true, facts: own, revision: acknowledged, values: {} }) })
+          answers.push({
+            waiting,
+            answer: (acknowledged) => ({ ok: true, facts: own, revision: acknowledged, values: {} }),
+          })
         }
       } catch (error) {
         // A guard or a shape that fails is a fault of the chart on this command alone; the fork is as before it.

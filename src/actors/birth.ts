@@ -5,7 +5,7 @@ import { LogUnavailable } from '../log/event-log.ts'
 import type { Identity } from './identity.ts'
 import type { Ledger } from './ledger.ts'
 import { logStream } from './node.facts.ts'
-import { type Outcome, type Refused } from './outcome.ts'
+import type { Outcome, Refused } from './outcome.ts'
 import type { Chance } from './ports.ts'
 import type { Rooms } from './rooms.ts'
 
@@ -15,7 +15,9 @@ const LOBBY = { name: 'lobby', aliases: ['moneypot:2'] } as const
 
 export class WrongNameKey extends Error {
   constructor() {
-    super('HANSARD_NAME_KEY is not the key this log was made with: its names could not be found. Give the key it was made with.')
+    super(
+      'HANSARD_NAME_KEY is not the key this log was made with: its names could not be found. Give the key it was made with.',
+    )
     this.name = 'WrongNameKey'
   }
 }
@@ -44,7 +46,9 @@ export const bear = async (identity: Identity, rooms: Rooms, adminToken: string)
   let made: string | null = null
   if (!owner) {
     const own = adminToken ? { token: adminToken } : {}
-    const registered = born(await identity.register({ username: OWNER, role: 'admin', guest: false, asker: null, ...own }))
+    const registered = born(
+      await identity.register({ username: OWNER, role: 'admin', guest: false, asker: null, ...own }),
+    )
     if (!adminToken) made = registered.token
   } else if (adminToken && !(await identity.byToken(identity.hashToken(adminToken)))) {
     born(await identity.issueToken(owner, null, adminToken))

@@ -36,7 +36,9 @@ export const fact = <C extends MachineContext, E extends EventObject>(
   type: string,
   data: (given: Given<C, E>) => object,
 ): Branch<C, E> =>
-  emit(({ context, event }: Given<C, E>): Decided => ({ type: 'fact', fact: type, data: data({ context, event }) })) as Branch<C, E>
+  emit(
+    ({ context, event }: Given<C, E>): Decided => ({ type: 'fact', fact: type, data: data({ context, event }) }),
+  ) as Branch<C, E>
 
 /** A refusing branch; `values` say what the guard saw, e.g. until when a mute lasts. */
 export const refuse = <C extends MachineContext, E extends EventObject>(
@@ -57,4 +59,6 @@ export const refuse = <C extends MachineContext, E extends EventObject>(
 export const nothing = <C extends MachineContext, E extends EventObject>(
   values: (given: Given<C, E>) => Values = () => ({}),
 ): Branch<C, E> =>
-  emit(({ context, event }: Given<C, E>): Decided => ({ type: 'nothing', values: values({ context, event }) })) as Branch<C, E>
+  emit(
+    ({ context, event }: Given<C, E>): Decided => ({ type: 'nothing', values: values({ context, event }) }),
+  ) as Branch<C, E>

@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs'
 import type { AnyStateMachine, EventObject } from 'xstate'
 import { type EventLog, LogUnavailable } from '../log/event-log.ts'
 import { Actor, type ActorSurroundings, type Kind, type Summary, type WaitingCommand } from './actor.ts'
-import { Decider, stateName } from './decide.ts'
 import type { ConnectionCommand } from './connection/connection.facts.ts'
+import { Decider, stateName } from './decide.ts'
 import type { ActorKind, CommandFields, Fact, Wish } from './fact.ts'
 import type { FactCodec } from './fact-codec.ts'
 import { Ledger } from './ledger.ts'
@@ -85,7 +85,14 @@ export class Host {
     for (const definition of options.definitions) {
       const { kind, machine, sources, summarise, restoreContext } = definition
       const hash = sourceHash(sources)
-      this.#kinds.set(kind, { kind, prefix: `${kind}-`, decider: new Decider(machine), hash, summarise, restoreContext })
+      this.#kinds.set(kind, {
+        kind,
+        prefix: `${kind}-`,
+        decider: new Decider(machine),
+        hash,
+        summarise,
+        restoreContext,
+      })
     }
     this.#around = {
       log,
@@ -163,6 +170,13 @@ export class Host {
     return this.#actors.get(stream) ?? null
   }
 
+  /** What an actor in memory remembers; its kind's own type is the caller's to know. */
+  contextOf<Context>(stream: string): Context {
+    const actor = this.#actors.get(stream)
+    if (!actor) throw new Error(`${stream} is not in memory`)
+    return actor.snapshot.context as Context
+  }
+
   onAcknowledged(listener: AcknowledgedListener): void {
     this.#listeners.push(listener)
   }
@@ -217,7 +231,8 @@ export class Host {
     const enriched: WaitingCommand[] = []
     for (const waiting of batch) {
       const { event } = waiting
-      if (event.type === 'message.post') enriched.push({ ...waiting, event: { ...event, newId: nextId++ } as typeof event })
+      if (event.type === 'message.post')
+        enriched.push({ ...waiting, event: { ...event, newId: nextId++ } as typeof event })
       else if (event.type === 'message.edit' || event.type === 'message.remove' || event.type === 'message.restore') {
         const { id } = event as unknown as { id: number }
         const message = await this.#options.store.message(actor.stream, actor.revision, id)

@@ -2,7 +2,7 @@
 // actor, never in a read model that may lag.
 
 import { createHash } from 'node:crypto'
-import { type Claims, type Confirms } from './claims.ts'
+import type { Claims, Confirms } from './claims.ts'
 import type { AccountRole } from './fact.ts'
 import type { Host } from './host.ts'
 import { foldName, nameFault, skeleton } from './names.ts'
@@ -121,7 +121,7 @@ export class Identity {
   }
 
   #tokenWith(user: string, hash: string): string | null {
-    const { tokens } = this.#host.peek(userStream(user))?.snapshot.context as UserContext
+    const { tokens } = this.#host.contextOf<UserContext>(userStream(user))
     for (const [id, held] of tokens) if (held === hash) return id
     return null
   }
@@ -221,7 +221,7 @@ export class Identity {
   }
 
   #noteStaff(stream: string): void {
-    const { user, username, role } = this.#host.peek(stream)?.snapshot.context as UserContext
+    const { user, username, role } = this.#host.contextOf<UserContext>(stream)
     for (const [name, id] of this.#staff) if (id === user) this.#staff.delete(name)
     if (role === 'admin') this.#staff.set(skeleton(username), user)
   }

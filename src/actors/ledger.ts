@@ -56,7 +56,9 @@ export class Ledger {
    */
   async append(
     stream: string,
-    decide: (last: Fact | null) => Promise<{ type: string; data: object } | null> | { type: string; data: object } | null,
+    decide: (
+      last: Fact | null,
+    ) => Promise<{ type: string; data: object } | null> | { type: string; data: object } | null,
     cause: { by: string | null; correlationId: string } = { by: 'system', correlationId: stream },
   ): Promise<Fact | null> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {

@@ -46,7 +46,10 @@ export class MessageIds {
     const wanted = foreign ? count : Math.max(BLOCK, count)
     const fact = await this.#ledger.append(numbersStream('message'), (last) => {
       const before = (last as Fact<string, Reserved> | null)?.data
-      return { type: 'IdsReserved', data: { from: before ? before.from + before.count : 1, count: wanted, node: this.#node } }
+      return {
+        type: 'IdsReserved',
+        data: { from: before ? before.from + before.count : 1, count: wanted, node: this.#node },
+      }
     })
     const { from } = (fact as Fact<string, Reserved>).data
     if (foreign) return from

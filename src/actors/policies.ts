@@ -5,11 +5,11 @@
 // docs/architecture.md has the table of every invariant that spans two streams.
 
 import { createHash } from 'node:crypto'
-import type { ConnectionContext } from './connection/connection.machine.ts'
 import { type CloseCause, connectionStream } from './connection/connection.facts.ts'
+import type { ConnectionContext } from './connection/connection.machine.ts'
 import type { Fact } from './fact.ts'
 import type { Host, Submitted } from './host.ts'
-import { type Acknowledged } from './outcome.ts'
+import type { Acknowledged } from './outcome.ts'
 import { pause } from './ports.ts'
 import type { RoomContext } from './room/room.context.ts'
 import { roomStream } from './room/room.facts.ts'
@@ -53,11 +53,13 @@ const putOut =
 
 const policies: Readonly<Record<string, Policy>> = {
   ConnectionClosed: ({ stream }, host) => {
-    const { connection, user, rooms } = host.peek(stream)?.snapshot.context as ConnectionContext
-    const left = [...rooms.keys()].map((room): Consequence => ({
-      stream: roomStream(room),
-      command: { type: 'presence.leave', leaving: connection, cause: 'closed' },
-    }))
+    const { connection, user, rooms } = host.contextOf<ConnectionContext>(stream)
+    const left = [...rooms.keys()].map(
+      (room): Consequence => ({
+        stream: roomStream(room),
+        command: { type: 'presence.leave', leaving: connection, cause: 'closed' },
+      }),
+    )
     if (!user) return left
     return [...left, { stream: userStream(user.id), command: { type: 'connection.detach', detaching: connection } }]
   },

@@ -77,7 +77,8 @@ export class Timers {
 
   /** Decided for good without a fact that ended it: it has nothing left to do. */
   settled(event: CommandFields): void {
-    for (const timer of this.#timers.values()) if (timer.fired && this.#commandId(timer) === event.commandId) this.#drop(timer.id)
+    for (const timer of this.#timers.values())
+      if (timer.fired && this.#commandId(timer) === event.commandId) this.#drop(timer.id)
   }
 
   /** It could not be decided (log away, contended): due again in a while. */

@@ -35,11 +35,23 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void 
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
-  const facts = new Counter({ name: 'hansard_facts_total', help: 'facts acknowledged by the log', labelNames: ['type'], registers })
+  const facts = new Counter({
+    name: 'hansard_facts_total',
+    help: 'facts acknowledged by the log',
+    labelNames: ['type'],
+    registers,
+  })
   host.onAcknowledged((batch) => {
     for (const { type } of batch.facts) facts.inc({ type })
   })
-  new Gauge({ name: 'hansard_connections', help: 'open sockets', registers, collect: function () { this.set(sessions.size) } })
+  new Gauge({
+    name: 'hansard_connections',
+    help: 'open sockets',
+    registers,
+    collect: function () {
+      this.set(sessions.size)
+    },
+  })
   new Gauge({
     name: 'hansard_actors',
     help: 'actors in memory',

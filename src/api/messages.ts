@@ -24,7 +24,18 @@ const checked = (given: string): { text: string; fault?: TextFault } => {
 
 export const messageRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
-  const shown = ({ id: number, author, text: said, kind, at, position, ref, replyTo, edited, removed }: MessageItem) => ({
+  const shown = ({
+    id: number,
+    author,
+    text: said,
+    kind,
+    at,
+    position,
+    ref,
+    replyTo,
+    edited,
+    removed,
+  }: MessageItem) => ({
     id: number,
     author: { id: author.id, number: author.number, username: author.username },
     role: author.role,
@@ -38,7 +49,11 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     ...(removed ? { removed: { ...removed, at: iso(removed.at) } } : {}),
   })
   const one = async (room: string, message: number, revision: number) => {
-    const { result } = await requests.read('room.message', { room, id: message }, { stream: roomStream(room), revision })
+    const { result } = await requests.read(
+      'room.message',
+      { room, id: message },
+      { stream: roomStream(room), revision },
+    )
     if (!result) throw notFound('message')
     return shown(result)
   }
@@ -79,7 +94,9 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
         entered: false,
         ...checked(request.body.text),
       })
-      const posted = facts.find((fact) => fact.type === 'MessagePosted') as Extract<RoomFact, { type: 'MessagePosted' }> | undefined
+      const posted = facts.find((fact) => fact.type === 'MessagePosted') as
+        | Extract<RoomFact, { type: 'MessagePosted' }>
+        | undefined
       const number = posted?.data.id ?? (values.messageId as number)
       return reply.code(201).send(await one(room, number, posted?.revision ?? revision))
     },
@@ -93,7 +110,13 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       const { id: room } = await requests.room(request.params.room)
       const { id: message } = request.params
       const overRate = requests.deps.rates.overRate(bearer.account)
-      const command = { type: 'message.edit', asker: bearer.asker, overRate, id: message, ...checked(request.body.text) } as const
+      const command = {
+        type: 'message.edit',
+        asker: bearer.asker,
+        overRate,
+        id: message,
+        ...checked(request.body.text),
+      } as const
       const { revision } = await requests.command(request, bearer, roomStream(room), command)
       return one(room, message, revision)
     },
@@ -106,7 +129,12 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       const bearer = await requests.bearer(request)
       const { id: room } = await requests.room(request.params.room)
       const { id: message } = request.params
-      const command = { type: 'message.remove', asker: bearer.asker, id: message, reason: request.query.reason ?? null } as const
+      const command = {
+        type: 'message.remove',
+        asker: bearer.asker,
+        id: message,
+        reason: request.query.reason ?? null,
+      } as const
       const { revision } = await requests.command(request, bearer, roomStream(room), command)
       await one(room, message, revision)
       return reply.code(204).send()

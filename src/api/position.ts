@@ -11,7 +11,8 @@ export const positionText = (epoch: string, position: number): string => `${epoc
 export const readPosition = (epoch: string, text: string): number => {
   const match = /^(.{1,64})-([0-9]{1,15})$/.exec(text)
   if (!match) throw new Problem(400, 'malformed', `${text.slice(0, 100)} is no position`)
-  if (match[1] !== epoch) throw new Problem(410, 'another-epoch', 'this position is of another log; start over without it')
+  if (match[1] !== epoch)
+    throw new Problem(410, 'another-epoch', 'this position is of another log; start over without it')
   return Number(match[2])
 }
 

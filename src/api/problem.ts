@@ -27,7 +27,9 @@ export const refusalProblem = (code: RefusalCode, values: Values = {}): Problem 
 }
 
 export const notFound = (what: 'room' | 'user' | 'message' | 'token' | 'connection'): Problem =>
-  what === 'connection' ? new Problem(404, 'unknown-connection', 'no such connection') : refusalProblem(`unknown-${what}`)
+  what === 'connection'
+    ? new Problem(404, 'unknown-connection', 'no such connection')
+    : refusalProblem(`unknown-${what}`)
 
 const send = (request: FastifyRequest, reply: FastifyReply, { status, code, message, values, retryable }: Problem) => {
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="hansard"')
@@ -41,21 +43,35 @@ const send = (request: FastifyRequest, reply: FastifyReply, { status, code, mess
 
 export const handleProblems = (app: FastifyInstance, onFault: (where: string, error: unknown) => void): void => {
   app.setNotFoundHandler((request, reply) =>
-    send(request, reply, new Problem(404, 'not-found', `nothing is served at ${request.method} ${request.url.split('?')[0]}`)),
+    send(
+      request,
+      reply,
+      new Problem(404, 'not-found', `nothing is served at ${request.method} ${request.url.split('?')[0]}`),
+    ),
   )
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof Problem) return send(request, reply, error)
     if (error instanceof LogUnavailable) return send(request, reply, refusalProblem('unavailable'))
     if (hasZodFastifySchemaValidationErrors(error)) {
       const detail = error.validation
-        .map(({ instancePath, message }) => `${error.validationContext}${instancePath.replaceAll('/', '.')}: ${message}`)
+        .map(
+          ({ instancePath, message }) => `${error.validationContext}${instancePath.replaceAll('/', '.')}: ${message}`,
+        )
         .join('; ')
       return send(request, reply, new Problem(400, 'malformed', detail))
     }
     if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
-      return send(request, reply, new Problem(error.statusCode, error.statusCode === 413 ? 'too-large' : 'malformed', error.message))
+      return send(
+        request,
+        reply,
+        new Problem(error.statusCode, error.statusCode === 413 ? 'too-large' : 'malformed', error.message),
+      )
     }
     onFault(`${request.method} ${request.routeOptions.url ?? request.url}`, error)
-    return send(request, reply, new Problem(500, 'server-error', 'an unexpected fault; it was recorded under this correlation id'))
+    return send(
+      request,
+      reply,
+      new Problem(500, 'server-error', 'an unexpected fault; it was recorded under this correlation id'),
+    )
   })
 }

@@ -164,18 +164,31 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
         items.push(factItem(fact))
         last = fact.position
       }
-      return { items, next: items.length === limit ? requests.position(last) : null, position: requests.position(await log.head()) }
+      return {
+        items,
+        next: items.length === limit ? requests.position(last) : null,
+        position: requests.position(await log.head()),
+      }
     },
   )
 
   /** Server-sent events (WHATWG HTML § 9.2), each with its position as id, so that a reader resumes where it was. */
-  const streamFacts = async (request: FastifyRequest, reply: FastifyReply, from: number, filter: Filter): Promise<void> => {
+  const streamFacts = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    from: number,
+    filter: Filter,
+  ): Promise<void> => {
     reply.hijack()
     const { raw } = reply
     const gone = new AbortController()
     raw.on('close', () => gone.abort())
     openStreams.add(gone)
-    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-correlation-id': request.id })
+    raw.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-correlation-id': request.id,
+    })
     try {
       for await (const fact of log.subscribe({ from, filter, signal: gone.signal })) {
         const text =
@@ -196,13 +209,17 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     for (const stream of openStreams) stream.abort()
   })
 
-  app.get('/machines/:kind', { schema: { params: z.object({ kind: z.enum(['connection', 'user', 'room']) }) } }, async (request) => {
-    await requests.bearer(request)
-    const hash = requests.deps.host.machineHash(request.params.kind)
-    for await (const fact of log.readStream(machinesStream)) {
-      const data = JSON.parse(fact.data) as { kind: string; hash: string; definition: unknown }
-      if (data.hash === hash && data.kind === request.params.kind) return data
-    }
-    throw new Problem(404, 'not-found', 'this statechart is not on record')
-  })
+  app.get(
+    '/machines/:kind',
+    { schema: { params: z.object({ kind: z.enum(['connection', 'user', 'room']) }) } },
+    async (request) => {
+      await requests.bearer(request)
+      const hash = requests.deps.host.machineHash(request.params.kind)
+      for await (const fact of log.readStream(machinesStream)) {
+        const data = JSON.parse(fact.data) as { kind: string; hash: string; definition: unknown }
+        if (data.hash === hash && data.kind === request.params.kind) return data
+      }
+      throw new Problem(404, 'not-found', 'this statechart is not on record')
+    },
+  )
 }

@@ -4,11 +4,11 @@ import type { FastifyRequest } from 'fastify'
 import type { Host, Submitted } from '../actors/host.ts'
 import type { Account, Identity } from '../actors/identity.ts'
 import type { Done, Outcome } from '../actors/outcome.ts'
+import type { Chance, Clock } from '../actors/ports.ts'
 import type { RateLimits } from '../actors/rate.ts'
 import type { Refusal } from '../actors/refusals.ts'
 import type { Asker } from '../actors/room/room.facts.ts'
 import type { RoomRef, Rooms } from '../actors/rooms.ts'
-import type { Chance, Clock } from '../actors/ports.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { QueryArgs, QueryName } from '../projections/queries.ts'
 import type { ReadModels } from '../projections/read-models.ts'
@@ -93,7 +93,11 @@ export class Requests {
   }
 
   /** @throws Problem for a refusal, once that is on the bearer's record */
-  async accepted<O extends { ok: true } | Outcome>(account: Account, command: string, outcome: O | { ok: false; refusal: Refusal }) {
+  async accepted<O extends { ok: true } | Outcome>(
+    account: Account,
+    command: string,
+    outcome: O | { ok: false; refusal: Refusal },
+  ) {
     if (outcome.ok) return outcome as Extract<O, { ok: true }>
     const { refusal } = outcome as { refusal: Refusal }
     const connection = await this.connections.of(account)

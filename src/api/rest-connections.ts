@@ -59,7 +59,12 @@ export class RestConnections {
       machine: this.#host.machineHash('connection'),
     })
     const { id: user, number, username, role } = account
-    const signing = this.#host.send(stream, { type: 'auth.succeed', ...from, user: { id: user, number, username, role }, token: null })
+    const signing = this.#host.send(stream, {
+      type: 'auth.succeed',
+      ...from,
+      user: { id: user, number, username, role },
+      token: null,
+    })
     const refusals = new RefusalRecord(this.#host, id, () => account.id)
     return { id, refusals, opened: Promise.all([opening, signing]), usedAt: this.#host.clock.now() }
   }
@@ -75,7 +80,13 @@ export class RestConnections {
   async #close(user: string, held: Held, cause: 'afk' | 'shutdown'): Promise<void> {
     this.#held.delete(user)
     await held.refusals.flush()
-    await this.#host.send(connectionStream(held.id), { type: 'connection.close', code: null, reason: null, cause, late: false })
+    await this.#host.send(connectionStream(held.id), {
+      type: 'connection.close',
+      code: null,
+      reason: null,
+      cause,
+      late: false,
+    })
   }
 
   async stop(): Promise<void> {

@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { memberRole } from '../actors/fact.ts'
-import { ALIAS } from '../actors/rooms.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
+import { ALIAS } from '../actors/rooms.ts'
 import type { RoomRow } from '../projections/rooms.ts'
 import { cursorText, iso, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
 import { notFound, refusalProblem } from './problem.ts'
@@ -24,7 +24,11 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     await requests.bearer(request)
     const { limit, cursor, atLeast } = request.query
     const after = readNumberCursor(cursor) ?? 0
-    const { result, position } = await requests.read('rooms.list', { limit, after, at: requests.at(request.query) }, atLeast)
+    const { result, position } = await requests.read(
+      'rooms.list',
+      { limit, after, at: requests.at(request.query) },
+      atLeast,
+    )
     const next = result.length === limit ? cursorText(result.at(-1)?.number ?? 0) : null
     return { items: result.map(shown), next, position: requests.position(position) }
   })
@@ -49,9 +53,13 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     async (request, reply) => {
       const bearer = await requests.admin(request)
       const { owner, members, parent, ...wanted } = request.body
-      const listed = members.map((member) => (typeof member === 'string' ? { user: member, role: 'member' as const } : member))
+      const listed = members.map((member) =>
+        typeof member === 'string' ? { user: member, role: 'member' as const } : member,
+      )
       const all = owner === undefined ? listed : [{ user: owner, role: 'owner' as const }, ...listed]
-      const accounts = await Promise.all(all.map(async (member) => ({ account: await requests.user(member.user), role: member.role })))
+      const accounts = await Promise.all(
+        all.map(async (member) => ({ account: await requests.user(member.user), role: member.role })),
+      )
       const space = parent === undefined ? null : await requests.room(parent)
       const outcome = await rooms.open({
         ...wanted,
@@ -66,13 +74,21 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     },
   )
 
-  app.get('/rooms/:room', { schema: { params: ofRoom, querystring: z.strictObject(temporalQuery) } }, async (request) => {
-    await requests.bearer(request)
-    const { id } = await requests.room(request.params.room)
-    const { result, position } = await requests.read('rooms.get', { id, at: requests.at(request.query) }, request.query.atLeast)
-    if (!result) throw notFound('room')
-    return { ...shown(result), position: requests.position(position) }
-  })
+  app.get(
+    '/rooms/:room',
+    { schema: { params: ofRoom, querystring: z.strictObject(temporalQuery) } },
+    async (request) => {
+      await requests.bearer(request)
+      const { id } = await requests.room(request.params.room)
+      const { result, position } = await requests.read(
+        'rooms.get',
+        { id, at: requests.at(request.query) },
+        request.query.atLeast,
+      )
+      if (!result) throw notFound('room')
+      return { ...shown(result), position: requests.position(position) }
+    },
+  )
 
   app.patch(
     '/rooms/:room',
@@ -102,7 +118,11 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
       }
       const outcome = await rooms.change(room, change, bearer.asker)
       const { revision } = await requests.accepted(bearer.account, 'room.change', outcome)
-      const { result, position } = await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })
+      const { result, position } = await requests.read(
+        'rooms.get',
+        { id: room.id },
+        { stream: roomStream(room.id), revision },
+      )
       if (!result) throw notFound('room')
       return { ...shown(result), position: requests.position(position) }
     },

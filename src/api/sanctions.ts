@@ -38,15 +38,19 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     return { name: identity.fold(username), user: id }
   }
 
-  app.get('/rooms/:room/mutes', { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } }, async (request) => {
-    await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
-    const { limit, cursor, atLeast } = request.query
-    const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
-    const { result, position } = await requests.read('room.mutes', args, atLeast)
-    const next = result.length === limit ? cursorText(result.at(-1)?.name ?? '') : null
-    return { items: result.map(muteItem), next, position: requests.position(position) }
-  })
+  app.get(
+    '/rooms/:room/mutes',
+    { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } },
+    async (request) => {
+      await requests.bearer(request)
+      const { id: room } = await requests.room(request.params.room)
+      const { limit, cursor, atLeast } = request.query
+      const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
+      const { result, position } = await requests.read('room.mutes', args, atLeast)
+      const next = result.length === limit ? cursorText(result.at(-1)?.name ?? '') : null
+      return { items: result.map(muteItem), next, position: requests.position(position) }
+    },
+  )
 
   app.post('/rooms/:room/mutes', { schema: { params: ofRoom, body } }, async (request, reply) => {
     const bearer = await requests.bearer(request)
@@ -65,20 +69,28 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const { id: room } = await requests.room(request.params.room)
     const { name } = await target(request.params.user)
     const stream = roomStream(room)
-    const { revision } = await requests.command(request, bearer, stream, { type: 'mute.lift', asker: bearer.asker, name })
+    const { revision } = await requests.command(request, bearer, stream, {
+      type: 'mute.lift',
+      asker: bearer.asker,
+      name,
+    })
     await requests.read('rooms.get', { id: room }, { stream, revision })
     return reply.code(204).send()
   })
 
-  app.get('/rooms/:room/bans', { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } }, async (request) => {
-    await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
-    const { limit, cursor, atLeast } = request.query
-    const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
-    const { result, position } = await requests.read('room.bans', args, atLeast)
-    const next = result.length === limit ? cursorText(result.at(-1)?.user ?? '') : null
-    return { items: result.map(banItem), next, position: requests.position(position) }
-  })
+  app.get(
+    '/rooms/:room/bans',
+    { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } },
+    async (request) => {
+      await requests.bearer(request)
+      const { id: room } = await requests.room(request.params.room)
+      const { limit, cursor, atLeast } = request.query
+      const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
+      const { result, position } = await requests.read('room.bans', args, atLeast)
+      const next = result.length === limit ? cursorText(result.at(-1)?.user ?? '') : null
+      return { items: result.map(banItem), next, position: requests.position(position) }
+    },
+  )
 
   app.post('/rooms/:room/bans', { schema: { params: ofRoom, body } }, async (request, reply) => {
     const bearer = await requests.bearer(request)
@@ -98,17 +110,30 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const { id: room } = await requests.room(request.params.room)
     const { id } = await requests.user(request.params.user)
     const stream = roomStream(room)
-    const { revision } = await requests.command(request, bearer, stream, { type: 'member.unban', asker: bearer.asker, user: id })
+    const { revision } = await requests.command(request, bearer, stream, {
+      type: 'member.unban',
+      asker: bearer.asker,
+      user: id,
+    })
     await requests.read('rooms.get', { id: room }, { stream, revision })
     return reply.code(204).send()
   })
 
-  app.post('/rooms/:room/kicks', { schema: { params: ofRoom, body: body.omit({ seconds: true }) } }, async (request, reply) => {
-    const bearer = await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
-    const { id } = await requests.user(request.body.user)
-    const reason = request.body.reason ?? null
-    await requests.command(request, bearer, roomStream(room), { type: 'member.kick', asker: bearer.asker, user: id, reason })
-    return reply.code(201).send({ user: id, reason })
-  })
+  app.post(
+    '/rooms/:room/kicks',
+    { schema: { params: ofRoom, body: body.omit({ seconds: true }) } },
+    async (request, reply) => {
+      const bearer = await requests.bearer(request)
+      const { id: room } = await requests.room(request.params.room)
+      const { id } = await requests.user(request.body.user)
+      const reason = request.body.reason ?? null
+      await requests.command(request, bearer, roomStream(room), {
+        type: 'member.kick',
+        asker: bearer.asker,
+        user: id,
+        reason,
+      })
+      return reply.code(201).send({ user: id, reason })
+    },
+  )
 }

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { accountRole } from '../actors/fact.ts'
 import type { Registered } from '../actors/identity.ts'
 import { userStream } from '../actors/user/user.facts.ts'
-import type { BanRow } from '../projections/sanctions.ts'
 import type { UserRow } from '../projections/people.ts'
+import type { BanRow } from '../projections/sanctions.ts'
 import { cursorText, iso, isoOrNull, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
 import { notFound, Problem, refusalProblem } from './problem.ts'
 import type { Requests } from './request.ts'
@@ -24,13 +24,20 @@ const shown = ({ id, number, username: name, role, guest, registeredAt }: UserRo
   registeredAt: iso(registeredAt),
 })
 
-export const banItem = ({ user, by, reason: why, from, until }: BanRow) => ({ user, by, reason: why, from: iso(from), until: isoOrNull(until) })
+export const banItem = ({ user, by, reason: why, from, until }: BanRow) => ({
+  user,
+  by,
+  reason: why,
+  from: iso(from),
+  until: isoOrNull(until),
+})
 
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']
 
 /** Of this machine itself: the peer is, and no proxy stands between. */
 const isLoopback = ({ socket, headers }: FastifyRequest): boolean =>
-  /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '') && FORWARDED.every((name) => headers[name] === undefined)
+  /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '') &&
+  FORWARDED.every((name) => headers[name] === undefined)
 
 export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
@@ -46,7 +53,13 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     async (request, reply) => {
       const bearer = await requests.admin(request)
       const { id, ...wanted } = request.body
-      const registration = { ...wanted, guest: false, asker: bearer.asker, correlationId: request.id, ...(id ? { id } : {}) }
+      const registration = {
+        ...wanted,
+        guest: false,
+        asker: bearer.asker,
+        correlationId: request.id,
+        ...(id ? { id } : {}),
+      }
       const registered = await requests.accepted(bearer.account, 'user.register', await identity.register(registration))
       return reply.code(201).send(await born(registered))
     },
@@ -56,7 +69,13 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     if (guests === 'off' || (guests === 'auto' && !isLoopback(request))) {
       throw new Problem(403, 'not-authorized', 'guests may not register here; ask for an account')
     }
-    const registered = await identity.register({ ...request.body, role: 'member', guest: true, asker: null, correlationId: request.id })
+    const registered = await identity.register({
+      ...request.body,
+      role: 'member',
+      guest: true,
+      asker: null,
+      correlationId: request.id,
+    })
     if (!registered.ok) {
       const { code, values } = registered.refusal
       throw refusalProblem(code, values)
@@ -68,18 +87,30 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     await requests.bearer(request)
     const { limit, cursor, atLeast } = request.query
     const after = readNumberCursor(cursor) ?? 0
-    const { result, position } = await requests.read('users.list', { limit, after, at: requests.at(request.query) }, atLeast)
+    const { result, position } = await requests.read(
+      'users.list',
+      { limit, after, at: requests.at(request.query) },
+      atLeast,
+    )
     const next = result.length === limit ? cursorText(result.at(-1)?.number ?? 0) : null
     return { items: result.map(shown), next, position: requests.position(position) }
   })
 
-  app.get('/users/:user', { schema: { params: ofUser, querystring: z.strictObject(temporalQuery) } }, async (request) => {
-    await requests.bearer(request)
-    const { id } = await requests.user(request.params.user)
-    const { result, position } = await requests.read('users.get', { id, at: requests.at(request.query) }, request.query.atLeast)
-    if (!result) throw notFound('user')
-    return { ...shown(result), position: requests.position(position) }
-  })
+  app.get(
+    '/users/:user',
+    { schema: { params: ofUser, querystring: z.strictObject(temporalQuery) } },
+    async (request) => {
+      await requests.bearer(request)
+      const { id } = await requests.user(request.params.user)
+      const { result, position } = await requests.read(
+        'users.get',
+        { id, at: requests.at(request.query) },
+        request.query.atLeast,
+      )
+      if (!result) throw notFound('user')
+      return { ...shown(result), position: requests.position(position) }
+    },
+  )
 
   app.patch(
     '/users/:user',
@@ -113,7 +144,11 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     const user = await requests.user(request.params.user)
     if (bearer.account.role !== 'admin' && bearer.account.id !== user.id) throw refusalProblem('not-authorized')
     const { result, position } = await requests.read('users.tokens', { user: user.id })
-    const items = result.map(({ id, issuedAt, revokedAt }) => ({ id, issuedAt: iso(issuedAt), revokedAt: isoOrNull(revokedAt) }))
+    const items = result.map(({ id, issuedAt, revokedAt }) => ({
+      id,
+      issuedAt: iso(issuedAt),
+      revokedAt: isoOrNull(revokedAt),
+    }))
     return { items, next: null, position: requests.position(position) }
   })
 
@@ -139,16 +174,29 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     },
   )
 
-  app.get('/users/:user/bans', { schema: { params: ofUser, querystring: z.strictObject(temporalQuery) } }, async (request) => {
-    await requests.admin(request)
-    const { id } = await requests.user(request.params.user)
-    const { result, position } = await requests.read('user.bans', { user: id, at: requests.at(request.query) }, request.query.atLeast)
-    return { items: result.map(banItem), next: null, position: requests.position(position) }
-  })
+  app.get(
+    '/users/:user/bans',
+    { schema: { params: ofUser, querystring: z.strictObject(temporalQuery) } },
+    async (request) => {
+      await requests.admin(request)
+      const { id } = await requests.user(request.params.user)
+      const { result, position } = await requests.read(
+        'user.bans',
+        { user: id, at: requests.at(request.query) },
+        request.query.atLeast,
+      )
+      return { items: result.map(banItem), next: null, position: requests.position(position) }
+    },
+  )
 
   app.post(
     '/users/:user/bans',
-    { schema: { params: ofUser, body: z.strictObject({ seconds: seconds.optional(), reason: reason.optional() }).default({}) } },
+    {
+      schema: {
+        params: ofUser,
+        body: z.strictObject({ seconds: seconds.optional(), reason: reason.optional() }).default({}),
+      },
+    },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
       const { id } = await requests.user(request.params.user)

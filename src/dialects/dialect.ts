@@ -30,7 +30,12 @@ export type Request =
       readonly fault?: TextFault
     }
   /** `name` folded */
-  | { readonly do: 'mute'; readonly name: string; readonly seconds: number | null; readonly fault?: TextFault | 'command-invalid' }
+  | {
+      readonly do: 'mute'
+      readonly name: string
+      readonly seconds: number | null
+      readonly fault?: TextFault | 'command-invalid'
+    }
   | { readonly do: 'unmute'; readonly name: string; readonly fault?: TextFault | 'command-invalid' }
 
 /** How far a connection is, as far as decoding depends on it. */

@@ -1,11 +1,11 @@
 // The Moneypot chat-server's protocol (2015) over socket.io: `auth`, then `new_message`, with `/mute` and `/unmute`
 // typed as messages. docs/protocols/moneypot.md has its tables; section numbers below are those of that page.
 
-import type { RoomFact } from '../actors/room/room.facts.ts'
 import type { Fact, Person, ShownRole } from '../actors/fact.ts'
 import type { Done, Outcome, Refused } from '../actors/outcome.ts'
 import type { RefusalCode } from '../actors/refusals.ts'
 import type { Sanction } from '../actors/room/room.context.ts'
+import type { RoomFact } from '../actors/room/room.facts.ts'
 import type { Addressed, Decoded, Dialect, FrameIn, FrameOut, Request, Snapshot, Standing } from './dialect.ts'
 
 const MAX_TEXT = 350
@@ -24,7 +24,8 @@ const isPlainObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** An own field; what the prototype chain has is nobody's. */
-const field = (object: Record<string, unknown>, name: string): unknown => (Object.hasOwn(object, name) ? object[name] : undefined)
+const field = (object: Record<string, unknown>, name: string): unknown =>
+  Object.hasOwn(object, name) ? object[name] : undefined
 
 const malformed = (path: string, text: string, more: FrameOut[] = []): Decoded => ({
   is: 'malformed',
@@ -78,7 +79,8 @@ const decodeCommand = (text: string): Request => {
   if (command.startsWith('/unmute')) return { do: 'unmute', name: '', fault: 'command-invalid' }
   const mute = /^\/mute ([a-z0-9_]+) ([0-9]{1,7})$/.exec(command)
   const minutes = Number(mute?.[2])
-  if (mute && minutes >= 1 && minutes <= MAX_MINUTES) return { do: 'mute', name: mute[1] as string, seconds: minutes * 60 }
+  if (mute && minutes >= 1 && minutes <= MAX_MINUTES)
+    return { do: 'mute', name: mute[1] as string, seconds: minutes * 60 }
   return { do: 'mute', name: '', seconds: null, fault: 'command-invalid' }
 }
 
@@ -137,7 +139,10 @@ const refusal = (request: Request, { refusal: { code } }: Refused, ack: number |
     return [systemMessage(`User "${request.name}" not in mutelist`), ...answer(ack, 'NOT_MUTED')]
   }
   if (code === 'command-invalid') {
-    return [systemMessage(`Invalid ${request.do === 'unmute' ? 'unmute' : 'mute'} command`), ...answer(ack, 'INVALID_COMMAND')]
+    return [
+      systemMessage(`Invalid ${request.do === 'unmute' ? 'unmute' : 'mute'} command`),
+      ...answer(ack, 'INVALID_COMMAND'),
+    ]
   }
   const told = refusedTexts[code]
   return told ? [told.frame, ...answer(ack, told.constant)] : answer(ack, 'INTERNAL_ERROR')
@@ -187,7 +192,8 @@ export const moneypot: Dialect = {
     return { is: 'ignored' }
   },
   welcome,
-  reply: (request: Request, outcome: Outcome, ack) => (outcome.ok ? done(request, outcome, ack) : refusal(request, outcome, ack)),
+  reply: (request: Request, outcome: Outcome, ack) =>
+    outcome.ok ? done(request, outcome, ack) : refusal(request, outcome, ack),
   encode,
   closing: (cause) => {
     if (cause === 'banned') return { frames: [clientError('you are banned')], how: 'disconnect' }

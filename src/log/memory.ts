@@ -64,7 +64,11 @@ export class MemoryLog implements EventLog {
     const { from = direction === 'forwards' ? 0 : facts.length - 1 } = options
     const step = direction === 'forwards' ? 1 : -1
     let left = limit
-    for (let revision = Math.min(from, direction === 'forwards' ? from : facts.length - 1); left > 0; revision += step) {
+    for (
+      let revision = Math.min(from, direction === 'forwards' ? from : facts.length - 1);
+      left > 0;
+      revision += step
+    ) {
       const fact = facts[revision]
       if (!fact) return
       yield fact

@@ -80,7 +80,8 @@ export class SqliteLogReader {
         facts.push(fact)
         bytes += fact.data.length + fact.metadata.length
       }
-      if (facts.length === maxRows || bytes > CHUNK_BYTES || scanned === CHUNK_SCANNED) return { facts, next: fact.position }
+      if (facts.length === maxRows || bytes > CHUNK_BYTES || scanned === CHUNK_SCANNED)
+        return { facts, next: fact.position }
     }
     return { facts, next: null }
   }

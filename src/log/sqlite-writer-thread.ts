@@ -80,7 +80,8 @@ class Writer {
       facts.push({ id, type, v, data, metadata })
     }
     const known = this.#stream(name)
-    const idAt = (revision: number) => (known ? (this.#idAt.get(known.id, revision) as { id: string } | undefined)?.id : undefined)
+    const idAt = (revision: number) =>
+      known ? (this.#idAt.get(known.id, revision) as { id: string } | undefined)?.id : undefined
     try {
       const last = known?.last ?? -1
       if (judgeAppend(name, facts, expected < 0 ? 'no-stream' : expected, last, idAt) === 'already-there') return null
@@ -136,7 +137,11 @@ if (parentPort) {
       port.postMessage({ done: writer.commit(group, doubt) } satisfies WriterAnswer)
     } catch (error) {
       brokenBy = `the log stopped storing: ${(error as Error).message}`
-      port.postMessage({ failed: numbers, why: brokenBy, stored: doubt.committing ? 'unknown' : 'no' } satisfies WriterAnswer)
+      port.postMessage({
+        failed: numbers,
+        why: brokenBy,
+        stored: doubt.committing ? 'unknown' : 'no',
+      } satisfies WriterAnswer)
     }
   }
 

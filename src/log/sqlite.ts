@@ -85,7 +85,11 @@ export class SqliteLog implements EventLog {
   static async open(directory: string, options: SqliteLogOptions = {}): Promise<SqliteLog> {
     const lock = lockDirectory(directory)
     try {
-      const workerData: WriterData = { directory, epoch: (options.newEpoch ?? randomUUID)(), maxPages: options.maxPages ?? 0 }
+      const workerData: WriterData = {
+        directory,
+        epoch: (options.newEpoch ?? randomUUID)(),
+        maxPages: options.maxPages ?? 0,
+      }
       const writer = new Worker(new URL('./sqlite-writer-thread.ts', import.meta.url), { workerData })
       await new Promise((resolve, reject) => {
         writer.once('message', resolve)
@@ -123,7 +127,8 @@ export class SqliteLog implements EventLog {
       const bytes = checkBounds(facts)
       const why = this.#closed ? 'the log is closed' : this.#broken
       if (why) throw new LogUnavailable(why, 'no')
-      if (this.#bytesInFlight + bytes > MAX_BYTES_IN_FLIGHT) throw new LogUnavailable('busy: 64 MiB wait to be stored', 'no')
+      if (this.#bytesInFlight + bytes > MAX_BYTES_IN_FLIGHT)
+        throw new LogUnavailable('busy: 64 MiB wait to be stored', 'no')
       const number = ++this.#number
       this.#bytesInFlight += bytes
       this.#appends.set(number, { stream, facts, expected, bytes, resolve, reject })
@@ -155,7 +160,13 @@ export class SqliteLog implements EventLog {
     let next: number | null = from
     let left = limit ?? Number.MAX_SAFE_INTEGER
     while (next !== null && left > 0) {
-      const chunk: Chunk = await this.#ask({ ask: 'all', from: next, to: end, filter, maxRows: Math.min(left, CHUNK_ROWS) })
+      const chunk: Chunk = await this.#ask({
+        ask: 'all',
+        from: next,
+        to: end,
+        filter,
+        maxRows: Math.min(left, CHUNK_ROWS),
+      })
       yield* chunk.facts
       left -= chunk.facts.length
       next = chunk.next
@@ -259,7 +270,8 @@ export class SqliteLog implements EventLog {
   #sleeper(filter: Subscribe['filter'], signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve) => {
       const sleeper = {
-        wants: (facts: readonly Envelope[], stream: string) => facts.some(({ type }) => matches(filter, { type, stream })),
+        wants: (facts: readonly Envelope[], stream: string) =>
+          facts.some(({ type }) => matches(filter, { type, stream })),
         wake: () => {
           this.#sleepers.delete(sleeper)
           signal?.removeEventListener('abort', sleeper.wake)

@@ -16,7 +16,9 @@ export const connections: Projection = {
     create table connection_states (id text not null, state text not null, ${TEMPORAL});
     create index connection_states_by_id on connection_states (id, from_position);`,
   prepare(db) {
-    const insert = db.prepare('insert into connections (id, opened_position, opened_at, dialect, refusals) values (?, ?, ?, ?, 0)')
+    const insert = db.prepare(
+      'insert into connections (id, opened_position, opened_at, dialect, refusals) values (?, ?, ?, ?, 0)',
+    )
     const choose = db.prepare('update connections set dialect = ? where id = ?')
     const sign = db.prepare('update connections set user = ? where id = ?')
     const refuse = db.prepare('update connections set refusals = refusals + ? where id = ?')
@@ -97,7 +99,8 @@ export const connectionQueries = {
     if (args.dialect !== undefined) need('c.dialect = ?', args.dialect)
     if (args.state !== undefined) need("(s.state = ? or s.state like ? || '.%')", args.state, args.state)
     if (args.before !== undefined) need('c.opened_position < ?', args.before)
-    const closed = at === null ? 'c.closed_at is not null' : 'position' in at ? 'c.closed_position <= ?' : 'c.closed_at <= ?'
+    const closed =
+      at === null ? 'c.closed_at is not null' : 'position' in at ? 'c.closed_position <= ?' : 'c.closed_at <= ?'
     const cut = at === null ? [] : ['position' in at ? at.position : at.time]
     return db
       .prepare(
@@ -118,7 +121,9 @@ export const connectionQueries = {
   },
   'connections.open': (db: DatabaseSync, _args: Record<string, never>) =>
     (
-      db.prepare('select id from connections where closed_position is null order by opened_position').all() as unknown as {
+      db
+        .prepare('select id from connections where closed_position is null order by opened_position')
+        .all() as unknown as {
         id: string
       }[]
     ).map(({ id }) => id),

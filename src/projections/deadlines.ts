@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type ProjectedFact, type Projection } from './projection.ts'
+import type { ProjectedFact, Projection } from './projection.ts'
 
 /** Every timer that is armed by the log, of actors in memory or not: it wakes those that sleep (actors/deadlines.ts). */
 export const deadlines: Projection = {

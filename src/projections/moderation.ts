@@ -46,7 +46,16 @@ export const moderation: Projection = {
         const { command, code, decidedAt } = fact.data
         if (code !== 'not-authorized') return
         const room = decidedAt?.stream?.startsWith('room-') ? idOf(decidedAt.stream) : null
-        insert.run(fact.position, fact.metadata.at, 'CommandRefused', room, null, json(fact.metadata.by), null, JSON.stringify({ command, code, connection: idOf(fact.stream) }))
+        insert.run(
+          fact.position,
+          fact.metadata.at,
+          'CommandRefused',
+          room,
+          null,
+          json(fact.metadata.by),
+          null,
+          JSON.stringify({ command, code, connection: idOf(fact.stream) }),
+        )
       },
     }
   },
@@ -67,7 +76,13 @@ export const moderationQueries = {
   /** newest first, before position `before` */
   'moderation.list': (
     db: DatabaseSync,
-    { room, target, before, upTo, limit }: { room?: string; target?: string; before?: number; upTo?: number; limit: number },
+    {
+      room,
+      target,
+      before,
+      upTo,
+      limit,
+    }: { room?: string; target?: string; before?: number; upTo?: number; limit: number },
   ): ModerationRow[] => {
     const where: string[] = ['position < ?', 'position <= ?']
     const values: SQLInputValue[] = [before ?? Number.MAX_SAFE_INTEGER, upTo ?? Number.MAX_SAFE_INTEGER]
@@ -78,7 +93,11 @@ export const moderationQueries = {
       .all(...values, limit)
       .map((found) => {
         const row = found as Record<string, string | null>
-        return { ...row, by: row.by === null ? null : JSON.parse(row.by as string), detail: JSON.parse(row.detail as string) }
+        return {
+          ...row,
+          by: row.by === null ? null : JSON.parse(row.by as string),
+          detail: JSON.parse(row.detail as string),
+        }
       }) as unknown as ModerationRow[]
   },
 }

@@ -96,7 +96,9 @@ export const peopleQueries = {
   },
   'users.tokens': (db: DatabaseSync, { user }: { user: string }) =>
     db
-      .prepare('select token as id, from_at as issuedAt, to_at as revokedAt from tokens where user = ? order by from_position')
+      .prepare(
+        'select token as id, from_at as issuedAt, to_at as revokedAt from tokens where user = ? order by from_position',
+      )
       .all(user) as unknown as { id: string; issuedAt: number; revokedAt: number | null }[],
   /** in the order of their numbers, after `after`; online: present in the room on some connection */
   'room.members': (
@@ -113,7 +115,10 @@ export const peopleQueries = {
       )
       .all(...present.values, ...user.values, room, after, ...member.values, limit)
       .map((found) => {
-        const { id, number, username, role, online } = found as unknown as MemberRow['user'] & { role: MemberRow['role']; online: number }
+        const { id, number, username, role, online } = found as unknown as MemberRow['user'] & {
+          role: MemberRow['role']
+          online: number
+        }
         return { user: { id, number, username }, role, online: online === 1 }
       })
   },

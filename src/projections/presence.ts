@@ -47,12 +47,16 @@ export const presenceQueries = {
       })
   },
   'presence.open': (db: DatabaseSync, _args: Record<string, never>) =>
-    db.prepare('select room, connection from presence where to_position is null order by from_position').all() as unknown as {
+    db
+      .prepare('select room, connection from presence where to_position is null order by from_position')
+      .all() as unknown as {
       room: string
       connection: string
     }[],
   'online.open': (db: DatabaseSync, _args: Record<string, never>) =>
-    db.prepare('select user, connection from online where to_position is null order by from_position').all() as unknown as {
+    db
+      .prepare('select user, connection from online where to_position is null order by from_position')
+      .all() as unknown as {
       user: string
       connection: string
     }[],

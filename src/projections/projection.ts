@@ -75,7 +75,8 @@ export class Temporal {
   }
 }
 
-export const json = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value))
+export const json = (value: unknown): string | null =>
+  value === null || value === undefined ? null : JSON.stringify(value)
 
 /** `room-<id>` → `<id>` */
 export const idOf = (stream: string): string => stream.slice(stream.indexOf('-') + 1)

@@ -20,7 +20,12 @@ const summaryQueries = {
     db: DatabaseSync,
     { stream, source, revision, state }: { stream: string; source: string; revision: number; state: unknown },
   ): null => {
-    db.prepare('insert or replace into summaries values (?, ?, ?, ?)').run(stream, source, revision, JSON.stringify(state))
+    db.prepare('insert or replace into summaries values (?, ?, ?, ?)').run(
+      stream,
+      source,
+      revision,
+      JSON.stringify(state),
+    )
     return null
   },
 }

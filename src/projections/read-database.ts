@@ -82,12 +82,17 @@ export const discard = (file: string): void => {
 export const dump = (db: DatabaseSync): string => {
   const tables = (
     db
-      .prepare("select name, sql from sqlite_master where type = 'table' and name not in ('meta', 'summaries') order by name")
+      .prepare(
+        "select name, sql from sqlite_master where type = 'table' and name not in ('meta', 'summaries') order by name",
+      )
       .all() as unknown as { name: string }[]
   ).map(({ name }) => name)
   return tables
     .flatMap((table) => {
-      const rows = db.prepare(`select * from ${table}`).all().map((row) => JSON.stringify(row))
+      const rows = db
+        .prepare(`select * from ${table}`)
+        .all()
+        .map((row) => JSON.stringify(row))
       return [table, ...rows.sort()]
     })
     .join('\n')

@@ -46,7 +46,12 @@ export class ThreadedReadModels implements ReadModels {
   }
 
   query<Name extends QueryName>(name: Name, args: QueryArgs<Name>, { atLeast }: QueryOptions = {}) {
-    return this.#ask<{ result: QueryResult<Name>; position: Position }>((number) => ({ number, name, args, wants: atLeast ?? null }))
+    return this.#ask<{ result: QueryResult<Name>; position: Position }>((number) => ({
+      number,
+      name,
+      args,
+      wants: atLeast ?? null,
+    }))
   }
 
   poke(): void {
@@ -76,7 +81,8 @@ export class ThreadedReadModels implements ReadModels {
   #answered(answer: Answer): void {
     const asked = this.#asked.get(answer.number)
     this.#asked.delete(answer.number)
-    if ('error' in answer) asked?.reject(answer.behind ? new LogUnavailable(answer.error, 'no') : new Error(answer.error))
+    if ('error' in answer)
+      asked?.reject(answer.behind ? new LogUnavailable(answer.error, 'no') : new Error(answer.error))
     else asked?.resolve(answer as never)
   }
 

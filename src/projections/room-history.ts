@@ -29,7 +29,21 @@ export const roomHistory: Projection = {
         const room = idOf(fact.stream)
         const { revision, position, metadata } = fact
         const { id: user, number, username, role } = author
-        insert.run(room, id, revision, position, metadata.at, user, number, username, role, kind, clientRef, replyTo, json(extra))
+        insert.run(
+          room,
+          id,
+          revision,
+          position,
+          metadata.at,
+          user,
+          number,
+          username,
+          role,
+          kind,
+          clientRef,
+          replyTo,
+          json(extra),
+        )
         texts.begin(fact, { room, id, text })
       },
       MessageEdited: (fact) => {
@@ -147,10 +161,16 @@ export const messageQueries = {
     ].join(' ')
     const found = select(at, where, `order by m.id ${forwards ? 'asc' : 'desc'} limit ?`)
     const bounds = [before, after, upTo].filter((bound) => bound !== undefined)
-    const rows = db.prepare(found.sql).all(...found.before, room, ...bounds, ...found.after, limit).map(item)
+    const rows = db
+      .prepare(found.sql)
+      .all(...found.before, room, ...bounds, ...found.after, limit)
+      .map(item)
     return forwards ? rows : rows.reverse()
   },
-  'room.message': (db: DatabaseSync, { room, id, at = null }: { room: string; id: number; at?: At }): MessageItem | null => {
+  'room.message': (
+    db: DatabaseSync,
+    { room, id, at = null }: { room: string; id: number; at?: At },
+  ): MessageItem | null => {
     const found = select(at, 'and m.id = ?', '')
     const row = db.prepare(found.sql).get(...found.before, room, id, ...found.after)
     return row ? item(row) : null

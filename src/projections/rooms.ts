@@ -27,7 +27,17 @@ export const rooms: Projection = {
       RoomOpened: (fact) => {
         const { room, number, name, kind, parent, aliases } = fact.data
         const opened_at = fact.metadata.at
-        table.begin(fact, { room, number, name, kind, parent, mode: 'open', slow_ms: 0, aliases: json(aliases), opened_at })
+        table.begin(fact, {
+          room,
+          number,
+          name,
+          kind,
+          parent,
+          mode: 'open',
+          slow_ms: 0,
+          aliases: json(aliases),
+          opened_at,
+        })
       },
       RoomChanged: (fact) => {
         const { name, mode, slowMs, aliases } = fact.data
@@ -74,6 +84,9 @@ export const roomQueries = {
     { after = 0, limit, at = null }: { after?: number; limit: number; at?: At },
   ): RoomRow[] => {
     const cut = inForce(at)
-    return db.prepare(`${SELECT} where number > ? and ${cut.sql} order by number limit ?`).all(after, ...cut.values, limit).map(row)
+    return db
+      .prepare(`${SELECT} where number > ? and ${cut.sql} order by number limit ?`)
+      .all(after, ...cut.values, limit)
+      .map(row)
   },
 }

@@ -5,7 +5,7 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { LogUnavailable, type Position, type Recorded } from '../log/event-log.ts'
-import { type ProjectedFact } from './projection.ts'
+import type { ProjectedFact } from './projection.ts'
 import { projections } from './read-database.ts'
 
 const CHUNK = 2_000
@@ -160,7 +160,15 @@ export class Runner {
       const apply = Object.hasOwn(fold, type) ? fold[type] : undefined
       if (!apply) continue
       try {
-        fact ??= { stream, revision, position, id, type, data: JSON.parse(recorded.data), metadata: JSON.parse(recorded.metadata) }
+        fact ??= {
+          stream,
+          revision,
+          position,
+          id,
+          type,
+          data: JSON.parse(recorded.data),
+          metadata: JSON.parse(recorded.metadata),
+        }
         apply(fact)
       } catch (error) {
         if (poison === 'stop') throw new PoisonFact(position, name, error)

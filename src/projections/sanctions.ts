@@ -14,7 +14,12 @@ export const sanctions: Projection = {
     create index bans_by_room on bans (room, user, from_position);
     create index bans_by_user on bans (user, from_position);`,
   prepare(db) {
-    const mutes = new Temporal(db, 'mutes', ['room', 'name', 'user', 'by', 'reason', 'until', 'seconds'], ['room', 'name'])
+    const mutes = new Temporal(
+      db,
+      'mutes',
+      ['room', 'name', 'user', 'by', 'reason', 'until', 'seconds'],
+      ['room', 'name'],
+    )
     const bans = new Temporal(db, 'bans', ['room', 'user', 'by', 'reason', 'until'], ['room', 'user'])
     return {
       UserMuted: (fact) => {
@@ -97,7 +102,9 @@ export const sanctionQueries = {
   'user.bans': (db: DatabaseSync, { user, at = null }: { user: string; at?: At }): BanRow[] => {
     const cut = inForce(at)
     return db
-      .prepare(`select user, by, reason, from_at as "from", until from bans where room = '' and user = ? and ${cut.sql}`)
+      .prepare(
+        `select user, by, reason, from_at as "from", until from bans where room = '' and user = ? and ${cut.sql}`,
+      )
       .all(user, ...cut.values)
       .map((row) => parsed<BanRow>(row))
   },

@@ -12,9 +12,9 @@ import { connectionStream } from '../actors/connection/connection.facts.ts'
 import type { Person } from '../actors/fact.ts'
 import type { Account } from '../actors/identity.ts'
 import { type Done, type Outcome, type Refused, refused } from '../actors/outcome.ts'
-import type { RoomRef } from '../actors/rooms.ts'
 import { personIn, type RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
+import type { RoomRef } from '../actors/rooms.ts'
 import { userStream } from '../actors/user/user.facts.ts'
 import type { Request } from '../dialects/dialect.ts'
 import { LogUnavailable } from '../log/event-log.ts'
@@ -59,7 +59,8 @@ const enterAs = async (
     node,
     token,
   })
-  if (!attached.ok) return attached.refusal.code === 'token-revoked' ? read(session, ack, room) : shutOut(session, attached)
+  if (!attached.ok)
+    return attached.refusal.code === 'token-revoked' ? read(session, ack, room) : shutOut(session, attached)
   session.account = account
   const outcome = await sign(session, ack, room, account, token)
   if (!outcome.ok || session.ended) await undo(session, room, account)
@@ -67,13 +68,25 @@ const enterAs = async (
   return outcome
 }
 
-const sign = async (session: Session, ack: number | null, room: RoomRef, account: Account, token: string): Promise<Outcome> => {
+const sign = async (
+  session: Session,
+  ack: number | null,
+  room: RoomRef,
+  account: Account,
+  token: string,
+): Promise<Outcome> => {
   const { host, node } = session.around
   const { id, number, username, role } = account
   const signed = await session.command({ type: 'auth.succeed', user: { id, number, username, role }, token })
   if (!signed.ok || session.ended) return signed
   const asker = { id, number, username, account: role }
-  const present = await host.send(roomStream(room.id), { type: 'presence.enter', by: id, connection: session.id, asker, node })
+  const present = await host.send(roomStream(room.id), {
+    type: 'presence.enter',
+    by: id,
+    connection: session.id,
+    asker,
+    node,
+  })
   if (!present.ok) return shutOut(session, present)
   if (session.ended) return present
   return welcome(session, ack, room, account)
@@ -87,7 +100,12 @@ const shutOut = async (session: Session, outcome: Refused): Promise<Outcome> => 
   return outcome
 }
 
-const welcome = async (session: Session, ack: number | null, room: RoomRef, account: Account | null): Promise<Outcome> => {
+const welcome = async (
+  session: Session,
+  ack: number | null,
+  room: RoomRef,
+  account: Account | null,
+): Promise<Outcome> => {
   const { host, hub, readModels } = session.around
   const stream = roomStream(room.id)
   const actor = await host.load(stream)

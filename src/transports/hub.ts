@@ -75,7 +75,7 @@ export class Hub {
   }
 
   #tell(room: string, facts: readonly Fact[], places: Iterable<Place>): void {
-    const context = this.#host.peek(roomStream(room))?.snapshot.context as RoomContext
+    const context = this.#host.contextOf<RoomContext>(roomStream(room))
     const revision = (facts.at(-1) as Fact).revision
     const encoded = new Map<Dialect, Encoded>()
     for (const place of places) {
@@ -111,4 +111,8 @@ const encode = (dialect: Dialect, facts: readonly Fact[], room: RoomContext): En
 }
 
 const selection = (all: readonly Addressed[], listener: string | null): Batch =>
-  new Batch(all.filter(({ to }) => to === 'all' || ('except' in to ? to.except !== listener : to.only === listener)).map(({ frame }) => frame))
+  new Batch(
+    all
+      .filter(({ to }) => to === 'all' || ('except' in to ? to.except !== listener : to.only === listener))
+      .map(({ frame }) => frame),
+  )

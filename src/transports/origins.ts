@@ -18,7 +18,9 @@ export const allowedOrigin = (
   publicUrl: string,
 ): ((origin: string | undefined, host: string | undefined) => boolean) => {
   const any = allowed.includes('*')
-  const hosts = new Set([...allowed, publicUrl].map((origin) => normalised(origin)?.host).filter((host) => host !== undefined))
+  const hosts = new Set(
+    [...allowed, publicUrl].map((origin) => normalised(origin)?.host).filter((host) => host !== undefined),
+  )
   return (origin, host) => {
     if (origin === undefined || any) return true
     const asked = normalised(origin)

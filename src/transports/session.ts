@@ -25,7 +25,12 @@ const OPEN_AFTER_MS = 1_000
 /** Limits of a socket whose dialect is not known yet: it must say something within a minute. */
 const UNTOLD: ConnectionLimits = { authTimeoutMs: 60_000, afkMs: 0, typingMs: 0, badFrameStrikes: 0 }
 
-const COMMANDS: Record<Request['do'], string> = { enter: 'room.enter', post: 'message.post', mute: 'mute.set', unmute: 'mute.lift' }
+const COMMANDS: Record<Request['do'], string> = {
+  enter: 'room.enter',
+  post: 'message.post',
+  mute: 'mute.set',
+  unmute: 'mute.lift',
+}
 
 export class Session implements Listener {
   readonly id: string
@@ -135,7 +140,9 @@ export class Session implements Listener {
       return
     }
     this.standing = 'connected'
-    const signed = stateName(this.around.host.peek(connectionStream(this.id))?.snapshot ?? {}).startsWith('authenticated')
+    const signed = stateName(this.around.host.peek(connectionStream(this.id))?.snapshot ?? {}).startsWith(
+      'authenticated',
+    )
     if (!this.ended) await this.#tellRefused(COMMANDS.enter, outcome.refusal, this.dialect.reply(request, outcome, ack))
     // Signed in and not inside: the client comes back on a new socket and finds its way from the start.
     if (signed) this.abort('server-error')
@@ -159,7 +166,8 @@ export class Session implements Listener {
 
   async #moderate(request: Extract<Request, { do: 'mute' | 'unmute' }>, ack: number | null): Promise<void> {
     const { name } = request
-    const target = request.do === 'mute' && !request.fault ? await this.around.identity.byName(name).catch(() => null) : null
+    const target =
+      request.do === 'mute' && !request.fault ? await this.around.identity.byName(name).catch(() => null) : null
     const command = this.#inRoom()
     const fault = request.fault ? { fault: request.fault } : {}
     const outcome =
@@ -168,7 +176,15 @@ export class Session implements Listener {
         : await this.around.host.send(
             command.stream,
             request.do === 'mute'
-              ? { type: 'mute.set', ...command.fields, name, user: target?.id ?? null, seconds: request.seconds, reason: null, ...fault }
+              ? {
+                  type: 'mute.set',
+                  ...command.fields,
+                  name,
+                  user: target?.id ?? null,
+                  seconds: request.seconds,
+                  reason: null,
+                  ...fault,
+                }
               : { type: 'mute.lift', ...command.fields, name, ...fault },
           )
     this.#answer(request, Promise.resolve(outcome), ack)
@@ -240,7 +256,11 @@ export class Session implements Listener {
   // --- its life ---
 
   command(command: Submitted): Promise<Outcome> {
-    return this.around.host.send(connectionStream(this.id), { by: this.account?.id ?? null, connection: this.id, ...command })
+    return this.around.host.send(connectionStream(this.id), {
+      by: this.account?.id ?? null,
+      connection: this.id,
+      ...command,
+    })
   }
 
   /** ConnectionOpened, and the dialect with it when it is known by now; submitted together, so one append. */

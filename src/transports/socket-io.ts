@@ -1,6 +1,6 @@
 // socket.io as a transport: clients from 1.3 (Engine.IO 3) to 4.8, polling, websocket and the upgrade between them.
 
-import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import { type Socket as IoSocket, Server } from 'socket.io'
 import type { FrameOut } from '../dialects/dialect.ts'
 import type { Session } from './session.ts'
@@ -19,7 +19,11 @@ export interface SocketIoOptions {
 }
 
 /** Serves socket.io on `http` until the returned function is called. */
-export const serveSocketIo = (http: HttpServer, sessions: Sessions, options: SocketIoOptions): (() => Promise<void>) => {
+export const serveSocketIo = (
+  http: HttpServer,
+  sessions: Sessions,
+  options: SocketIoOptions,
+): (() => Promise<void>) => {
   const io = new Server(http, {
     allowEIO3: true,
     maxHttpBufferSize: MAX_PACKET_BYTES,
@@ -95,7 +99,10 @@ const webSocketFrames = (frames: readonly FrameOut[]): Buffer =>
   Buffer.concat(frames.map((frame) => textFrame(MESSAGE + packetOf(frame))))
 
 interface EngineSocket {
-  readonly transport: { readonly name: string; readonly socket?: { bufferedAmount: number; _sender?: { sendFrame?: unknown } } }
+  readonly transport: {
+    readonly name: string
+    readonly socket?: { bufferedAmount: number; _sender?: { sendFrame?: unknown } }
+  }
   write(data: string, options?: object): void
   on(event: 'drain', run: () => void): void
   close(): void

@@ -110,7 +110,13 @@ export type ConnectionCommand =
   | (CommandFields & { type: 'dialect.choose' } & FactData<'DialectChosen'>)
   | (CommandFields & { type: 'auth.succeed' } & FactData<'AuthSucceeded'>)
   /** recorded; `final`: the dialect closes on it */
-  | (CommandFields & { type: 'auth.fail'; code: string; final: boolean; closeCode: number | null; reason: string | null })
+  | (CommandFields & {
+      type: 'auth.fail'
+      code: string
+      final: boolean
+      closeCode: number | null
+      reason: string | null
+    })
   | (CommandFields & { type: 'room.enter' } & FactData<'RoomEntered'>)
   | (CommandFields & { type: 'room.leave'; room: string })
   | (CommandFields & { type: 'history.note' } & FactData<'HistoryRead'>)
@@ -128,4 +134,10 @@ export type ConnectionCommand =
         FactData<'CommandRefused'>,
         'at'
       >)
-  | (CommandFields & { type: 'connection.close'; code: number | null; reason: string | null; cause: CloseCause; late: boolean })
+  | (CommandFields & {
+      type: 'connection.close'
+      code: number | null
+      reason: string | null
+      cause: CloseCause
+      late: boolean
+    })

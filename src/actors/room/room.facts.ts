@@ -2,8 +2,8 @@
 
 import { z } from 'zod'
 import {
-  accountRole,
   type AccountRole,
+  accountRole,
   type CommandFields,
   type FactEventsOf,
   type FactsOf,
@@ -83,7 +83,10 @@ export const roomFacts = {
       extra,
     }),
   ),
-  MessageEdited: factType('room', z.object({ id: z.int(), author: z.string(), text: personal(z.string(), 'author'), by })),
+  MessageEdited: factType(
+    'room',
+    z.object({ id: z.int(), author: z.string(), text: personal(z.string(), 'author'), by }),
+  ),
   MessageRemoved: factType('room', z.object({ id: z.int(), author: z.string(), by, reason: reason('by') })),
   MessageRestored: factType('room', z.object({ id: z.int(), author: z.string(), original: z.int(), by })),
 

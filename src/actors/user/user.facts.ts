@@ -35,7 +35,10 @@ export const userFacts = {
   /** `hash` is SHA-256 of the hex of the token's SHA-256; never shown to any reader */
   TokenIssued: factType('user', z.object({ token: z.string(), hash: z.string() })),
   TokenRevoked: factType('user', z.object({ token: z.string() })),
-  ProfileSet: factType('user', z.object({ dialect: z.string(), fields: personal(z.record(z.string(), z.unknown()), 'self') })),
+  ProfileSet: factType(
+    'user',
+    z.object({ dialect: z.string(), fields: personal(z.record(z.string(), z.unknown()), 'self') }),
+  ),
   RoleGranted: factType('user', z.object({ role: accountRole, by })),
   RoleRevoked: factType('user', z.object({ role: accountRole, by })),
   CameOnline: factType('user', z.object({ connection: z.string(), node: z.string(), first: z.boolean() })),
