@@ -73,7 +73,7 @@ const everything = (): Recorded[] => {
   const log = SqliteLogReader.open(directory)
   const facts: Recorded[] = []
   for (let from = 0; ; from = (facts.at(-1) as Recorded).position) {
-    const chunk = log.readAll(from, Number.MAX_SAFE_INTEGER, undefined, 5_000).facts
+    const chunk = log.readChunk(from, undefined, 5_000)
     if (chunk.length === 0) break
     facts.push(...chunk)
   }

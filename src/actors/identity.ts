@@ -37,6 +37,8 @@ export interface Registered {
   readonly revision: number
 }
 
+const accountOf = ({ user, number, username, role }: UserContext): Account => ({ id: user, number, username, role })
+
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 export class Identity {
@@ -74,13 +76,16 @@ export class Identity {
 
   /** @throws LogUnavailable */
   async byId(id: string): Promise<Account | null> {
+    const known = await this.#known(id)
+    return known && accountOf(known)
+  }
+
+  /** What the user's actor remembers; null when there is no such user. */
+  async #known(id: string): Promise<UserContext | null> {
     const actor = await this.#host.load(userStream(id))
-    const { user, number, username, role } = actor.snapshot.context as UserContext
-    if (actor.revision < 0) {
-      this.#host.release(actor.stream)
-      return null
-    }
-    return { id: user, number, username, role }
+    if (actor.revision >= 0) return actor.snapshot.context as UserContext
+    this.#host.release(actor.stream)
+    return null
   }
 
   /** @throws LogUnavailable */
@@ -115,15 +120,9 @@ export class Identity {
     const hash = sha256(hashed.toLowerCase())
     const owner = await this.#claims.owner('token', hash)
     if (owner === null) return null
-    const account = await this.byId(owner)
-    const token = account && this.#tokenWith(owner, hash)
-    return token ? { account, token } : null
-  }
-
-  #tokenWith(user: string, hash: string): string | null {
-    const { tokens } = this.#host.contextOf<UserContext>(userStream(user))
-    for (const [id, held] of tokens) if (held === hash) return id
-    return null
+    const known = await this.#known(owner)
+    const token = known?.tokens.findKey((held) => held === hash)
+    return known && token !== undefined ? { account: accountOf(known), token } : null
   }
 
   /** @throws LogUnavailable */

@@ -41,7 +41,7 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
       const room = await requests.room(request.params.room)
       const user = await requests.user(request.params.user)
       const stream = roomStream(room.id)
-      const { members } = requests.deps.host.contextOf<RoomContext>(stream)
+      const { members } = (await requests.deps.host.load(stream)).snapshot.context as RoomContext
       const type = members.has(user.id) ? 'member.promote' : 'member.add'
       const command = { type, asker: bearer.asker, user: user.id, role: request.body.role } as const
       const { revision } = await requests.command(request, bearer, stream, command)

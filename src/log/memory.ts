@@ -1,6 +1,6 @@
 // A log in memory, for tests and the simulation: everything happens in microtasks, in one order, without timers.
 
-import { checkBounds, judgeAppend } from './envelope.ts'
+import { checkAppend, judgeAppend, placeOf } from './envelope.ts'
 import {
   type Appended,
   type CaughtUp,
@@ -20,7 +20,7 @@ export interface MemoryLogOptions {
   readonly epoch?: string
   /** a throw here: nothing is stored, and the caller gets that error */
   readonly beforeAppend?: (stream: string, facts: readonly Envelope[]) => void | Promise<void>
-  /** a throw here: the facts are stored, and the caller is not told */
+  /** a throw here: the facts are stored, and the caller gets that error instead of the answer */
   readonly afterAppend?: (stream: string, facts: readonly Envelope[]) => void | Promise<void>
 }
 
@@ -28,51 +28,53 @@ export class MemoryLog implements EventLog {
   readonly #options: MemoryLogOptions
   readonly #all: Recorded[] = []
   readonly #streams = new Map<string, Recorded[]>()
-  readonly #waiting = new Set<() => void>()
+  readonly #sleeping = new Set<() => void>()
+  readonly #underWay = new Set<Promise<Appended>>()
   #closed = false
 
   constructor(options: MemoryLogOptions = {}) {
     this.#options = options
   }
 
-  async append(stream: string, facts: readonly Envelope[], expected: ExpectedRevision): Promise<Appended> {
+  append(stream: string, facts: readonly Envelope[], expected: ExpectedRevision): Promise<Appended> {
+    const append = this.#append(stream, facts, expected)
+    this.#underWay.add(append)
+    const settled = () => this.#underWay.delete(append)
+    append.then(settled, settled)
+    return append
+  }
+
+  async #append(stream: string, facts: readonly Envelope[], expected: ExpectedRevision): Promise<Appended> {
     this.#mustBeOpen()
-    checkBounds(facts)
+    checkAppend(stream, facts, expected)
     await this.#options.beforeAppend?.(stream, facts)
     const recorded = this.#streams.get(stream) ?? []
-    const last = recorded.length - 1
-    const verdict = judgeAppend(stream, facts, expected, last, (revision) => recorded[revision]?.id)
-    const firstRevision = expected === 'no-stream' ? 0 : expected + 1
+    const verdict = judgeAppend(stream, facts, expected, recorded.length - 1, (revision) => recorded[revision]?.id)
     if (verdict === 'append') {
+      this.#streams.set(stream, recorded)
       for (const { id, type, v, data, metadata } of facts) {
         const position = this.#all.length + 1
         const fact: Recorded = { id, type, v, data, metadata, stream, revision: recorded.length, position }
         recorded.push(fact)
         this.#all.push(fact)
       }
-      this.#streams.set(stream, recorded)
-      for (const wake of this.#waiting) wake()
+      this.#wakeAll()
     }
     await this.#options.afterAppend?.(stream, facts)
+    const firstRevision = placeOf(expected)
     return { firstRevision, lastRevision: firstRevision + facts.length - 1 }
   }
 
   async *readStream(stream: string, options: ReadStream = {}): AsyncGenerator<Recorded> {
     this.#mustBeOpen()
+    const facts = this.#streams.get(stream) ?? []
+    const last = facts.length - 1
     const { direction = 'forwards', limit = Number.POSITIVE_INFINITY } = options
-    const facts = [...(this.#streams.get(stream) ?? [])]
-    const { from = direction === 'forwards' ? 0 : facts.length - 1 } = options
-    const step = direction === 'forwards' ? 1 : -1
-    let left = limit
-    for (
-      let revision = Math.min(from, direction === 'forwards' ? from : facts.length - 1);
-      left > 0;
-      revision += step
-    ) {
-      const fact = facts[revision]
-      if (!fact) return
-      yield fact
-      left--
+    const forwards = direction === 'forwards'
+    let revision = forwards ? (options.from ?? 0) : Math.min(options.from ?? last, last)
+    for (let left = limit; left > 0 && revision >= 0 && revision <= last; left--) {
+      yield facts[revision] as Recorded
+      revision += forwards ? 1 : -1
     }
   }
 
@@ -81,35 +83,29 @@ export class MemoryLog implements EventLog {
     let left = limit ?? Number.POSITIVE_INFINITY
     for (let position = from + 1; position <= to && left > 0; position++) {
       const fact = this.#all[position - 1]
-      if (!fact || !matches(filter, fact)) continue
+      if (!fact) return
+      if (!matches(filter, fact)) continue
       yield fact
       left--
     }
   }
 
   async *subscribe({ from, filter, signal }: Subscribe): AsyncGenerator<Recorded | CaughtUp> {
+    this.#mustBeOpen()
+    const goal = this.#all.length
+    const ended = () => this.#closed || signal?.aborted === true
     let position = from
-    let caughtUpAt: Position | null = this.#all.length
-    while (!this.#closed && !signal?.aborted) {
-      while (position < this.#all.length) {
+    let told = false
+    while (!ended()) {
+      if (!told && position >= goal) {
+        told = true
+        yield { caughtUp: position }
+      } else if (position < this.#all.length) {
         const fact = this.#all[position++] as Recorded
         if (matches(filter, fact)) yield fact
-        if (this.#closed || signal?.aborted) return
+      } else {
+        await this.#sleep(signal)
       }
-      if (caughtUpAt !== null) {
-        yield { caughtUp: position }
-        caughtUpAt = null
-        continue
-      }
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          this.#waiting.delete(wake)
-          signal?.removeEventListener('abort', wake)
-          resolve()
-        }
-        this.#waiting.add(wake)
-        signal?.addEventListener('abort', wake)
-      })
     }
   }
 
@@ -119,15 +115,33 @@ export class MemoryLog implements EventLog {
   }
 
   async epoch(): Promise<string> {
+    this.#mustBeOpen()
     return this.#options.epoch ?? 'memory'
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const wake of this.#waiting) wake()
+    this.#wakeAll()
+    await Promise.allSettled(this.#underWay)
   }
 
   #mustBeOpen(): void {
     if (this.#closed) throw new LogUnavailable('the log is closed', 'no')
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#sleeping) wake()
+  }
+
+  #sleep(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#sleeping.delete(wake)
+        signal?.removeEventListener('abort', wake)
+        resolve()
+      }
+      this.#sleeping.add(wake)
+      signal?.addEventListener('abort', wake)
+    })
   }
 }

@@ -1,15 +1,21 @@
--- The embedded log. Positions are assigned in commit order by the one writer, so no gap can ever be filled later.
+-- The embedded log: three tables, written by one thread and never updated.
+-- Positions are given in commit order by the one writer, so no reader can see a gap that is filled later.
+-- Run once, at the log's birth, in the transaction that also writes the epoch.
 
-create table if not exists log (
+pragma application_id = 1751215731; -- 'hans'
+pragma user_version = 1;
+
+-- One row: the log's identity.
+create table log (
   epoch text not null
-);
+) strict;
 
-create table if not exists streams (
+create table streams (
   id   integer primary key,
-  name text not null unique
-);
+  name text    not null unique
+) strict;
 
-create table if not exists facts (
+create table facts (
   position integer primary key,
   stream   integer not null references streams (id),
   revision integer not null,
@@ -18,7 +24,10 @@ create table if not exists facts (
   v        integer not null,
   data     text    not null,
   metadata text    not null
-);
+) strict;
 
-create unique index if not exists facts_by_stream on facts (stream, revision);
-create index if not exists facts_by_type on facts (type, position);
+-- A stream forwards and backwards; also the last guard against two facts at one place.
+create unique index facts_by_stream on facts (stream, revision);
+
+-- Rare types without reading what lies between.
+create index facts_by_type on facts (type, position);

@@ -1,20 +1,21 @@
 // The embedded log, on the main thread: it hands appends to the writer thread and questions to the reader thread.
+// Nothing here touches the disk after the opening, so a disk that stalls stops no socket.
 //
-// One process owns a data directory: a second SQLite file is held by `begin exclusive`, a lock of the kernel's that
-// SIGKILL frees (a pid file would outlive its process).
+// `log.db` (write-ahead log, every commit synced) belongs to one process, see directory-lock.ts. Subscriptions that
+// are up to date are fed from the facts that this process heard acknowledged; others read on until they are.
 
 import { randomUUID } from 'node:crypto'
-import { chmodSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { checkBounds } from './envelope.ts'
+import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
+import { checkAppend, placeOf } from './envelope.ts'
 import {
   type Appended,
   type CaughtUp,
   type Envelope,
   type EventLog,
   type ExpectedRevision,
+  type Filter,
   LogUnavailable,
   type Position,
   type ReadAll,
@@ -24,27 +25,25 @@ import {
   WrongExpectedRevision,
 } from './event-log.ts'
 import { matches } from './filter.ts'
-import type { Chunk } from './sqlite-reader.ts'
-import type { ReadRequest } from './sqlite-reader-thread.ts'
-import type { AppendMessage, WriterAnswer, WriterData } from './sqlite-writer-thread.ts'
+import { LiveTail } from './live-tail.ts'
+import { CHUNK_ROWS, type Chunk, streamRange } from './sqlite-reader.ts'
+import { Reading } from './sqlite-reading.ts'
+import type { Append, GroupAnswer, Outcome } from './sqlite-writer.ts'
+import type { WriterData, WriterMessage } from './sqlite-writer-thread.ts'
+
 
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
-const CHUNK_ROWS = 512
-
-export class DirectoryLocked extends Error {
-  constructor(directory: string) {
-    super(`${directory} is in use by another hansard process; stop it, or give this one another directory (--data)`)
-    this.name = 'DirectoryLocked'
-  }
-}
+/** before a subscription reads again what could not be read */
+const READ_AGAIN_MS = 1_000
 
 export interface SqliteLogOptions {
-  readonly newEpoch?: () => string
-  /** bound of the file in pages of 4 KiB; 0: none */
+  /** makes the epoch of a log that is born */
+  readonly newId?: () => string
+  /** upper bound of the file in pages of 4 KiB; 0: none. What would grow beyond fails as on a full disk. */
   readonly maxPages?: number
 }
 
-interface Waiting {
+interface UnderWay {
   readonly stream: string
   readonly facts: readonly Envelope[]
   readonly expected: ExpectedRevision
@@ -53,120 +52,103 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-/** Takes the lock of a data directory; closing the database gives it back. @throws DirectoryLocked */
-export const lockDirectory = (directory: string): DatabaseSync => {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const file = join(directory, 'lock.db')
-  const lock = new DatabaseSync(file)
-  try {
-    lock.exec('begin exclusive')
-    chmodSync(file, 0o600)
-  } catch (error) {
-    lock.close()
-    if ((error as { errcode?: number }).errcode === 5) throw new DirectoryLocked(directory)
-    throw error
-  }
-  return lock
+interface Sleeper {
+  readonly filter: Filter | undefined
+  readonly wake: () => void
+  /** what does not match it is skipped for it while it sleeps */
+  position: Position
 }
 
 export class SqliteLog implements EventLog {
-  readonly #lock: DatabaseSync
+  readonly #lock: DirectoryLock
   readonly #writer: Worker
-  readonly #reader: Worker
-  readonly #appends = new Map<number, Waiting>()
-  readonly #reads = new Map<number, { resolve: (result: never) => void; reject: (error: Error) => void }>()
-  readonly #sleepers = new Set<{ wants: (facts: readonly Envelope[], stream: string) => boolean; wake: () => void }>()
+  readonly #reading: Reading
+  readonly #tail: LiveTail
+  readonly #epoch: string
+  readonly #underWay = new Map<number, UnderWay>()
+  readonly #sleepers = new Set<Sleeper>()
+  /** first ids of appends that failed with an unknown outcome: a repeat must not be told 'no' */
+  readonly #inDoubt = new Set<string>()
   #number = 0
   #bytesInFlight = 0
-  #closed = false
+  #commits = 0
   #broken: string | null = null
+  #closing: Promise<void> | null = null
 
-  /** @throws DirectoryLocked, LogUnavailable */
+  /** Makes directory and log when they are absent. @throws DirectoryLocked, LogUnavailable */
   static async open(directory: string, options: SqliteLogOptions = {}): Promise<SqliteLog> {
     const lock = lockDirectory(directory)
     try {
-      const workerData: WriterData = {
-        directory,
-        epoch: (options.newEpoch ?? randomUUID)(),
-        maxPages: options.maxPages ?? 0,
-      }
+      const { newId = randomUUID, maxPages = 0 } = options
+      const workerData: WriterData = { directory, epoch: newId(), maxPages }
       const writer = new Worker(new URL('./sqlite-writer-thread.ts', import.meta.url), { workerData })
-      await new Promise((resolve, reject) => {
+      const first = await new Promise<WriterMessage>((resolve, reject) => {
         writer.once('message', resolve)
-        writer.once('error', (error) =>
-          reject(
-            new LogUnavailable(
-              `the log in ${directory} cannot be opened: ${error.message}. If the file is damaged, restore it from a copy; it was not changed.`,
-              'no',
-              { cause: error },
-            ),
-          ),
-        )
+        writer.once('error', reject)
       })
-      for (const file of ['log.db', 'log.db-wal', 'log.db-shm']) chmodSync(join(directory, file), 0o600)
-      const reader = new Worker(new URL('./sqlite-reader-thread.ts', import.meta.url), { workerData: { directory } })
-      return new SqliteLog(lock, writer, reader)
+      if ('unopened' in first) throw new LogUnavailable(first.unopened, 'no')
+      if (!('opened' in first)) throw new LogUnavailable('the writer of the log answered before it was asked', 'no')
+      return new SqliteLog(lock, writer, new Reading(directory), first.opened)
     } catch (error) {
       lock.close()
       throw error
     }
   }
 
-  private constructor(lock: DatabaseSync, writer: Worker, reader: Worker) {
+  private constructor(
+    lock: DirectoryLock,
+    writer: Worker,
+    reading: Reading,
+    opened: { readonly epoch: string; readonly head: Position },
+  ) {
     this.#lock = lock
     this.#writer = writer
-    this.#reader = reader
-    writer.on('message', (answer: WriterAnswer) => this.#answered(answer))
-    writer.on('error', (error) => this.#break(`the log's writer stopped: ${error.message}`))
-    reader.on('message', (answer: { number: number; result?: never; error?: string }) => this.#read(answer))
-    reader.on('error', (error) => this.#failReads(`the log's reader stopped: ${error.message}`))
+    this.#reading = reading
+    this.#epoch = opened.epoch
+    this.#tail = new LiveTail(opened.head)
+    writer.on('message', (answer: GroupAnswer) => this.#answered(answer))
+    writer.on('error', (error) => this.#writerStopped(error.message))
+    writer.on('exit', () => this.#writerStopped('its thread ended'))
+  }
+
+  /** Transactions so far: how many appends shared one is appends / commits. */
+  get commits(): number {
+    return this.#commits
   }
 
   append(stream: string, facts: readonly Envelope[], expected: ExpectedRevision): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      const bytes = checkBounds(facts)
-      const why = this.#closed ? 'the log is closed' : this.#broken
-      if (why) throw new LogUnavailable(why, 'no')
-      if (this.#bytesInFlight + bytes > MAX_BYTES_IN_FLIGHT)
-        throw new LogUnavailable('busy: 64 MiB wait to be stored', 'no')
+      const bytes = checkAppend(stream, facts, expected)
+      if (this.#closing) throw closed()
+      if (this.#broken) throw new LogUnavailable(this.#broken, this.#inDoubt.has(facts[0]?.id ?? '') ? 'unknown' : 'no')
+      if (this.#bytesInFlight + bytes > MAX_BYTES_IN_FLIGHT) {
+        throw new LogUnavailable(`busy: ${MAX_BYTES_IN_FLIGHT} bytes wait to be stored, try again later`, 'no')
+      }
       const number = ++this.#number
       this.#bytesInFlight += bytes
-      this.#appends.set(number, { stream, facts, expected, bytes, resolve, reject })
+      this.#underWay.set(number, { stream, facts, expected, bytes, resolve, reject })
       const flat: (string | number)[] = []
       for (const { id, type, v, data, metadata } of facts) flat.push(id, type, v, data, metadata)
-      const message: AppendMessage = [number, stream, expected === 'no-stream' ? -1 : expected, ...flat]
-      this.#writer.postMessage(message)
+      this.#writer.postMessage({ number, stream, expected, facts: flat } satisfies Append)
     })
   }
 
   async *readStream(stream: string, options: ReadStream = {}): AsyncGenerator<Recorded> {
-    const { direction = 'forwards', limit = Number.MAX_SAFE_INTEGER } = options
-    let from: number | null = options.from ?? (direction === 'forwards' ? 0 : Number.MAX_SAFE_INTEGER)
-    let left = limit
-    while (from !== null && left > 0) {
-      const wanted = Math.min(left, CHUNK_ROWS)
-      const chunk: Chunk = await this.#ask({ ask: 'stream', stream, from, direction, limit: wanted })
+    let { from, left, direction } = streamRange(options)
+    for (let next: number | null = from; next !== null && left > 0; ) {
+      const maxRows = Math.min(left, CHUNK_ROWS)
+      const chunk: Chunk = await this.#reading.ask({ ask: 'stream', stream, from: next, direction, maxRows })
       yield* chunk.facts
       left -= chunk.facts.length
-      const last = chunk.facts.at(-1)
-      if (!last || (chunk.next === null && chunk.facts.length < wanted)) return
-      from = last.revision + (direction === 'forwards' ? 1 : -1)
-      if (from < 0) return
+      next = chunk.next
     }
   }
 
-  async *readAll({ from = 0, to, filter, limit }: ReadAll = {}): AsyncGenerator<Recorded> {
-    const end = to ?? (await this.head())
-    let next: number | null = from
+  async *readAll({ from = 0, to = this.#tail.head, filter, limit }: ReadAll = {}): AsyncGenerator<Recorded> {
     let left = limit ?? Number.MAX_SAFE_INTEGER
-    while (next !== null && left > 0) {
-      const chunk: Chunk = await this.#ask({
-        ask: 'all',
-        from: next,
-        to: end,
-        filter,
-        maxRows: Math.min(left, CHUNK_ROWS),
-      })
+    for (let next: number | null = from; next !== null && left > 0; ) {
+      const maxRows = Math.min(left, CHUNK_ROWS)
+      const chunk: Chunk = await this.#reading.ask({ ask: 'all', from: next, to, filter, maxRows })
       yield* chunk.facts
       left -= chunk.facts.length
       next = chunk.next
@@ -174,112 +156,136 @@ export class SqliteLog implements EventLog {
   }
 
   async *subscribe({ from, filter, signal }: Subscribe): AsyncGenerator<Recorded | CaughtUp> {
+    if (this.#closing) throw closed()
+    const ended = (): boolean => this.#closing !== null || signal?.aborted === true
+    const goal = this.#tail.head
     let position = from
     let told = false
-    while (!this.#closed && !signal?.aborted) {
-      // Anything acknowledged from here on wakes us; anything before is in what we read next.
-      const woken = this.#sleeper(filter, signal)
-      const head = await this.head()
-      for await (const fact of this.readAll({ from: position, to: head, ...(filter ? { filter } : {}) })) {
-        if (this.#closed || signal?.aborted) break
-        yield fact
-      }
-      position = Math.max(position, head)
-      if (!told && !signal?.aborted) {
+    while (!ended()) {
+      if (!told && position >= goal) {
         told = true
         yield { caughtUp: position }
+        continue
       }
-      await woken
+      if (position >= this.#tail.head) {
+        position = await this.#news(position, filter, signal)
+        continue
+      }
+      const { facts, upTo } = this.#live(position) ?? (await this.#behind(position, filter))
+      for (const fact of facts) {
+        if (ended()) return
+        if (matches(filter, fact)) yield fact
+      }
+      position = upTo
     }
   }
 
-  head(): Promise<Position> {
-    return this.#ask({ ask: 'head' })
+  async head(): Promise<Position> {
+    if (this.#closing) throw closed()
+    return this.#tail.head
   }
 
-  epoch(): Promise<string> {
-    return this.#ask({ ask: 'epoch' })
+  async epoch(): Promise<string> {
+    if (this.#closing) throw closed()
+    return this.#epoch
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     for (const { wake } of this.#sleepers) wake()
-    const ended = new Promise((resolve) => this.#writer.once('exit', resolve))
-    this.#writer.postMessage('close')
-    await ended
-    await this.#reader.terminate()
-    this.#failReads('the log is closed')
+    await this.#reading.close()
+    const exited = new Promise((resolve) => this.#writer.once('exit', resolve))
+    if (this.#writer.threadId !== -1) {
+      this.#writer.postMessage('close')
+      await exited
+    }
     this.#lock.close()
   }
 
-  #ask<Result>(request: ReadRequest): Promise<Result> {
-    if (this.#closed) return Promise.reject(new LogUnavailable('the log is closed', 'no'))
-    return new Promise((resolve, reject) => {
-      const number = ++this.#number
-      this.#reads.set(number, { resolve, reject })
-      this.#reader.postMessage({ number, request })
-    })
+  #live(position: Position): { facts: readonly Recorded[]; upTo: Position } | null {
+    const facts = this.#tail.since(position)
+    return facts && { facts, upTo: facts.at(-1)?.position ?? position }
   }
 
-  #read({ number, result, error }: { number: number; result?: never; error?: string }): void {
-    const waiting = this.#reads.get(number)
-    this.#reads.delete(number)
-    if (error === undefined) waiting?.resolve(result as never)
-    else waiting?.reject(new LogUnavailable(`the log cannot be read: ${error}`, 'no'))
-  }
-
-  #failReads(why: string): void {
-    for (const { reject } of this.#reads.values()) reject(new LogUnavailable(why, 'no'))
-    this.#reads.clear()
-  }
-
-  #answered(answer: WriterAnswer): void {
-    if ('ready' in answer) return
-    if ('failed' in answer) {
-      this.#broken = answer.why
-      for (const number of answer.failed) this.#take(number)?.reject(new LogUnavailable(answer.why, answer.stored))
-      return
-    }
-    for (const [number, actual] of answer.done) {
-      const waiting = this.#take(number)
-      if (!waiting) continue
-      const { stream, facts, expected, resolve, reject } = waiting
-      if (actual !== null) {
-        reject(new WrongExpectedRevision(stream, expected, actual < 0 ? 'no-stream' : actual))
-        continue
-      }
-      const firstRevision = expected === 'no-stream' ? 0 : expected + 1
-      resolve({ firstRevision, lastRevision: firstRevision + facts.length - 1 })
-      for (const sleeper of this.#sleepers) if (sleeper.wants(facts, stream)) sleeper.wake()
+  async #behind(position: Position, filter: Filter | undefined): Promise<{ facts: Recorded[]; upTo: Position }> {
+    const to = this.#tail.head
+    try {
+      const chunk = await this.#reading.ask({ ask: 'all', from: position, to, filter, maxRows: CHUNK_ROWS })
+      return { facts: chunk.facts, upTo: chunk.next ?? to }
+    } catch {
+      if (!this.#closing) await pause(READ_AGAIN_MS, undefined, { ref: false })
+      return { facts: [], upTo: position }
     }
   }
 
-  #take(number: number): Waiting | undefined {
-    const waiting = this.#appends.get(number)
-    this.#appends.delete(number)
-    this.#bytesInFlight -= waiting?.bytes ?? 0
-    return waiting
-  }
-
-  #break(why: string): void {
-    this.#broken = why
-    for (const number of [...this.#appends.keys()]) this.#take(number)?.reject(new LogUnavailable(why, 'unknown'))
-  }
-
-  #sleeper(filter: Subscribe['filter'], signal: AbortSignal | undefined): Promise<void> {
+  /** Sleeps until something that matches is acknowledged; returns how far nothing did. */
+  #news(position: Position, filter: Filter | undefined, signal: AbortSignal | undefined): Promise<Position> {
     return new Promise((resolve) => {
-      const sleeper = {
-        wants: (facts: readonly Envelope[], stream: string) =>
-          facts.some(({ type }) => matches(filter, { type, stream })),
+      const sleeper: Sleeper = {
+        filter,
+        position,
         wake: () => {
           this.#sleepers.delete(sleeper)
           signal?.removeEventListener('abort', sleeper.wake)
-          resolve()
+          resolve(sleeper.position)
         },
       }
       this.#sleepers.add(sleeper)
       signal?.addEventListener('abort', sleeper.wake)
     })
   }
+
+  #answered(answer: GroupAnswer): void {
+    if ('failed' in answer) {
+      const { failed, why, stored, final } = answer
+      if (final) this.#broken = why
+      for (const number of failed) this.#fail(this.#take(number), why, stored)
+      return
+    }
+    this.#commits++
+    for (const [number, outcome] of answer.outcomes) {
+      const append = this.#take(number)
+      if (append) this.#settle(append, outcome)
+    }
+  }
+
+  #settle({ stream, facts, expected, resolve, reject }: UnderWay, outcome: Outcome): void {
+    if (typeof outcome === 'object') {
+      reject(new WrongExpectedRevision(stream, expected, outcome.actual))
+      return
+    }
+    const firstRevision = placeOf(expected)
+    if (outcome === 'stored') {
+      for (const [index, fact] of facts.entries()) this.#tail.push(stream, firstRevision + index, fact)
+      for (const sleeper of this.#sleepers) {
+        if (facts.some(({ type }) => matches(sleeper.filter, { type, stream }))) sleeper.wake()
+        else sleeper.position = Math.max(sleeper.position, this.#tail.head)
+      }
+    }
+    resolve({ firstRevision, lastRevision: firstRevision + facts.length - 1 })
+  }
+
+  #take(number: number): UnderWay | undefined {
+    const append = this.#underWay.get(number)
+    this.#underWay.delete(number)
+    this.#bytesInFlight -= append?.bytes ?? 0
+    return append
+  }
+
+  #fail(append: UnderWay | undefined, why: string, stored: 'no' | 'unknown'): void {
+    const first = append?.facts[0]
+    if (first && stored === 'unknown') this.#inDoubt.add(first.id)
+    append?.reject(new LogUnavailable(why, first && this.#inDoubt.has(first.id) ? 'unknown' : stored))
+  }
+
+  #writerStopped(why: string): void {
+    this.#broken ??= `the log stores nothing any more until a restart: ${why}`
+    for (const number of [...this.#underWay.keys()]) this.#fail(this.#take(number), this.#broken, 'unknown')
+  }
 }
+
+const closed = (): LogUnavailable => new LogUnavailable('the log is closed', 'no')

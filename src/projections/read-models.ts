@@ -146,7 +146,7 @@ export const rebuild = (directory: string, progress: (done: Position, head: Posi
   const db = openReadDatabase(file, log.epoch(), head)
   const runner = new Runner(db, { read: () => [] }, () => {})
   while (runner.position < head) {
-    const { facts } = log.readAll(runner.position, head, undefined, REBUILD_CHUNK)
+    const facts = log.readChunk(runner.position, undefined, REBUILD_CHUNK)
     if (facts.length === 0) break
     runner.fold(facts, 'stop')
     progress(runner.position, head)

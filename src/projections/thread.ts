@@ -37,7 +37,7 @@ if (parentPort) {
   const flag = new Int32Array(poked)
   const log = SqliteLogReader.open(directory)
   const db = openReadDatabase(join(directory, READ_FILE), log.epoch(), log.head())
-  const read = (from: Position, limit: number) => log.readAll(from, Number.MAX_SAFE_INTEGER, undefined, limit).facts
+  const read = (from: Position, limit: number) => log.readChunk(from, undefined, limit)
   const runner = new Runner(db, { read }, (ms, run) => setTimeout(run, ms).unref())
 
   const answer = async (question: Question): Promise<void> => {
