@@ -129,10 +129,17 @@ const replayIsLife = (facts: readonly Recorded[], world: World): string[] => {
     const definition = definitions.find(({ kind }) => stream.startsWith(`${kind}-`))
     if (!actor || !definition) continue
     const replayed = createActor(definition.machine)
-    replayed.system.scheduler = { schedule() {}, cancel() {}, cancelAll() {} }
+    const timers = new Map<string, number>()
+    let now = 0
+    replayed.system.scheduler = {
+      schedule: (_source, _target, _event, delay, id) => void timers.set(id as string, now + delay),
+      cancel: (_source, id) => void timers.delete(id),
+      cancelAll: () => timers.clear(),
+    }
     replayed.start()
     for (const fact of recorded) {
       const { at, by, connection } = JSON.parse(fact.metadata)
+      now = at
       replayed.send({ type: fact.type, id: fact.id, revision: fact.revision, at, by, connection, data: data(fact) })
     }
     const state = (snapshot: unknown) => {
@@ -140,6 +147,9 @@ const replayIsLife = (facts: readonly Recorded[], world: World): string[] => {
       return JSON.stringify({ value, context: definition.summarise(context) })
     }
     if (state(actor.snapshot) !== state(replayed.getSnapshot())) broken.push(`${stream}: replay differs from life`)
+    const armed = actor.timers.armed().map(({ id, due }) => `${id} ${due}`)
+    const due = [...timers].map(([id, at]) => `${id} ${at}`)
+    if (armed.sort().join() !== due.sort().join()) broken.push(`${stream}: timers ${armed} where a replay has ${due}`)
     if (actor.revision !== (recorded.at(-1) as Recorded).revision) broken.push(`${stream}: the live actor is behind`)
   }
   return broken

@@ -2,12 +2,13 @@
 // the process dies and acknowledgements get lost at any await. Sessions, hub, dialect, host, policies, recovery and
 // read models are the real ones; only the sockets, the clock, chance and the log's troubles are simulated.
 
+import type { Summary } from '../src/actors/actor.ts'
 import { bear, readNameKey } from '../src/actors/birth.ts'
 import { Claims } from '../src/actors/claims.ts'
 import { Deadlines } from '../src/actors/deadlines.ts'
 import { definitions } from '../src/actors/definitions.ts'
 import { FactCodec } from '../src/actors/fact-codec.ts'
-import { Host } from '../src/actors/host.ts'
+import { Host, type HostStore } from '../src/actors/host.ts'
 import { Identity } from '../src/actors/identity.ts'
 import { Policies } from '../src/actors/policies.ts'
 import type { Clock } from '../src/actors/ports.ts'
@@ -108,9 +109,12 @@ class Life {
     const readModels = await LocalReadModels.open(own, (ms, run) => {
       clock.at(clock.now() + ms, run)
     })
-    const store = {
-      summary: async () => null,
-      keepSummary: () => {},
+    const store: HostStore = {
+      summary: async (stream, source) =>
+        (await readModels.query('summary.get', { stream, source })).result as Summary | null,
+      keepSummary: (stream, source, summary) => {
+        void readModels.query('summary.put', { stream, source, revision: summary.revision, state: summary })
+      },
       message: async () => null,
     }
     const host = new Host({
@@ -121,6 +125,7 @@ class Life {
       node: 'main',
       definitions,
       store,
+      summaryFrom: 3,
       onFault,
     })
     host.onAcknowledged(() => readModels.poke())

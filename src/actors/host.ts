@@ -20,8 +20,7 @@ import type { UserCommand } from './user/user.facts.ts'
 
 /** Rooms and users that were not asked for this long may leave memory. */
 const REST_MS = 60_000
-/** A stream whose summary is this many facts old gets a new one when it leaves memory. */
-const SUMMARY_EVERY = 200
+const SUMMARY_FROM = 200
 
 export interface ActorDefinition {
   readonly kind: ActorKind
@@ -48,6 +47,8 @@ export interface HostOptions {
   readonly store: HostStore
   readonly node: string
   readonly definitions: readonly ActorDefinition[]
+  /** a stream at least this long leaves memory with a summary; default 200 facts */
+  readonly summaryFrom?: number
   /** an unexpected fault, isolated to its actor; for the operator's log and metrics */
   onFault(where: string, error: unknown): void
 }
@@ -285,7 +286,7 @@ export class Host {
   }
 
   #keepSummary(actor: Actor): void {
-    if (actor.revision < SUMMARY_EVERY) return
+    if (actor.revision < (this.#options.summaryFrom ?? SUMMARY_FROM)) return
     const summary = actor.summarise()
     if (summary) this.#options.store.keepSummary(actor.stream, actor.kind.hash, summary)
   }

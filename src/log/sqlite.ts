@@ -31,7 +31,6 @@ import { Reading } from './sqlite-reading.ts'
 import type { Append, GroupAnswer, Outcome } from './sqlite-writer.ts'
 import type { WriterData, WriterMessage } from './sqlite-writer-thread.ts'
 
-
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 /** before a subscription reads again what could not be read */
 const READ_AGAIN_MS = 1_000
