@@ -10,7 +10,10 @@ const REPEAT_MS = 1_000
 const UNRECORDED = new Set(['unavailable', 'busy', 'contended'])
 
 interface Repeats {
+  /** told since the first, and not yet on record */
   count: number
+  /** resolves when the first is on record */
+  readonly recorded: Promise<void>
   readonly refusal: Refusal
   readonly command: string
 }
@@ -34,10 +37,11 @@ export class RefusalRecord {
     const repeats = this.#repeats.get(key)
     if (repeats) {
       repeats.count++
-      return
+      return repeats.recorded
     }
-    await this.#append(command, refusal, 1)
-    this.#repeats.set(key, { count: 0, refusal, command })
+    const recorded = this.#append(command, refusal, 1)
+    this.#repeats.set(key, { count: 0, refusal, command, recorded })
+    await recorded
     this.#host.clock.at(this.#host.clock.now() + REPEAT_MS, () => this.#flush(key))
   }
 

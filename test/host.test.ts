@@ -1,0 +1,228 @@
+// The host's promises with more than one writer and a log that misbehaves: two nodes on one log, answers that get lost,
+// a fact nobody can read, a log that goes away.
+
+import { beforeEach, describe, expect, it } from 'vitest'
+import { definitions } from '../src/actors/definitions.ts'
+import { FactCodec } from '../src/actors/fact-codec.ts'
+import { Host } from '../src/actors/host.ts'
+import type { Asker } from '../src/actors/room/room.facts.ts'
+import { type Envelope, LogUnavailable, type Recorded } from '../src/log/event-log.ts'
+import { MemoryLog } from '../src/log/memory.ts'
+import { SeededChance } from './seeded-chance.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+const ROOM = 'room-r'
+const ann: Asker = { id: 'ann', number: 1, username: 'ann', account: 'admin' }
+
+let clock: VirtualClock
+let log: MemoryLog
+let trouble: { before?: () => void; after?: () => void }
+let faults: string[]
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  trouble = {}
+  faults = []
+  log = new MemoryLog({ beforeAppend: () => trouble.before?.(), afterAppend: () => trouble.after?.() })
+})
+
+const node = (name: string, seed: number) =>
+  new Host({
+    log,
+    codec: new FactCodec(),
+    clock,
+    chance: new SeededChance(seed, clock),
+    store: { summary: async () => null, keepSummary: () => {}, message: async () => null },
+    node: name,
+    definitions,
+    onFault: (where, error) => faults.push(`${where}: ${error}`),
+  })
+
+const open = (host: Host) =>
+  host.send(ROOM, {
+    type: 'room.open',
+    asker: null,
+    room: 'r',
+    number: 1,
+    name: 'r',
+    kind: 'room',
+    parent: null,
+    aliases: [],
+    machine: host.machineHash('room'),
+    members: [],
+  })
+
+const post = (host: Host, text: string, clientRef: string | null = null) =>
+  host.send(ROOM, {
+    type: 'message.post',
+    asker: ann,
+    text,
+    kind: 'text',
+    clientRef,
+    replyTo: null,
+    extra: null,
+    entered: false,
+  })
+
+const mute = (host: Host, seconds: number) =>
+  host.send(ROOM, { type: 'mute.set', asker: null, name: 'bob', user: null, seconds, reason: null })
+
+const facts = async (): Promise<Recorded[]> => {
+  const found: Recorded[] = []
+  for await (const fact of log.readStream(ROOM)) found.push(fact)
+  return found
+}
+const types = async () => (await facts()).map(({ type }) => type)
+const texts = async () =>
+  (await facts()).filter(({ type }) => type === 'MessagePosted').map(({ data }) => JSON.parse(data).text)
+
+/** Lets everything come to rest, moving the clock over short pauses. */
+const rest = async () => {
+  for (let round = 0; round < 50; round++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (clock.next() <= clock.now() + 3_000) clock.advance(Math.max(0, clock.next() - clock.now()))
+  }
+}
+
+describe('two nodes on one log', () => {
+  it('decide again what the other overtook, and lose nothing', async () => {
+    const [one, two] = [node('one', 1), node('two', 2)]
+    await open(one)
+    await post(two, 'first')
+    const all = Promise.all([post(one, 'a'), post(two, 'b'), post(one, 'c'), post(two, 'd')])
+    await rest()
+    expect((await all).every(({ ok }) => ok)).toBe(true)
+    expect((await texts()).sort()).toEqual(['a', 'b', 'c', 'd', 'first'])
+    const ids = (await facts()).filter(({ type }) => type === 'MessagePosted').map(({ data }) => JSON.parse(data).id)
+    expect(ids).toEqual([...ids].sort((a, b) => a - b))
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  it('leave one fact when both fire the same timer', async () => {
+    const [one, two] = [node('one', 1), node('two', 2)]
+    await open(one)
+    await mute(one, 60)
+    await two.load(ROOM)
+    clock.advance(60_000)
+    await rest()
+    expect((await types()).filter((type) => type === 'MuteExpired')).toEqual(['MuteExpired'])
+    expect(faults).toEqual([])
+  })
+
+  it('refuse a repeated reference with another text, whichever node took the first', async () => {
+    const [one, two] = [node('one', 1), node('two', 2)]
+    await open(one)
+    await post(one, 'hello', 'ref-1')
+    expect(await post(two, 'hello', 'ref-1')).toMatchObject({ ok: true, facts: [], values: { messageId: 1 } })
+    expect(await post(two, 'other', 'ref-1')).toMatchObject({ ok: false, refusal: { code: 'ref-reused' } })
+  })
+})
+
+describe('a log whose answers get lost', () => {
+  it('stores each message once, also when another wrote in between', async () => {
+    const host = node('one', 1)
+    await open(host)
+    let lost = 2
+    trouble.after = () => {
+      if (lost-- > 0) throw new LogUnavailable('lost on the way back', 'unknown')
+    }
+    const posted = post(host, 'once')
+    await rest()
+    expect(await posted).toMatchObject({ ok: true })
+    const foreign: Envelope = {
+      id: 'f',
+      type: 'MessageRemoved',
+      v: 1,
+      data: '{"author":"x","by":null,"id":9,"reason":null}',
+      metadata: '{"at":1}',
+    }
+    await log.append(ROOM, [foreign], (await facts()).length - 1)
+    const overtaken = post(host, 'twice')
+    await rest()
+    expect(await overtaken).toMatchObject({ ok: true })
+    expect(await texts()).toEqual(['once', 'twice'])
+  })
+
+  it('refuses when nothing was stored, tells nothing, and goes on when the log is back', async () => {
+    const host = node('one', 1)
+    await open(host)
+    const heard: string[] = []
+    host.onAcknowledged((batch) => heard.push(...batch.facts.map(({ type }) => type)))
+    trouble.before = () => {
+      throw new LogUnavailable('away', 'no')
+    }
+    expect(await post(host, 'lost')).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
+    expect(heard).toEqual([])
+    trouble = {}
+    expect(await post(host, 'kept')).toMatchObject({ ok: true })
+    expect(await texts()).toEqual(['kept'])
+  })
+
+  it('keeps a timer due until its fact is on the log', async () => {
+    const host = node('one', 1)
+    await open(host)
+    await mute(host, 60)
+    trouble.before = () => {
+      throw new LogUnavailable('away', 'no')
+    }
+    clock.advance(60_000)
+    await rest()
+    expect(await types()).not.toContain('MuteExpired')
+    trouble = {}
+    clock.advance(5_000)
+    await rest()
+    const expired = (await facts()).find(({ type }) => type === 'MuteExpired')
+    expect(JSON.parse(expired?.data ?? '{}')).toMatchObject({ name: 'bob', late: true, cause: 'timer' })
+  })
+})
+
+describe('a fact that cannot be read', () => {
+  it('puts its own actor out of service and nobody else', async () => {
+    const host = node('one', 1)
+    await open(host)
+    await log.append(ROOM, [{ id: 'x', type: 'FromTheFuture', v: 1, data: '{}', metadata: '{"at":1}' }], 0)
+    const other = node('two', 2)
+    expect(await post(other, 'hello')).toMatchObject({ ok: false, refusal: { code: 'faulted' } })
+    expect(other.counts()).toEqual({ actors: 1, quarantined: 1 })
+    await rest()
+    const noted: string[] = []
+    for await (const fact of log.readStream('node-two')) noted.push(fact.type)
+    expect(noted).toEqual(['ActorQuarantined'])
+    const opened = await other.send('connection-c', {
+      type: 'connection.open',
+      connection: 'c',
+      dialect: null,
+      version: 0,
+      transport: 'test',
+      limits: { authTimeoutMs: 0, afkMs: 0, typingMs: 0, badFrameStrikes: 0 },
+      node: 'two',
+      incarnation: 'i',
+      machine: '',
+    })
+    expect(opened.ok).toBe(true)
+  })
+})
+
+describe('a resting room', () => {
+  it('leaves memory, comes back on a command, and wakes for nothing that is far away', async () => {
+    const host = node('one', 1)
+    await host.start()
+    await open(host)
+    await mute(host, 60 * 24 * 3_600)
+    for (let minute = 0; minute < 5; minute++) {
+      clock.advance(60_000)
+      await rest()
+    }
+    expect(host.peek(ROOM)).toBeNull()
+    expect(await post(host, 'awake')).toMatchObject({ ok: true })
+    expect(host.peek(ROOM)?.timers.armed()).toHaveLength(1)
+  })
+
+  it('refuses more than a thousand waiting commands instead of growing', async () => {
+    const host = node('one', 1)
+    await open(host)
+    const all = await Promise.all(Array.from({ length: 1_200 }, (_, index) => post(host, `m${index}`)))
+    expect(all.filter(({ ok }) => ok)).toHaveLength(1_000)
+    expect(all.filter((outcome) => !outcome.ok && outcome.refusal.code === 'busy')).toHaveLength(200)
+  })
+})

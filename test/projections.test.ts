@@ -1,0 +1,144 @@
+// Read models over the logs of simulated worlds: as of any position and any time they are what a projection that
+// stopped there would hold, and a restart or a rebuild changes no row.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { Recorded } from '../src/log/event-log.ts'
+import type { At } from '../src/projections/projection.ts'
+import { type QueryName, runQuery } from '../src/projections/queries.ts'
+import { dump, openReadDatabase } from '../src/projections/read-database.ts'
+import { PoisonFact, Runner } from '../src/projections/runner.ts'
+import { World } from './simulation.ts'
+
+let facts: Recorded[]
+let rooms: string[]
+let users: string[]
+beforeAll(async () => {
+  const world = new World(7)
+  await world.run(150)
+  facts = await world.facts()
+  rooms = facts.filter(({ type }) => type === 'RoomOpened').map(({ stream }) => stream.slice('room-'.length))
+  users = facts.filter(({ type }) => type === 'UserRegistered').map(({ stream }) => stream.slice('user-'.length))
+})
+
+const never = () => {}
+const database = (file = ':memory:', head = facts.length) => openReadDatabase(file, 'world', head)
+const runner = (db: DatabaseSync) => new Runner(db, { read: () => [] }, never)
+const folded = (some: readonly Recorded[]): DatabaseSync => {
+  const db = database()
+  if (some.length > 0) runner(db).fold(some, 'stop')
+  return db
+}
+
+const questions = (at: At): [QueryName, object][] => [
+  ['rooms.list', { limit: 500, at }],
+  ['users.list', { limit: 500, at }],
+  ['connections.list', { limit: 500, at }],
+  ...rooms.flatMap((room): [QueryName, object][] => [
+    ['room.messages', { room, limit: 500, at, removed: 'shown' }],
+    ['room.mutes', { room, limit: 500, at }],
+    ['room.bans', { room, limit: 500, at }],
+    ['room.members', { room, limit: 500, at }],
+    ['room.presence', { room, at }],
+  ]),
+  ...users.map((user): [QueryName, object] => ['user.bans', { user, at }]),
+]
+
+/** Columns that tell of now whatever was asked, such as the refusals counted so far. */
+const comparable = (answer: unknown): string =>
+  JSON.stringify(answer, (key, value) => (key === 'refusals' || key === 'dialect' ? undefined : value))
+const answers = (db: DatabaseSync, at: At): string[] =>
+  questions(at).map(([name, args]) => `${name} ${comparable(runQuery(db, name, args))}`)
+
+describe('the read models', () => {
+  it('hold the same rows however the log was cut into transactions', () => {
+    const whole = dump(folded(facts))
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 80 }), { minLength: 1, maxLength: 60 }), (sizes) => {
+        const live = runner(database())
+        for (let from = 0, turn = 0; from < facts.length; turn++) {
+          const size = sizes[turn % sizes.length] as number
+          live.fold(facts.slice(from, from + size), 'park')
+          from += size
+        }
+        expect(dump(live.db)).toBe(whole)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('answer as of a position what a projection that stopped there answers now', () => {
+    const whole = folded(facts)
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: facts.length }), (position) => {
+        // Who a connection belongs to is told with the account's name of now.
+        const stopped = folded(facts.slice(0, position))
+        const omit = (answer: string) => !answer.startsWith('connections.list')
+        expect(answers(whole, { position }).filter(omit)).toEqual(answers(stopped, null).filter(omit))
+        const states = (db: DatabaseSync, at: At) =>
+          (
+            runQuery(db, 'connections.list', { limit: 500, at }) as {
+              id: string
+              state: string
+              closedAt: number | null
+            }[]
+          ).map(({ id, state, closedAt }) => ({ id, state, closedAt }))
+        expect(states(whole, { position })).toEqual(states(stopped, null))
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('answer as of a time from the facts that were not after it, in each stream', () => {
+    const whole = folded(facts)
+    const times = facts.map(({ metadata }) => JSON.parse(metadata).at as number)
+    fc.assert(
+      fc.property(fc.nat(times.length - 1), fc.integer({ min: -1, max: 1 }), (index, shift) => {
+        const time = (times[index] as number) + shift
+        // Streams are monotone in time, so leaving out what is after T cuts each of them at one revision.
+        const until = folded(facts.filter((_, at) => (times[at] as number) <= time))
+        const omit = (answer: string) => !answer.startsWith('connections.list')
+        expect(answers(whole, { time }).filter(omit)).toEqual(answers(until, null).filter(omit))
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('go on after a restart where they were, and are made anew when they belong to another log', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'hansard-read-'))
+    const file = join(directory, 'read.db')
+    const first = runner(database(file))
+    first.fold(facts.slice(0, 200), 'stop')
+    first.db.close()
+    const second = runner(database(file))
+    expect(second.position).toBe((facts[199] as Recorded).position)
+    second.fold(facts.slice(200), 'stop')
+    expect(dump(second.db)).toBe(dump(folded(facts)))
+    second.db.close()
+    for (const [epoch, head] of [
+      ['another', facts.length],
+      ['world', 10],
+    ] as const) {
+      const again = openReadDatabase(file, epoch, head)
+      expect(runner(again).position).toBe(0)
+      again.close()
+    }
+    rmSync(directory, { recursive: true })
+  })
+
+  it('park a poison fact in live running, and stop a rebuild at it', () => {
+    const at = facts.findIndex(({ type }) => type === 'MessagePosted')
+    const poisoned = facts.map((fact, index) => (index === at ? { ...fact, data: '{"id":' } : fact))
+    const live = runner(database())
+    live.fold(poisoned, 'park')
+    expect(live.parked).toBe(1)
+    expect(live.position).toBe(facts.length)
+    const rebuilding = runner(database())
+    expect(() => rebuilding.fold(poisoned, 'stop')).toThrow(PoisonFact)
+    expect(rebuilding.position).toBe(0)
+  })
+})

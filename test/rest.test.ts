@@ -1,0 +1,339 @@
+// The native REST API, over HTTP against a running node on the embedded log.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runServer, type TestServer } from './running-server.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+let server: TestServer
+let clock: VirtualClock
+let bob: string
+let ann: string
+beforeAll(async () => {
+  clock = new VirtualClock()
+  server = await runServer({ storage: 'sqlite', clock })
+  bob = (await server.account('bob')).token
+  ann = (await server.account('ann')).token
+})
+afterAll(() => server.stop())
+
+interface Answer {
+  readonly status: number
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the server says is what is looked at
+  readonly body: any
+  readonly headers: Headers
+}
+
+const ask = async (
+  method: string,
+  path: string,
+  body?: unknown,
+  token: string | null = server.ownerTokenText,
+  more: Record<string, string> = {},
+): Promise<Answer> => {
+  const response = await fetch(`${server.url}${path.startsWith('/api') ? path : `/api/v1${path}`}`, {
+    method,
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...more,
+    },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  return { status: response.status, body: text === '' ? null : JSON.parse(text), headers: response.headers }
+}
+
+const room = async (alias: string, members: unknown[] = []) => {
+  const { status, body } = await ask('POST', '/rooms', { name: alias, aliases: [alias], members })
+  expect(status).toBe(201)
+  return body
+}
+
+describe('who may ask', () => {
+  it('is nobody without a token, or with a wrong one', async () => {
+    for (const token of [null, 'f'.repeat(32), 'x']) {
+      const { status, body, headers } = await ask('GET', '/rooms', undefined, token)
+      expect(status).toBe(401)
+      expect(headers.get('www-authenticate')).toMatch(/^Bearer/)
+      expect(headers.get('content-type')).toContain('application/problem+json')
+      expect(body).toMatchObject({ code: 'user-required', status: 401, correlationId: headers.get('x-correlation-id') })
+    }
+  })
+
+  it('is an admin for accounts, rooms, facts and moderation, and refusals are on record', async () => {
+    for (const [method, path, body] of [
+      ['POST', '/users', { username: 'new' }],
+      ['POST', '/rooms', { name: 'new' }],
+      ['GET', '/facts', undefined],
+      ['GET', '/moderation', undefined],
+      ['GET', '/connections', undefined],
+    ] as const) {
+      expect(await ask(method, path, body, bob)).toMatchObject({ status: 403, body: { code: 'not-authorized' } })
+    }
+    expect((await ask('POST', '/rooms/moneypot:2/mutes', { user: '@ann' }, bob)).status).toBe(403)
+    const { position } = (await ask('GET', '/facts?limit=1')).body
+    const { body } = await ask('GET', `/connections?user=@bob&atLeast=${position}`)
+    expect(body.items).toMatchObject([{ dialect: 'rest', state: 'authenticated.active', refusals: 1 }])
+    const timeline = await ask('GET', `/connections/${body.items[0].id}/timeline`, undefined, bob)
+    expect(timeline.body.items.map(({ type }: { type: string }) => type)).toEqual([
+      'ConnectionOpened',
+      'AuthSucceeded',
+      'CommandRefused',
+    ])
+    expect(timeline.body.items[2].data).toMatchObject({
+      command: 'mute.set',
+      code: 'not-authorized',
+      guard: 'isNotStaff',
+    })
+    expect((await ask('GET', `/connections/${body.items[0].id}/timeline`, undefined, ann)).status).toBe(404)
+  })
+
+  it('is not a guest from beyond a proxy', async () => {
+    const guest = (headers: Record<string, string>) => ask('POST', '/guests', { username: 'guest' }, null, headers)
+    for (const header of ['X-Forwarded-For', 'Forwarded', 'Via', 'X-Real-IP']) {
+      expect((await guest({ [header]: '127.0.0.1' })).status).toBe(403)
+    }
+    expect((await guest({})).status).toBe(201)
+    expect(await guest({})).toMatchObject({ status: 409, body: { code: 'name-taken' } })
+  })
+})
+
+describe('accounts', () => {
+  it('have a number, a name and a role, and are found by each', async () => {
+    const made = await ask('POST', '/users', { username: 'Dörte', role: 'robot' })
+    expect(made).toMatchObject({
+      status: 201,
+      body: { username: 'Dörte', role: 'robot', token: expect.stringMatching(/^[0-9a-f]{32}$/) },
+    })
+    const { id, number } = made.body
+    for (const reference of [id, '@dörte', `#${number}`]) {
+      expect(await ask('GET', `/users/${encodeURIComponent(reference)}`)).toMatchObject({
+        status: 200,
+        body: { id, number },
+      })
+    }
+    expect((await ask('GET', '/users/@nobody')).status).toBe(404)
+    expect((await ask('POST', '/users', { username: 'DÖRTE' })).body.code).toBe('name-taken')
+    expect((await ask('POST', '/users', { username: '0wner' })).body.code).toBe('name-taken')
+    expect((await ask('POST', '/users', { username: 'a b' })).body).toMatchObject({
+      code: 'name-invalid',
+      values: { field: 'username' },
+    })
+    expect((await ask('PATCH', `/users/${id}`, { username: 'Dora' })).body.username).toBe('Dora')
+    expect((await ask('GET', '/users/@dörte')).status).toBe(404)
+    expect((await ask('POST', '/users', { username: 'Dörte' })).status).toBe(201)
+  })
+
+  it('have tokens that are shown once and end when revoked', async () => {
+    const issued = await ask('POST', '/users/@ann/tokens')
+    expect(issued.status).toBe(201)
+    expect((await ask('GET', '/users/@ann', undefined, issued.body.token)).status).toBe(200)
+    expect(JSON.stringify((await ask('GET', '/users/@ann/tokens', undefined, ann)).body)).not.toContain('hash')
+    expect((await ask('GET', '/users/@ann/tokens', undefined, bob)).status).toBe(403)
+    expect((await ask('DELETE', `/users/@ann/tokens/${issued.body.id}`, undefined, ann)).status).toBe(204)
+    expect((await ask('GET', '/users/@ann', undefined, issued.body.token)).status).toBe(401)
+    const facts = await ask('GET', '/facts?type=TokenIssued&limit=500')
+    expect(facts.body.items.length).toBeGreaterThan(3)
+    for (const { data } of facts.body.items) expect(Object.keys(data)).toEqual(['token'])
+  })
+
+  it('that are banned may ask nothing until the ban ends', async () => {
+    const { token } = await server.account('mallory')
+    expect((await ask('POST', '/users/@mallory/bans', { seconds: 60, reason: 'spam' })).body).toMatchObject({
+      reason: 'spam',
+      by: { username: 'owner' },
+    })
+    expect(await ask('GET', '/rooms', undefined, token)).toMatchObject({ status: 403, body: { code: 'banned' } })
+    clock.advance(60_000)
+    await expect.poll(async () => (await ask('GET', '/rooms', undefined, token)).status).toBe(200)
+  })
+})
+
+describe('messages', () => {
+  it('are read as written, page by page, and as of any moment', async () => {
+    const { id, aliases } = await room('moneypot:41', ['@bob'])
+    expect(aliases).toEqual(['moneypot:41'])
+    const ids: number[] = []
+    const positions: string[] = []
+    for (let index = 1; index <= 5; index++) {
+      clock.advance(1_000)
+      const { status, body } = await ask('POST', '/rooms/moneypot:41/messages', { text: ` m${index} ` }, bob)
+      expect(status).toBe(201)
+      ids.push(body.id)
+      positions.push(body.position)
+    }
+    const texts = async (query: string) =>
+      (await ask('GET', `/rooms/${id}/messages?${query}`)).body.items.map(({ text }: { text: string }) => text)
+    expect(await texts('')).toEqual(['m1', 'm2', 'm3', 'm4', 'm5'])
+    expect(await texts('limit=2')).toEqual(['m4', 'm5'])
+    expect(await texts(`limit=2&before=${ids[3]}`)).toEqual(['m2', 'm3'])
+    expect(await texts('limit=2&after=0')).toEqual(['m1', 'm2'])
+    expect(await texts(`after=${ids[1]}`)).toEqual(['m3', 'm4', 'm5'])
+    expect(await texts(`at=${positions[1]}`)).toEqual(['m1', 'm2'])
+    expect(await texts(`at=${new Date(clock.now() - 1_000).toISOString()}`)).toEqual(['m1', 'm2', 'm3', 'm4'])
+
+    const edited = await ask('PATCH', `/rooms/moneypot:41/messages/${ids[0]}`, { text: 'better' }, bob)
+    expect(edited.body).toMatchObject({ text: 'better', edited: true })
+    expect((await ask('PATCH', `/rooms/moneypot:41/messages/${ids[0]}`, { text: 'not mine' }, ann)).status).toBe(403)
+    expect((await ask('DELETE', `/rooms/moneypot:41/messages/${ids[1]}?reason=spam`)).status).toBe(204)
+    const now = (await ask('GET', '/rooms/moneypot:41/messages')).body.items
+    expect(now[0].text).toBe('better')
+    expect(now[1]).toMatchObject({ text: null, removed: { reason: 'spam', by: { username: 'owner' } } })
+    expect(await texts(`at=${positions[4]}`)).toEqual(['m1', 'm2', 'm3', 'm4', 'm5'])
+    expect((await ask('POST', `/rooms/moneypot:41/messages/${ids[1]}/restore`)).body.text).toBe('m2')
+    expect((await ask('DELETE', '/rooms/moneypot:41/messages/999999')).status).toBe(404)
+  })
+
+  it('with a reference are stored once, also in parallel', async () => {
+    await room('moneypot:42', ['@bob'])
+    const posts = await Promise.all(
+      Array.from({ length: 5 }, () => ask('POST', '/rooms/moneypot:42/messages', { text: 'once', ref: 'r' }, bob)),
+    )
+    expect(new Set(posts.map(({ body }) => body.id)).size).toBe(1)
+    expect((await ask('GET', '/rooms/moneypot:42/messages')).body.items).toHaveLength(1)
+    expect(await ask('POST', '/rooms/moneypot:42/messages', { text: 'other', ref: 'r' }, bob)).toMatchObject({
+      status: 409,
+      body: { code: 'ref-reused' },
+    })
+  })
+
+  it('are refused blank, too long, from strangers and from the muted', async () => {
+    await room('moneypot:43', ['@bob'])
+    const post = (text: string, token: string) => ask('POST', '/rooms/moneypot:43/messages', { text }, token)
+    expect((await post('  ', bob)).body.code).toBe('text-empty')
+    expect((await post('x'.repeat(5_001), bob)).body.code).toBe('text-too-long')
+    expect((await post('x'.repeat(5_000), bob)).status).toBe(201)
+    expect((await post('hi', ann)).body.code).toBe('not-a-member')
+    await ask('POST', '/rooms/moneypot:43/mutes', { user: '@bob', seconds: 60 })
+    expect((await post('hi', bob)).body).toMatchObject({ code: 'muted', values: { until: expect.any(Number) } })
+    expect((await ask('DELETE', '/rooms/moneypot:43/mutes/@bob')).status).toBe(204)
+    expect((await post('hi', bob)).status).toBe(201)
+    expect((await ask('DELETE', '/rooms/moneypot:43/mutes/@bob')).body.code).toBe('not-muted')
+  })
+})
+
+describe('rooms', () => {
+  it('have members with roles, invites, modes and an end', async () => {
+    await room('moneypot:44', [{ user: '@bob', role: 'owner' }])
+    expect((await ask('POST', '/rooms', { name: 'x', aliases: ['moneypot:44'] })).body.code).toBe('alias-taken')
+    expect((await ask('PUT', '/rooms/moneypot:44/members/@ann', { role: 'mod' }, bob)).status).toBe(204)
+    const members = (await ask('GET', '/rooms/moneypot:44/members')).body.items
+    expect(
+      members.map(({ user, role }: { user: { username: string }; role: string }) => `${user.username} ${role}`),
+    ).toEqual(['bob owner', 'ann mod'])
+    const invite = await ask('POST', '/rooms/moneypot:44/invites', undefined, bob)
+    const { token } = await server.account('cyd')
+    expect((await ask('POST', `/invites/${invite.body.code}`, undefined, token)).status).toBe(201)
+    expect((await ask('POST', '/rooms/moneypot:44/messages', { text: 'hi' }, token)).status).toBe(201)
+    expect((await ask('POST', `/invites/${'0'.repeat(32)}`, undefined, token)).status).toBe(404)
+    expect((await ask('PATCH', '/rooms/moneypot:44', { mode: 'slow' }, bob)).body.values).toMatchObject({
+      field: 'slowSeconds',
+    })
+    expect((await ask('PATCH', '/rooms/moneypot:44', { mode: 'locked', name: 'closed' }, bob)).body).toMatchObject({
+      mode: 'locked',
+      name: 'closed',
+    })
+    expect((await ask('POST', '/rooms/moneypot:44/messages', { text: 'hi' }, token)).body.code).toBe('room-closed')
+    expect((await ask('DELETE', '/rooms/moneypot:44', undefined, token)).status).toBe(403)
+    expect((await ask('DELETE', '/rooms/moneypot:44', undefined, bob)).status).toBe(204)
+    expect((await ask('POST', '/rooms/moneypot:44/messages', { text: 'hi' }, bob)).status).toBe(410)
+    const log = (await ask('GET', '/moderation?room=moneypot:44')).body.items.map(({ act }: { act: string }) => act)
+    expect(log).toEqual(expect.arrayContaining(['RoomArchived', 'RoomChanged']))
+  })
+
+  it('are listed page by page', async () => {
+    const all: number[] = []
+    let cursor = ''
+    do {
+      const { body } = await ask('GET', `/rooms?limit=2${cursor}`)
+      all.push(...body.items.map(({ number }: { number: number }) => number))
+      cursor = body.next === null ? '' : `&cursor=${body.next}`
+    } while (cursor !== '')
+    expect(all).toEqual([...new Set(all)].sort((a, b) => a - b))
+    expect(all.length).toBeGreaterThanOrEqual(5)
+  })
+})
+
+describe('facts', () => {
+  it('come as pages, or as events that resume where a reader was', async () => {
+    const page = await ask('GET', '/facts?type=RoomOpened&limit=2')
+    expect(page.body.items).toHaveLength(2)
+    const next = await ask('GET', `/facts?type=RoomOpened&limit=2&from=${page.body.next}`)
+    expect(next.body.items[0].position).not.toBe(page.body.items[1].position)
+    const gone = new AbortController()
+    const response = await fetch(`${server.url}/api/v1/facts?type=RoomOpened`, {
+      headers: {
+        authorization: `Bearer ${server.ownerTokenText}`,
+        accept: 'text/event-stream',
+        'last-event-id': page.body.items[0].position,
+      },
+      signal: gone.signal,
+    })
+    expect(response.headers.get('content-type')).toBe('text/event-stream')
+    let heard = ''
+    const reading = (async () => {
+      for await (const chunk of response.body as ReadableStream<Uint8Array>) heard += Buffer.from(chunk).toString()
+    })().catch(() => {})
+    await expect.poll(() => heard).toContain('event: caught-up')
+    expect(heard).toContain(`id: ${page.body.items[1].position}`)
+    expect(heard).not.toContain(`id: ${page.body.items[0].position}`)
+    await room('moneypot:45')
+    await expect.poll(() => heard.slice(heard.indexOf('caught-up'))).toContain('moneypot:45')
+    gone.abort()
+    await reading
+  })
+
+  it('of another log are not resumed', async () => {
+    expect((await ask('GET', '/facts?from=other-log-5')).status).toBe(410)
+    expect((await ask('GET', '/facts?from=5')).status).toBe(400)
+    expect((await ask('GET', '/rooms?at=2026-01-01T00:00:00')).status).toBe(400)
+  })
+})
+
+describe('what is malformed', () => {
+  it('is told with its field and limit, and changes nothing', async () => {
+    const before = (await ask('GET', '/facts?limit=1')).body.position
+    const cases: [string, string, unknown, number][] = [
+      ['POST', '/users', { username: 5 }, 400],
+      ['POST', '/users', { username: 'x', extra: 1 }, 400],
+      ['POST', '/users', '{"username":"x","__proto__":{"role":"admin"}}', 400],
+      ['POST', '/users', '{"username":', 400],
+      ['POST', '/users', `{"username":${'['.repeat(20_000)}`, 400],
+      ['POST', '/users', { username: 'x'.repeat(70_000) }, 413],
+      ['GET', '/rooms?limit=0', undefined, 400],
+      ['GET', '/rooms?limit=501', undefined, 400],
+      ['GET', '/rooms?cursor=!!!', undefined, 400],
+      ['GET', '/rooms/moneypot:2/messages?after=-1', undefined, 400],
+      ['GET', '/rooms/moneypot:2/messages?after=1e400', undefined, 400],
+      ['POST', '/rooms/moneypot:2/mutes', { user: '@bob', seconds: 0 }, 400],
+      ['POST', '/rooms/moneypot:2/mutes', { user: '@bob', seconds: 1.5 }, 400],
+      ['GET', '/rooms/nowhere:1', undefined, 404],
+      ['GET', '/nothing', undefined, 404],
+    ]
+    for (const [method, path, body, status] of cases) {
+      const answer = await ask(method, path, body)
+      expect(answer, `${method} ${path}`).toMatchObject({ status, body: { status, correlationId: expect.any(String) } })
+      expect(answer.headers.get('content-type')).toContain('application/problem+json')
+    }
+    expect((await ask('GET', '/facts?limit=1')).body.position).toBe(before)
+    expect(server.faults).toEqual([])
+  })
+
+  it('is not a content type without a body', async () => {
+    await ask('POST', '/rooms/moneypot:2/mutes', { user: '@late', seconds: 60 })
+    const answer = await ask('DELETE', '/rooms/moneypot:2/mutes/@late', undefined, undefined, {
+      'content-type': 'application/json',
+    })
+    expect(answer.status).toBe(204)
+  })
+})
+
+it('describes itself, and says how it is', async () => {
+  const { body } = await ask('GET', '/openapi.json')
+  expect(body.openapi).toBe('3.1.0')
+  expect(Object.keys(body.paths)).toContain('/api/v1/rooms/{room}/messages')
+  expect((await ask('GET', '/machines/room')).body.definition.states).toHaveProperty('archived')
+  const metrics = await (await fetch(`${server.url}/metrics`)).text()
+  expect(metrics).toMatch(/hansard_facts_total\{type="MessagePosted"\} \d+/)
+  expect(metrics).not.toContain(server.ownerTokenText)
+})
