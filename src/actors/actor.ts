@@ -5,10 +5,11 @@
 // appended at the exact revision, and only then folded in, told to the listeners and answered.
 
 import { createActor, type EventObject, type Actor as XStateActor } from 'xstate'
-import { type EventLog, LogUnavailable, MAX_APPEND_BYTES, MAX_FACTS, WrongExpectedRevision } from '../log/event-log.ts'
-import { type Decider, refusalOf, stateName } from './decide.ts'
-import type { ActorKind, CommandFields, Fact, FactEvent } from './fact.ts'
-import { checkFact, type FactCodec, Unreadable } from './fact-codec.ts'
+import { type EventLog, LogUnavailable, WrongExpectedRevision } from '../log/event-log.ts'
+import { type Decider, refusalOf } from './decide.ts'
+import type { ActorKind, CommandFields, Fact } from './fact.ts'
+import { type FactCodec, Unreadable } from './fact-codec.ts'
+import { decideBatch, type Fork, factEvent } from './fork.ts'
 import { type Outcome, refused } from './outcome.ts'
 import { type Chance, type Clock, pause } from './ports.ts'
 import { Timers } from './timers.ts'
@@ -56,14 +57,6 @@ export interface Kind {
   readonly hash: string
   summarise(context: unknown): unknown
   restoreContext(json: unknown): unknown
-}
-
-interface Fork {
-  readonly facts: Fact[]
-  /** in the order of the batch: what each command gets once the facts are acknowledged */
-  readonly answers: { waiting: WaitingCommand; answer: (revision: number) => Outcome }[]
-  /** decided no more: the append was full */
-  readonly left: WaitingCommand[]
 }
 
 export class Actor {
@@ -196,17 +189,8 @@ export class Actor {
   }
 
   #fold(fact: Fact): void {
-    const event: FactEvent & EventObject = {
-      type: fact.type,
-      id: fact.id,
-      revision: fact.revision,
-      at: fact.metadata.at,
-      data: fact.data,
-      by: fact.metadata.by,
-      connection: fact.metadata.connection,
-    }
     this.timers.factAt = fact.metadata.at
-    this.#live?.send(event)
+    this.#live?.send(factEvent(fact))
     this.revision = fact.revision
     this.lastAt = fact.metadata.at
     const snapshot = this.snapshot as { status: string; error?: unknown }
@@ -265,7 +249,7 @@ export class Actor {
     }
     let remaining = enriched
     for (let attempt = 0; ; attempt++) {
-      const fork = this.#decide(remaining)
+      const fork = decideBatch(this, this.#around, remaining)
       const outcome = fork.facts.length === 0 ? 'stored' : await this.#append(fork)
       if (outcome === 'stored') {
         this.#acknowledge(fork)
@@ -302,77 +286,6 @@ export class Actor {
       settle({ ok: true, facts, revision: this.revision, values: {} })
       return false
     })
-  }
-
-  #decide(batch: readonly WaitingCommand[]): Fork {
-    const { decider } = this.kind
-    const facts: Fact[] = []
-    const answers: Fork['answers'] = []
-    let fork = this.snapshot as Parameters<Decider['evolve']>[0]
-    let bytes = 0
-    let index = 0
-    for (; index < batch.length; index++) {
-      const waiting = batch[index] as WaitingCommand
-      // The clock of a stream never goes back, whatever the node's does.
-      const at = Math.max(this.#around.clock.now(), this.lastAt)
-      const event = { ...waiting.event, at }
-      const revision = this.revision + facts.length
-      try {
-        const decision = decider.decide(fork, event)
-        if (decision.kind === 'refused') {
-          const refusal = refusalOf(decision, fork, this.stream, revision)
-          answers.push({ waiting, answer: () => ({ ok: false, refusal }) })
-        } else if (decision.kind === 'nothing') {
-          const { values } = decision
-          answers.push({ waiting, answer: (acknowledged) => ({ ok: true, facts: [], revision: acknowledged, values }) })
-        } else {
-          const own = decision.facts.map((decided, offset): Fact => {
-            const known = checkFact(decided.type, decided.data)
-            return {
-              id: this.#around.chance.uuid(),
-              stream: this.stream,
-              revision: revision + 1 + offset,
-              type: decided.type,
-              v: known.v,
-              data: decided.data,
-              metadata: {
-                at,
-                by: event.by,
-                connection: event.connection,
-                $correlationId: event.correlationId,
-                $causationId: event.commandId,
-              },
-            }
-          })
-          const size = own.reduce((sum, fact) => sum + 400 + JSON.stringify(fact.data).length * 3, 0)
-          if (facts.length > 0 && (facts.length + own.length > MAX_FACTS || bytes + size > MAX_APPEND_BYTES)) break
-          bytes += size
-          for (const fact of own) {
-            const { type, id, data } = fact
-            fork = decider.evolve(fork, {
-              type,
-              id,
-              revision: fact.revision,
-              at,
-              data,
-              by: event.by,
-              connection: event.connection,
-            } as FactEvent & EventObject)
-          }
-          facts.push(...own)
-          answers.push({
-            waiting,
-            answer: (acknowledged) => ({ ok: true, facts: own, revision: acknowledged, values: {} }),
-          })
-        }
-      } catch (error) {
-        // A guard or a shape that fails is a fault of the chart on this command alone; the fork is as before it.
-        this.#around.fault(this, error)
-        const state = stateName(fork)
-        answers.push({ waiting, answer: () => refused('faulted', { state }) })
-      }
-    }
-    return { facts, answers, left: batch.slice(index) }
   }
 
   /** Stores the fork's facts: the same bytes again while the outcome is unknown, and nothing is decided meanwhile. */

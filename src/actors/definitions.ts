@@ -22,5 +22,5 @@ const define = <Context>(
 export const definitions: readonly ActorDefinition[] = [
   define('connection', connection.connectionMachine, connection, ['connection.machine.ts']),
   define('user', user.userMachine, user, ['user.machine.ts']),
-  define('room', room.roomMachine, room, ['room.machine.ts', 'room.context.ts', 'room.guards.ts']),
+  define('room', room.roomMachine, room, ['room.machine.ts', 'room.branches.ts', 'room.context.ts', 'room.guards.ts']),
 ]

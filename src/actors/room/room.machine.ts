@@ -3,8 +3,28 @@
 // (protocols: user → rate → mute → room closed → text → right → grammar).
 
 import { setup } from 'xstate'
-import { type Decided, fact, nothing, refuse, type Values } from '../chart.ts'
-import { type RefusalCode, refusals } from '../refusals.ts'
+import { type Decided, fact, nothing, refuse } from '../chart.ts'
+import { refusals } from '../refusals.ts'
+import {
+  archivedAlready,
+  banExpiring,
+  byOf,
+  type CommandOf,
+  closed,
+  fault,
+  isBanned,
+  isMuted,
+  leaving,
+  muteExpiring,
+  muting,
+  no,
+  nothingNew,
+  posting,
+  tooFast,
+  tooSoon,
+  unmuting,
+  yes,
+} from './room.branches.ts'
 import {
   absentRoom,
   banned,
@@ -22,169 +42,10 @@ import {
   unbanned,
   unmuted,
 } from './room.context.ts'
-import type { Asker, RoomCommand, RoomFactEvent } from './room.facts.ts'
-import {
-  banOf,
-  changesOf,
-  firstUse,
-  type Given,
-  type GuardName,
-  guards,
-  muteOf,
-  type RoomEvent,
-  read,
-  slowWaitMs,
-} from './room.guards.ts'
+import type { RoomCommand, RoomFactEvent } from './room.facts.ts'
+import { changesOf, type Given, guards, type RoomEvent } from './room.guards.ts'
 
 export { restoreContext, summarise } from './room.context.ts'
-
-type CommandOf<T extends RoomCommand['type']> = Extract<RoomCommand, { type: T }>
-
-/** Late enough to say so. */
-const LATE_MS = 1_000
-
-const byOf = (asker: Asker | null) => asker && { id: asker.id, number: asker.number, username: asker.username }
-
-/** One branch: this guard, this refusal. */
-const no = <G extends GuardName>(guard: G, code: RefusalCode, values?: (given: Given) => Values) => ({
-  guard,
-  actions: refuse<RoomContext, RoomEvent>(code, guard, values),
-  description: refusals[code].title,
-})
-
-/** One accepting branch of a command, with its facts in order. */
-const yes = <T extends RoomCommand['type']>(
-  _command: T,
-  facts: Readonly<Record<string, (command: CommandOf<T>, context: RoomContext) => object>>,
-) => ({
-  actions: Object.entries(facts).map(([type, data]) =>
-    fact<RoomContext, RoomEvent>(type, ({ context, event }) => data(event as CommandOf<T>, context)),
-  ),
-  description: Object.keys(facts).join(', '),
-})
-
-const nothingNew = <G extends GuardName>(guard: G, values?: (given: Given) => Values) => ({
-  guard,
-  actions: nothing<RoomContext, RoomEvent>(values),
-  description: 'nothing new',
-})
-
-const archivedAlready = (...commands: RoomCommand['type'][]) =>
-  Object.fromEntries(
-    commands.map((command) => [
-      command,
-      { actions: refuse<RoomContext, RoomEvent>('room-archived'), description: refusals['room-archived'].title },
-    ]),
-  )
-
-const fault = {
-  guard: 'hasTextFault' as const,
-  actions: refuse<RoomContext, RoomEvent>(({ event }) => read(event).fault ?? 'malformed', 'hasTextFault'),
-  description: 'what the decoder found fault with, told after who may write',
-}
-const tooFast = no('isOverRate', 'rate-limited')
-const isMuted = no('isMuted', 'muted', (given) => {
-  const mute = muteOf(given)
-  return { until: mute?.until ?? null, by: mute?.by ?? null }
-})
-const isBanned = no('isBanned', 'banned', (given) => ({ until: banOf(given)?.until ?? null }))
-const closed = no('isClosedToAsker', 'room-closed')
-const tooSoon = no('isTooSoon', 'slow-mode', (given) => ({ waitMs: slowWaitMs(given) }))
-
-/** Posting, with what the room's mode adds between the mute and the text. */
-const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
-  nothingNew('isRepeated', (given) => ({ messageId: firstUse(given)?.message ?? null })),
-  no('isReferenceReused', 'ref-reused'),
-  tooFast,
-  isBanned,
-  no('isNotPresent', 'not-present'),
-  no('isStranger', 'not-a-member'),
-  isMuted,
-  ...mode,
-  fault,
-  yes('message.post', {
-    MessagePosted: ({ newId, asker, text, kind, clientRef, replyTo, extra }, context) => ({
-      id: newId,
-      author: personIn(context, asker),
-      text,
-      kind,
-      clientRef,
-      replyTo,
-      extra,
-    }),
-  }),
-]
-
-const muting = (...mode: (typeof closed)[]) => [
-  tooFast,
-  isBanned,
-  isMuted,
-  ...mode,
-  fault,
-  no('isNotStaff', 'not-authorized'),
-  no('isCommandInvalid', 'command-invalid'),
-  no('mutesAreFull', 'room-full'),
-  yes('mute.set', {
-    UserMuted: ({ name, user, asker, seconds, reason, at }) => ({
-      name,
-      user,
-      by: byOf(asker),
-      seconds,
-      until: seconds === null ? null : at + seconds * 1_000,
-      reason,
-    }),
-  }),
-]
-
-const unmuting = (...mode: (typeof closed)[]) => [
-  tooFast,
-  isBanned,
-  isMuted,
-  ...mode,
-  fault,
-  no('isNotStaff', 'not-authorized'),
-  no('isCommandInvalid', 'command-invalid'),
-  no('isNotMuted', 'not-muted'),
-  yes('mute.lift', { UserUnmuted: ({ name, asker }) => ({ name, by: byOf(asker) }) }),
-]
-
-const leaving = [
-  nothingNew('isNotHere'),
-  yes('presence.leave', {
-    PresenceLeft: ({ leaving, cause }, { connections, presence }) => {
-      const present = presence.get(connections.get(leaving) ?? '')
-      return { user: present?.user, connection: leaving, last: present?.connections.size === 1, cause }
-    },
-  }),
-]
-
-const muteExpiring = [
-  nothingNew('isNotThatMute'),
-  yes('mute.expire', {
-    MuteExpired: ({ name, due, at }, { mutes }) => ({
-      name,
-      due,
-      fired: at,
-      late: at - due > LATE_MS,
-      armedBy: mutes.get(name)?.fact,
-      cause: 'timer',
-    }),
-  }),
-]
-
-const banExpiring = [
-  nothingNew('isNotThatBan'),
-  yes('ban.expire', {
-    MemberBanExpired: ({ user, due, at }, { bans }) => ({
-      user,
-      due,
-      fired: at,
-      late: at - due > LATE_MS,
-      armedBy: bans.get(user)?.fact,
-      cause: 'timer',
-    }),
-  }),
-]
 
 const room = setup({
   types: { context: {} as RoomContext, events: {} as RoomEvent, emitted: {} as Decided },

@@ -1,0 +1,156 @@
+// The branches of the room's commands: what each is refused for, in the order of checks that clients rely on
+// (user → rate → ban → mute → room closed → text → right → grammar), and the facts it becomes.
+
+import { fact, nothing, refuse, type Values } from '../chart.ts'
+import { type RefusalCode, refusals } from '../refusals.ts'
+import { personIn, type RoomContext } from './room.context.ts'
+import type { Asker, RoomCommand } from './room.facts.ts'
+import { banOf, firstUse, type Given, type GuardName, muteOf, type RoomEvent, read, slowWaitMs } from './room.guards.ts'
+
+export type CommandOf<T extends RoomCommand['type']> = Extract<RoomCommand, { type: T }>
+
+/** Late enough to say so. */
+const LATE_MS = 1_000
+
+export const byOf = (asker: Asker | null) => asker && { id: asker.id, number: asker.number, username: asker.username }
+
+/** One branch: this guard, this refusal. */
+export const no = <G extends GuardName>(guard: G, code: RefusalCode, values?: (given: Given) => Values) => ({
+  guard,
+  actions: refuse<RoomContext, RoomEvent>(code, guard, values),
+  description: refusals[code].title,
+})
+
+/** One accepting branch of a command, with its facts in order. */
+export const yes = <T extends RoomCommand['type']>(
+  _command: T,
+  facts: Readonly<Record<string, (command: CommandOf<T>, context: RoomContext) => object>>,
+) => ({
+  actions: Object.entries(facts).map(([type, data]) =>
+    fact<RoomContext, RoomEvent>(type, ({ context, event }) => data(event as CommandOf<T>, context)),
+  ),
+  description: Object.keys(facts).join(', '),
+})
+
+export const nothingNew = <G extends GuardName>(guard: G, values?: (given: Given) => Values) => ({
+  guard,
+  actions: nothing<RoomContext, RoomEvent>(values),
+  description: 'nothing new',
+})
+
+export const archivedAlready = (...commands: RoomCommand['type'][]) =>
+  Object.fromEntries(
+    commands.map((command) => [
+      command,
+      { actions: refuse<RoomContext, RoomEvent>('room-archived'), description: refusals['room-archived'].title },
+    ]),
+  )
+
+export const fault = {
+  guard: 'hasTextFault' as const,
+  actions: refuse<RoomContext, RoomEvent>(({ event }) => read(event).fault ?? 'malformed', 'hasTextFault'),
+  description: 'what the decoder found fault with, told after who may write',
+}
+export const tooFast = no('isOverRate', 'rate-limited')
+export const isMuted = no('isMuted', 'muted', (given) => {
+  const mute = muteOf(given)
+  return { until: mute?.until ?? null, by: mute?.by ?? null }
+})
+export const isBanned = no('isBanned', 'banned', (given) => ({ until: banOf(given)?.until ?? null }))
+export const closed = no('isClosedToAsker', 'room-closed')
+export const tooSoon = no('isTooSoon', 'slow-mode', (given) => ({ waitMs: slowWaitMs(given) }))
+
+/** Posting, with what the room's mode adds between the mute and the text. */
+export const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
+  nothingNew('isRepeated', (given) => ({ messageId: firstUse(given)?.message ?? null })),
+  no('isReferenceReused', 'ref-reused'),
+  tooFast,
+  isBanned,
+  no('isNotPresent', 'not-present'),
+  no('isStranger', 'not-a-member'),
+  isMuted,
+  ...mode,
+  fault,
+  yes('message.post', {
+    MessagePosted: ({ newId, asker, text, kind, clientRef, replyTo, extra }, context) => ({
+      id: newId,
+      author: personIn(context, asker),
+      text,
+      kind,
+      clientRef,
+      replyTo,
+      extra,
+    }),
+  }),
+]
+
+export const muting = (...mode: (typeof closed)[]) => [
+  tooFast,
+  isBanned,
+  isMuted,
+  ...mode,
+  fault,
+  no('isNotStaff', 'not-authorized'),
+  no('isCommandInvalid', 'command-invalid'),
+  no('mutesAreFull', 'room-full'),
+  yes('mute.set', {
+    UserMuted: ({ name, user, asker, seconds, reason, at }) => ({
+      name,
+      user,
+      by: byOf(asker),
+      seconds,
+      until: seconds === null ? null : at + seconds * 1_000,
+      reason,
+    }),
+  }),
+]
+
+export const unmuting = (...mode: (typeof closed)[]) => [
+  tooFast,
+  isBanned,
+  isMuted,
+  ...mode,
+  fault,
+  no('isNotStaff', 'not-authorized'),
+  no('isCommandInvalid', 'command-invalid'),
+  no('isNotMuted', 'not-muted'),
+  yes('mute.lift', { UserUnmuted: ({ name, asker }) => ({ name, by: byOf(asker) }) }),
+]
+
+export const leaving = [
+  nothingNew('isNotHere'),
+  yes('presence.leave', {
+    PresenceLeft: ({ leaving, cause }, { connections, presence }) => {
+      const present = presence.get(connections.get(leaving) ?? '')
+      return { user: present?.user, connection: leaving, last: present?.connections.size === 1, cause }
+    },
+  }),
+]
+
+export const muteExpiring = [
+  nothingNew('isNotThatMute'),
+  yes('mute.expire', {
+    MuteExpired: ({ name, due, at }, { mutes }) => ({
+      name,
+      due,
+      fired: at,
+      late: at - due > LATE_MS,
+      armedBy: mutes.get(name)?.fact,
+      cause: 'timer',
+    }),
+  }),
+]
+
+export const banExpiring = [
+  nothingNew('isNotThatBan'),
+  yes('ban.expire', {
+    MemberBanExpired: ({ user, due, at }, { bans }) => ({
+      user,
+      due,
+      fired: at,
+      late: at - due > LATE_MS,
+      armedBy: bans.get(user)?.fact,
+      cause: 'timer',
+    }),
+  }),
+]
