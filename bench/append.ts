@@ -41,14 +41,14 @@ const fact = (): Envelope => ({
   }),
 })
 
-/** `chains` streams, each appending one fact after another. */
-const appendRate = async (log: SqliteLog, chains: number): Promise<number> => {
+/** `chains` streams, each appending `size` facts at once after another; facts a second. */
+const appendRate = async (log: SqliteLog, chains: number, size: number): Promise<number> => {
   const until = performance.now() + SECONDS * 1_000
   let count = 0
   const chain = async (stream: string) => {
-    for (let revision = -1; performance.now() < until; revision++) {
-      await log.append(stream, [fact()], revision < 0 ? 'no-stream' : revision)
-      count++
+    for (let revision = -1; performance.now() < until; revision += size) {
+      await log.append(stream, Array.from({ length: size }, fact), revision < 0 ? 'no-stream' : revision)
+      count += size
     }
   }
   await Promise.all(Array.from({ length: chains }, (_, index) => chain(`room-${chains}-${number}-${index}`)))
@@ -58,17 +58,21 @@ const appendRate = async (log: SqliteLog, chains: number): Promise<number> => {
 export interface AppendFigures {
   readonly fsyncs: number
   readonly oneByOne: number
+  /** appends of 100 facts */
   readonly batched: number
+  /** 500 streams at once, a fact an append: the group commit's doing */
+  readonly grouped: number
 }
 
 export const measureAppend = async (): Promise<AppendFigures> => {
   const directory = mkdtempSync(join(tmpdir(), 'hansard-bench-'))
   const log = await SqliteLog.open(directory)
-  await appendRate(log, 200)
+  await appendRate(log, 200, 1)
   const fsyncs = fsyncRate(directory)
-  const oneByOne = await appendRate(log, 1)
-  const batched = await appendRate(log, 500)
+  const oneByOne = await appendRate(log, 1, 1)
+  const batched = await appendRate(log, 1, 100)
+  const grouped = await appendRate(log, 500, 1)
   await log.close()
   rmSync(directory, { recursive: true })
-  return { fsyncs, oneByOne, batched }
+  return { fsyncs, oneByOne, batched, grouped }
 }

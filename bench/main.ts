@@ -157,6 +157,7 @@ const report = {
     ...append,
     oneByOneOfFsync: append.oneByOne / append.fsyncs,
     batchedOfFsync: append.batched / append.fsyncs,
+    groupedOfFsync: append.grouped / append.fsyncs,
   },
 }
 mkdirSync('reports', { recursive: true })

@@ -21,6 +21,7 @@ import { Batch, type Socket } from './transport.ts'
 const MAX_PENDING = 200
 const MAX_BUFFERED_BYTES = 1024 * 1024
 const OPEN_AFTER_MS = 1_000
+const BEHIND_MS = 1_000
 
 /** Limits of a socket whose dialect is not known yet: it must say something within a minute. */
 const UNTOLD: ConnectionLimits = { authTimeoutMs: 60_000, afkMs: 0, typingMs: 0, badFrameStrikes: 0 }
@@ -53,8 +54,12 @@ export class Session implements Listener {
   #draining = false
   #outbox: Batch[] = []
   #flushing = false
+  /** room → revision: queued for the socket, written to it, and surely taken from it by the network */
   readonly #delivered = new Map<string, number>()
+  readonly #written = new Map<string, number>()
   readonly #handed = new Map<string, number>()
+  /** since when something was left unsent at each write; `noted`: it is on record */
+  #behind: number | 'noted' | null = null
 
   constructor(socket: Socket, around: Surroundings) {
     this.id = socket.id
@@ -249,8 +254,27 @@ export class Session implements Listener {
       this.abort('slow-consumer')
       return
     }
-    if (buffered === 0) for (const [room, revision] of this.#delivered) this.#handed.set(room, revision)
+    this.#noteProgress(buffered === 0)
     this.socket.write(batches)
+  }
+
+  /** What the socket was surely handed goes on record when it falls a second behind, and when it has caught up. */
+  #noteProgress(caughtUp: boolean): void {
+    const now = this.around.host.clock.now()
+    if (caughtUp) {
+      for (const [room, revision] of this.#written) this.#handed.set(room, revision)
+      if (this.#behind === 'noted') this.#noteHanded()
+      this.#behind = null
+    } else if (this.#behind === null) this.#behind = now
+    else if (this.#behind !== 'noted' && now - this.#behind >= BEHIND_MS) {
+      this.#behind = 'noted'
+      this.#noteHanded()
+    }
+    for (const [room, revision] of this.#delivered) this.#written.set(room, revision)
+  }
+
+  #noteHanded(): void {
+    if (this.#handed.size > 0) void this.command({ type: 'delivery.note', rooms: Object.fromEntries(this.#handed) })
   }
 
   // --- its life ---
@@ -356,7 +380,8 @@ export class Session implements Listener {
   /** What was surely handed over, the refusals not yet counted, and the end: submitted together. */
   #close(cause: CloseCause, late: boolean): Promise<Outcome> {
     void this.refusals.flush()
-    if (this.#handed.size > 0) void this.command({ type: 'delivery.note', rooms: Object.fromEntries(this.#handed) })
+    if (this.socket.bufferedBytes() === 0) this.#noteProgress(true)
+    this.#noteHanded()
     return this.command({ type: 'connection.close', code: null, reason: null, cause, late })
   }
 
