@@ -23,7 +23,6 @@ const serve = async (config: Config): Promise<void> => {
   const directory = resolve(config.DATA)
   if (config.LOG === 'sqlite:') mkdirSync(directory, { recursive: true, mode: 0o700 })
   const clock = new WallClock()
-  clock.onStep = (byMs) => output.warn({ byMs }, 'the clock was set; time is adjusted slowly')
   const chance = new SecureChance(clock)
   const log = await openLog(config.LOG, directory)
   const readModels =
@@ -49,6 +48,10 @@ const serve = async (config: Config): Promise<void> => {
     maxConnections: config.MAX_CONNECTIONS,
     onFault: (where, error) => output.error({ where, err: error }, 'an unexpected fault, isolated'),
   })
+  clock.onStep = (byMs) => {
+    output.warn({ byMs }, 'the clock was set; time is adjusted slowly')
+    server.noteClockStep(byMs)
+  }
   const removeNote = config.LOG === 'sqlite:' ? noteServer(directory, server, config.NODE) : () => {}
   announce(server, config, directory)
   const stop = (signal: string) => {

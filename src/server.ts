@@ -60,6 +60,8 @@ export interface RunningServer {
   readonly recovered: number
   /** resolves when every consequence of what was acknowledged so far has been carried out */
   settled(): Promise<void>
+  /** the wall clock was set by so much; time here follows slowly */
+  noteClockStep(byMs: number): void
   /** tells clients, finishes what is under way, closes everything it was given too */
   close(cause: string): Promise<void>
 }
@@ -157,6 +159,11 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     ownerToken,
     recovered,
     settled: () => policies.settled(),
+    noteClockStep: (byMs) => {
+      host.ledger
+        .append(nodeStream(node), () => ({ type: 'ClockStepped', data: { byMs: Math.round(byMs) } }))
+        .catch((error) => onFault(nodeStream(node), error))
+    },
     close: (cause) => {
       closing ??= close(cause)
       return closing

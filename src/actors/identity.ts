@@ -19,6 +19,15 @@ export interface Account {
   readonly role: AccountRole
 }
 
+/** Who a token speaks for. */
+export interface Bearing {
+  readonly account: Account
+  /** the token's id */
+  readonly token: string
+  /** banned from everywhere, until when (null: no end); sockets are told by `connection.attach`, requests by this */
+  readonly ban: { readonly until: number | null } | null
+}
+
 export interface Registration {
   readonly username: string
   readonly role: AccountRole
@@ -115,14 +124,14 @@ export class Identity {
    * Tokens are found by a keyed hash of a hash, so that no comparison here depends on how much of a guess is right.
    * @throws LogUnavailable
    */
-  async byToken(hashed: string): Promise<{ account: Account; token: string } | null> {
+  async byToken(hashed: string): Promise<Bearing | null> {
     if (!/^[0-9a-f]{64}$/i.test(hashed)) return null
     const hash = sha256(hashed.toLowerCase())
     const owner = await this.#claims.owner('token', hash)
     if (owner === null) return null
     const known = await this.#known(owner)
     const token = known?.tokens.findKey((held) => held === hash)
-    return known && token !== undefined ? { account: accountOf(known), token } : null
+    return known && token !== undefined ? { account: accountOf(known), token, ban: known.ban } : null
   }
 
   /** @throws LogUnavailable */

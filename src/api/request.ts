@@ -55,12 +55,12 @@ export class Requests {
   /** Whose token this is. @throws Problem 401, 403 when banned */
   async bearer(request: FastifyRequest): Promise<Bearer> {
     const [, token] = /^Bearer ([\x21-\x7e]{1,256})$/.exec(request.headers.authorization ?? '') ?? []
-    const { identity, readModels } = this.deps
+    const { identity, clock } = this.deps
     const known = token === undefined ? null : await identity.byToken(identity.hashToken(token))
     if (!known) throw new Problem(401, 'user-required', 'send a token: Authorization: Bearer <token>')
     const { id, number, username, role } = known.account
-    const { result: bans } = await readModels.query('user.bans', { user: id })
-    if (bans.length > 0) throw refusalProblem('banned', { until: bans[0]?.until ?? null })
+    const { until } = known.ban ?? { until: 0 }
+    if (until === null || until > clock.now()) throw refusalProblem('banned', { until })
     return { account: known.account, asker: { id, number, username, account: role } }
   }
 

@@ -14,7 +14,7 @@ import type { Closing, Dialect, FrameIn, FrameOut, Request, Standing } from '../
 import { enter } from './entry.ts'
 import type { Listener } from './hub.ts'
 import { RefusalRecord } from './refusal-record.ts'
-import type { Surroundings } from './sessions.ts'
+import type { Surroundings } from './surroundings.ts'
 import { Batch, type Socket } from './transport.ts'
 
 /** Frames that may wait while one is being decided. */

@@ -1,0 +1,39 @@
+// What a session needs of everything else on its node.
+
+import type { CloseCause } from '../actors/connection/connection.facts.ts'
+import type { Host } from '../actors/host.ts'
+import type { Identity } from '../actors/identity.ts'
+import type { RateLimits } from '../actors/rate.ts'
+import type { RefusalCode } from '../actors/refusals.ts'
+import type { Rooms } from '../actors/rooms.ts'
+import type { Dialect } from '../dialects/dialect.ts'
+import type { ReadModels } from '../projections/read-models.ts'
+import type { Hub } from './hub.ts'
+import type { Session } from './session.ts'
+
+export interface SessionsOptions {
+  readonly host: Host
+  readonly identity: Identity
+  readonly rooms: Rooms
+  readonly rates: RateLimits
+  readonly readModels: ReadModels
+  readonly hub: Hub
+  readonly node: string
+  readonly incarnation: string
+  readonly dialects: readonly Dialect[]
+  readonly maxConnections: number
+  onFault(where: string, error: unknown): void
+}
+
+/** What a session needs of everything else. */
+export interface Surroundings extends Omit<SessionsOptions, 'dialects' | 'maxConnections'> {
+  dialectOf(event: string): Dialect | null
+  flushLater(session: Session): void
+  count(what: Counted): void
+  refused(code: RefusalCode): void
+  /** it ended before its first frame: counted per minute, not recorded one by one */
+  turnedAway(cause: CloseCause): void
+  gone(session: Session): void
+}
+
+export type Counted = 'frames_ignored' | 'turned_away' | 'opened'
