@@ -15,7 +15,7 @@ describe('a simulated world', () => {
     let losses = 0
     for (const seed of seeds) {
       const world = new World(seed)
-      await world.run(120)
+      await world.run(80)
       const broken = await brokenLaws(world)
       expect(broken, `seed ${seed}: play it alone with HANSARD_TEST_SEED=${seed}`).toEqual([])
       deaths += world.deaths

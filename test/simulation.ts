@@ -199,6 +199,7 @@ const mortalLog = (log: EventLog, mortal: { dead: boolean }, world: World): Even
   }
   async function* iterate<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
     for await (const item of items) {
+      world.mayDie(0.001)
       if (mortal.dead) await never
       yield item
     }
@@ -239,6 +240,13 @@ export class World {
 
   constructor(seed: number) {
     this.chance = new SeededChance(seed, this.clock)
+  }
+
+  /** At each step of a read: sometimes the process dies. */
+  mayDie(chance: number): void {
+    if (this.calm || this.chance.fraction() >= chance) return
+    this.deaths++
+    this.kill()
   }
 
   /** At each append: sometimes the answer is lost, sometimes the process dies. */
