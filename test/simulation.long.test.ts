@@ -12,5 +12,6 @@ it(`keeps the laws from ${SEEDS} seeds`, { timeout: 1_500_000 }, async () => {
     const world = new World(seed)
     await world.run(200)
     expect(await brokenLaws(world), `seed ${seed}: play it alone with HANSARD_TEST_SEED=${seed}`).toEqual([])
+    world.end()
   }
 })

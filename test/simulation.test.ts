@@ -18,6 +18,7 @@ describe('a simulated world', () => {
       await world.run(80)
       const broken = await brokenLaws(world)
       expect(broken, `seed ${seed}: play it alone with HANSARD_TEST_SEED=${seed}`).toEqual([])
+      world.end()
       deaths += world.deaths
       losses += world.losses
     }

@@ -287,6 +287,7 @@ export class World {
   async #live(): Promise<void> {
     while (this.life === null || (this.life as unknown as { mortal: { dead: boolean } }).mortal.dead) {
       for (const client of this.clients) client.open = false
+      this.life?.readModels.runner.db.close()
       // A start is not troubled here: what it does, it does again at the next.
       const { calm } = this
       this.calm = true
@@ -370,6 +371,12 @@ export class World {
   }
 
   readonly told: number[] = []
+
+  /** Gives back what the last life holds. */
+  end(): void {
+    this.kill()
+    this.life?.readModels.runner.db.close()
+  }
 
   async facts(): Promise<Recorded[]> {
     const facts: Recorded[] = []
