@@ -16,7 +16,10 @@ describe('the pages of the statecharts', () => {
       mkdirSync(folder, { recursive: true })
       writeFileSync(file, page)
     }
-    expect(existsSync(file) && readFileSync(file, 'utf8'), 'UPDATE_CHARTS=1 npx vitest run test/chart-pages.test.ts').toBe(page)
+    expect(
+      existsSync(file) && readFileSync(file, 'utf8'),
+      'UPDATE_CHARTS=1 npx vitest run test/chart-pages.test.ts',
+    ).toBe(page)
     const rows = page.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| Event'))
     expect(rows.filter((row) => !row.startsWith('| ['))).toEqual([])
   })

@@ -39,7 +39,9 @@ const picture = (state: AnyStateNode, indent: string): string[] => {
         ? [`${indent}state ${nameOf(child)} {`, ...picture(child, `${indent}  `), `${indent}}`]
         : [`${indent}${nameOf(child)}: ${child.key}`]),
     ]),
-    ...children.flatMap((child) => arrows(child).map(({ event, target }) => `${indent}${nameOf(child)} --> ${nameOf(target)}: ${event}`)),
+    ...children.flatMap((child) =>
+      arrows(child).map(({ event, target }) => `${indent}${nameOf(child)} --> ${nameOf(target)}: ${event}`),
+    ),
   ]
 }
 
