@@ -203,6 +203,21 @@ describe('a fact that cannot be read', () => {
   })
 })
 
+describe('commands that come while their actor is loaded', () => {
+  it('are decided in the order they came', async () => {
+    const first = node('one', 1)
+    await open(first)
+    const host = node('two', 2)
+    const sent: Promise<unknown>[] = []
+    for (let turn = 0; turn < 40; turn++) {
+      sent.push(post(host, `m${turn}`))
+      await Promise.resolve()
+    }
+    await Promise.all(sent)
+    expect(await texts()).toEqual(Array.from({ length: 40 }, (_, turn) => `m${turn}`))
+  })
+})
+
 describe('a resting room', () => {
   it('leaves memory, comes back on a command, and wakes for nothing that is far away', async () => {
     const host = node('one', 1)

@@ -61,12 +61,13 @@ export class Client implements Socket {
     this.session?.receive({ event, args, ack })
   }
 
-  write(batches: readonly Batch[]): void {
-    if (!this.open) return
+  write(batches: readonly Batch[]): number {
+    if (!this.open) return 0
     for (const frame of batches.flatMap((batch) => batch.frames)) {
       this.#onFrame(this, frame)
       if ('ack' in frame) this.#asked.get(frame.ack)?.(frame.args)
     }
+    return 0
   }
 
   bufferedBytes(): number {

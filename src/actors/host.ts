@@ -65,6 +65,8 @@ export class Host {
   readonly #kinds = new Map<string, Kind>()
   readonly #actors = new Map<string, Actor>()
   readonly #loading = new Map<string, Promise<Actor>>()
+  /** commands that wait for their actor to be loaded, in order */
+  readonly #arriving = new Map<string, ((actor: Actor | null) => void)[]>()
   readonly #listeners: AcknowledgedListener[] = []
   readonly #messageIds: MessageIds
   readonly #around: ActorSurroundings
@@ -134,12 +136,23 @@ export class Host {
     if (this.#closed) return refused('unavailable')
     const actor = this.#actors.get(stream)
     if (actor) return actor.submit(this.#complete(command))
-    try {
-      return await (await this.load(stream)).submit(this.#complete(command))
-    } catch (error) {
+    // Commands that come while the actor is loaded are submitted in their order, and before any that comes later.
+    const waiting = this.#arriving.get(stream) ?? []
+    this.#arriving.set(stream, waiting)
+    const outcome = new Promise<Outcome>((settle) => {
+      waiting.push((loaded) => settle(loaded ? loaded.submit(this.#complete(command)) : refused('unavailable')))
+    })
+    this.load(stream).catch((error) => {
       if (!(error instanceof LogUnavailable)) this.#options.onFault(stream, error)
-      return refused('unavailable')
-    }
+      this.#arrived(stream, null)
+    })
+    return outcome
+  }
+
+  #arrived(stream: string, actor: Actor | null): void {
+    const waiting = this.#arriving.get(stream) ?? []
+    this.#arriving.delete(stream)
+    for (const submit of waiting) submit(actor)
   }
 
   /** Asks a loaded actor without storing anything; null when it is not in memory. */
@@ -163,6 +176,7 @@ export class Host {
     actor.usedAt = this.clock.now()
     await actor.load()
     this.#actors.set(stream, actor)
+    this.#arrived(stream, actor)
     return actor
   }
 

@@ -40,7 +40,8 @@ const decodeAuth = ({ args, ack }: FrameIn, standing: Standing): Decoded => {
   const app = field(payload, 'app_id')
   if (!Number.isSafeInteger(app)) return malformed('auth.app_id', 'must send app_id integer with `auth` event')
   if (ack === null) return malformed('auth.callback', 'must provide callback to `auth` event')
-  const token = field(payload, 'hashed_token') || field(payload, 'token_hash')
+  const hashed = field(payload, 'hashed_token')
+  const token = hashed === undefined || hashed === '' ? field(payload, 'token_hash') : hashed
   return {
     is: 'request',
     request: { do: 'enter', alias: `moneypot:${app}`, token: typeof token === 'string' ? token : null },
@@ -54,7 +55,7 @@ const TEXT_FAULTS = {
   'callback-invalid': '`new_message` requires a callback',
 } as const
 
-const decodeMessage = ({ args, ack }: FrameIn): Decoded => {
+const decodeMessage = ({ args }: FrameIn): Decoded => {
   const [given, callback] = args
   const text = typeof given === 'string' ? given.trim() : ''
   const fault =
@@ -64,7 +65,7 @@ const decodeMessage = ({ args, ack }: FrameIn): Decoded => {
         ? 'text-empty'
         : text.length > MAX_TEXT
           ? 'text-too-long'
-          : ack === null && callback !== undefined && callback !== null
+          : callback !== undefined && callback !== null
             ? 'callback-invalid'
             : null
   if (fault === null && /^\/(un)?mute/i.test(text)) return { is: 'request', request: decodeCommand(text) }
@@ -77,7 +78,7 @@ const decodeCommand = (text: string): Request => {
   const unmute = /^\/unmute ([a-z0-9_]+)$/.exec(command)
   if (unmute) return { do: 'unmute', name: unmute[1] as string }
   if (command.startsWith('/unmute')) return { do: 'unmute', name: '', fault: 'command-invalid' }
-  const mute = /^\/mute ([a-z0-9_]+) ([0-9]{1,7})$/.exec(command)
+  const mute = /^\/mute ([a-z0-9_]+) ([0-9]+)$/.exec(command)
   const minutes = Number(mute?.[2])
   if (mute && minutes >= 1 && minutes <= MAX_MINUTES)
     return { do: 'mute', name: mute[1] as string, seconds: minutes * 60 }

@@ -75,7 +75,7 @@ export class Hub {
   }
 
   #tell(room: string, facts: readonly Fact[], places: Iterable<Place>): void {
-    const context = this.#host.contextOf<RoomContext>(roomStream(room))
+    const context = this.#host.peek(roomStream(room))?.snapshot.context as RoomContext
     const revision = (facts.at(-1) as Fact).revision
     const encoded = new Map<Dialect, Encoded>()
     for (const place of places) {

@@ -2,62 +2,78 @@
 // second is told at once, since the reason is on record; how many there were follows as one fact.
 
 import { connectionStream } from '../actors/connection/connection.facts.ts'
-import type { Host } from '../actors/host.ts'
+import type { Host, Submitted } from '../actors/host.ts'
 import type { Refusal } from '../actors/refusals.ts'
+import { AWAY, untilStored } from './until-stored.ts'
 
 const REPEAT_MS = 1_000
-/** refusals that say only that the log is away: there is nothing to append them to */
-const UNRECORDED = new Set(['unavailable', 'busy', 'contended'])
 
-interface Repeats {
-  /** told since the first, and not yet on record */
-  count: number
-  /** resolves when the first is on record */
-  readonly recorded: Promise<void>
-  readonly refusal: Refusal
+interface Told {
   readonly command: string
+  readonly refusal: Refusal
+  readonly recorded: Promise<boolean>
+  repeats: number
+  cancel(): void
 }
 
 export class RefusalRecord {
   readonly #host: Host
   readonly #connection: string
   readonly #by: () => string | null
-  readonly #repeats = new Map<string, Repeats>()
+  readonly #stopping: () => boolean
+  readonly #told = new Map<string, Told>()
 
-  constructor(host: Host, connection: string, by: () => string | null) {
+  constructor(host: Host, connection: string, by: () => string | null, stopping: () => boolean = () => false) {
     this.#host = host
     this.#connection = connection
     this.#by = by
+    this.#stopping = stopping
   }
 
-  /** Resolves when the refusal may be told. */
-  async note(command: string, refusal: Refusal): Promise<void> {
-    if (UNRECORDED.has(refusal.code)) return
-    const key = `${command} ${refusal.code}`
-    const repeats = this.#repeats.get(key)
-    if (repeats) {
-      repeats.count++
-      return repeats.recorded
+  /** Resolves when the refusal may be told; false: it is not on record, so that only 'not available' may be said. */
+  note(command: string, refusal: Refusal): Promise<boolean> {
+    // What says only that the log is away: there is nothing to append it to.
+    if (AWAY.has(refusal.code)) return Promise.resolve(true)
+    const key = [command, refusal.code, refusal.values.path].join(' ')
+    const before = this.#told.get(key)
+    if (before) {
+      before.repeats++
+      return before.recorded
     }
-    const recorded = this.#append(command, refusal, 1)
-    this.#repeats.set(key, { count: 0, refusal, command, recorded })
-    await recorded
-    this.#host.clock.at(this.#host.clock.now() + REPEAT_MS, () => this.#flush(key))
+    const recorded = this.#host.send(this.#stream, this.#fact(command, refusal, 1)).then(({ ok }) => ok)
+    const { clock } = this.#host
+    const cancel = clock.at(clock.now() + REPEAT_MS, () => void this.#count(key))
+    const told: Told = { command, refusal, recorded, repeats: 0, cancel }
+    this.#told.set(key, told)
+    recorded.then((ok) => {
+      if (ok || this.#told.get(key) !== told) return
+      cancel()
+      this.#told.delete(key)
+    })
+    return recorded
   }
 
   /** Appends what was told and not yet counted. */
   async flush(): Promise<void> {
-    await Promise.all([...this.#repeats.keys()].map((key) => this.#flush(key)))
+    await Promise.all([...this.#told.keys()].map((key) => this.#count(key)))
   }
 
-  async #flush(key: string): Promise<void> {
-    const repeats = this.#repeats.get(key)
-    this.#repeats.delete(key)
-    if (repeats && repeats.count > 0) await this.#append(repeats.command, repeats.refusal, repeats.count)
+  async #count(key: string): Promise<void> {
+    const told = this.#told.get(key)
+    if (!told) return
+    told.cancel()
+    this.#told.delete(key)
+    if (told.repeats === 0) return
+    const fact = this.#fact(told.command, told.refusal, told.repeats)
+    await untilStored(this.#host, this.#stopping, this.#stream, fact)
   }
 
-  async #append(command: string, { code, state, guard, values, at }: Refusal, count: number): Promise<void> {
-    await this.#host.send(connectionStream(this.#connection), {
+  get #stream(): string {
+    return connectionStream(this.#connection)
+  }
+
+  #fact(command: string, { code, state, guard, values, at }: Refusal, count: number): Submitted {
+    return {
       type: 'refusal.note',
       by: this.#by(),
       connection: this.#connection,
@@ -68,6 +84,6 @@ export class RefusalRecord {
       values,
       decidedAt: at,
       count,
-    })
+    }
   }
 }

@@ -1,30 +1,19 @@
 // One connection from its first frame to its end, whatever its dialect. It takes requests in order, asks its own
 // actor and the room's, and answers once what the answer tells of is on the log.
 
-import type { CloseCause, ConnectionLimits } from '../actors/connection/connection.facts.ts'
-import { connectionStream } from '../actors/connection/connection.facts.ts'
-import { stateName } from '../actors/decide.ts'
-import type { Submitted } from '../actors/host.ts'
+import { type CloseCause, connectionStream } from '../actors/connection/connection.facts.ts'
 import type { Account } from '../actors/identity.ts'
-import { type Outcome, refused } from '../actors/outcome.ts'
+import { type Outcome, type Refused, refused } from '../actors/outcome.ts'
 import type { Refusal } from '../actors/refusals.ts'
-import type { Asker } from '../actors/room/room.facts.ts'
-import { roomStream } from '../actors/room/room.facts.ts'
+import { type Asker, roomStream } from '../actors/room/room.facts.ts'
 import type { Closing, Dialect, FrameIn, FrameOut, Request, Standing } from '../dialects/dialect.ts'
-import { enter } from './entry.ts'
+import { ConnectionRecord, type Ending } from './connection-record.ts'
+import { Entry } from './entry.ts'
 import type { Listener } from './hub.ts'
-import { RefusalRecord } from './refusal-record.ts'
+import { Inbox } from './inbox.ts'
+import { Outbox } from './outbox.ts'
 import type { Surroundings } from './surroundings.ts'
 import { Batch, type Socket } from './transport.ts'
-
-/** Frames that may wait while one is being decided. */
-const MAX_PENDING = 200
-const MAX_BUFFERED_BYTES = 1024 * 1024
-const OPEN_AFTER_MS = 1_000
-const BEHIND_MS = 1_000
-
-/** Limits of a socket whose dialect is not known yet: it must say something within a minute. */
-const UNTOLD: ConnectionLimits = { authTimeoutMs: 60_000, afkMs: 0, typingMs: 0, badFrameStrikes: 0 }
 
 const COMMANDS: Record<Request['do'], string> = {
   enter: 'room.enter',
@@ -33,41 +22,38 @@ const COMMANDS: Record<Request['do'], string> = {
   unmute: 'mute.lift',
 }
 
+/** How a socket ends whose dialect is not known. */
+const DROPPED: Closing = { frames: [], how: 'drop' }
+
 export class Session implements Listener {
   readonly id: string
-  readonly socket: Socket
   readonly around: Surroundings
-  readonly refusals: RefusalRecord
-  /** who signed in; null: nobody, or an anonymous reader */
-  account: Account | null = null
-  /** the room it entered */
+  readonly record: ConnectionRecord
+  /** the room it listens to */
   room: string | null = null
-  standing: Standing = 'connected'
   ended = false
+  readonly #socket: Socket
+  readonly #inbox: Inbox
+  readonly #outbox: Outbox
+  #account: Account | null = null
+  #standing: Standing = 'connected'
   #dialect: Dialect | null = null
-  #opened = false
-  #cancelOpening: () => void
-  #cancelIdle: () => void = () => {}
-  #idle = false
-  #lastInputAt = 0
-  #pending: FrameIn[] = []
-  #draining = false
-  #outbox: Batch[] = []
-  #flushing = false
-  /** room → revision: queued for the socket, written to it, and surely taken from it by the network */
-  readonly #delivered = new Map<string, number>()
-  readonly #written = new Map<string, number>()
-  readonly #handed = new Map<string, number>()
-  /** since when something was left unsent at each write; `noted`: it is on record */
-  #behind: number | 'noted' | null = null
 
   constructor(socket: Socket, around: Surroundings) {
     this.id = socket.id
-    this.socket = socket
     this.around = around
-    const { clock } = around.host
-    this.refusals = new RefusalRecord(around.host, this.id, () => this.account?.id ?? null)
-    this.#cancelOpening = clock.at(clock.now() + OPEN_AFTER_MS, () => void this.#open())
+    this.#socket = socket
+    this.record = new ConnectionRecord(socket, around)
+    this.#inbox = new Inbox({
+      take: (frame) => this.#take(frame),
+      overflow: () => this.abort('flood'),
+      fault: (error) => this.#fail(error),
+    })
+    this.#outbox = new Outbox(socket, around.host.clock, {
+      flushLater: () => around.flushLater(this),
+      progressed: () => this.record.noteDelivered(this.#outbox.takeDelivered()),
+      tooSlow: () => this.abort('slow-consumer'),
+    })
   }
 
   get dialect(): Dialect {
@@ -75,9 +61,14 @@ export class Session implements Listener {
     return this.#dialect
   }
 
-  get asker(): Asker | null {
-    const { account } = this
-    return account && { id: account.id, number: account.number, username: account.username, account: account.role }
+  /** who signed in; null: nobody, or an anonymous reader */
+  get account(): Account | null {
+    return this.#account
+  }
+
+  set account(account: Account | null) {
+    this.#account = account
+    this.record.by = account?.id ?? null
   }
 
   // --- frames in ---
@@ -89,76 +80,54 @@ export class Session implements Listener {
       this.around.count('frames_ignored')
       return
     }
-    this.#noteInput()
-    if (!this.#dialect) {
-      this.#dialect = dialect
-      void this.#open()
-    }
-    if (this.#pending.length >= MAX_PENDING) {
-      this.abort('flood')
-      return
-    }
-    this.#pending.push(frame)
-    if (!this.#draining) void this.#drain()
+    this.#dialect = dialect
+    this.record.noteInput()
+    this.record.begin(dialect)
+    this.#inbox.add(frame)
   }
 
-  async #drain(): Promise<void> {
-    this.#draining = true
-    try {
-      for (let frame = this.#pending.shift(); frame && !this.ended; frame = this.#pending.shift()) {
-        const work = this.#handle(frame)
-        if (work) await work
-      }
-    } catch (error) {
-      this.around.onFault(`connection ${this.id}`, error)
-      this.abort('server-error')
-    } finally {
-      this.#draining = false
-    }
+  #take(frame: FrameIn): Promise<void> | null {
+    const { opening } = this.record
+    return opening ? opening.then(() => this.#handle(frame) ?? undefined) : this.#handle(frame)
   }
 
   /** What returns a promise holds back the frames behind it; what only submits does not. */
   #handle(frame: FrameIn): Promise<void> | null {
-    const decoded = this.dialect.decode(frame, this.standing)
+    if (this.ended) return null
+    const decoded = this.dialect.decode(frame, this.#standing)
     if (decoded.is === 'ignored') {
       this.around.count('frames_ignored')
       return null
     }
     if (decoded.is === 'malformed') {
       const refusal: Refusal = { code: 'malformed', state: '', guard: null, values: { path: decoded.path }, at: null }
-      return this.#tellRefused('frame', refusal, decoded.reply)
+      return this.#refuse('frame', refusal, decoded.reply, [])
     }
     const { request } = decoded
     if (request.do === 'enter') return this.#enter(request, frame.ack)
     if (request.do === 'post') {
-      this.#answer(request, this.#post(request), frame.ack)
+      const answered = this.#post(request).then((outcome) => this.#answer(request, outcome, frame.ack))
+      this.#inbox.follow(answered.catch((error) => this.#fail(error)))
       return null
     }
-    return this.#moderate(request, frame.ack)
+    return this.#moderate(request).then((outcome) => this.#answer(request, outcome, frame.ack))
   }
 
   async #enter(request: Extract<Request, { do: 'enter' }>, ack: number | null): Promise<void> {
-    this.standing = 'authenticating'
-    const outcome = await enter(this, request, ack)
-    if (outcome.ok) {
-      this.standing = 'entered'
-      return
-    }
-    this.standing = 'connected'
-    const signed = stateName(this.around.host.peek(connectionStream(this.id))?.snapshot ?? {}).startsWith(
-      'authenticated',
-    )
-    if (!this.ended) await this.#tellRefused(COMMANDS.enter, outcome.refusal, this.dialect.reply(request, outcome, ack))
-    // Signed in and not inside: the client comes back on a new socket and finds its way from the start.
-    if (signed) this.abort('server-error')
+    this.#standing = 'authenticating'
+    const entry = new Entry(this, request, ack)
+    const outcome = await entry.run()
+    if (!outcome.ok && !this.ended) await this.#answer(request, outcome, ack)
+    if (!outcome.ok || this.ended) await entry.undo()
+    this.#standing = outcome.ok ? 'entered' : 'connected'
   }
 
   #post({ text, clientRef, fault }: Extract<Request, { do: 'post' }>): Promise<Outcome> {
-    const command = this.#inRoom()
-    if ('ok' in command) return Promise.resolve(command)
-    return this.around.host.send(command.stream, {
+    const speaker = this.#speaker()
+    if ('ok' in speaker) return Promise.resolve(speaker)
+    return this.around.host.send(speaker.stream, {
       type: 'message.post',
-      ...command.fields,
+      ...speaker.fields,
       text,
       kind: 'text',
       clientRef,
@@ -169,235 +138,154 @@ export class Session implements Listener {
     })
   }
 
-  async #moderate(request: Extract<Request, { do: 'mute' | 'unmute' }>, ack: number | null): Promise<void> {
+  async #moderate(request: Extract<Request, { do: 'mute' | 'unmute' }>): Promise<Outcome> {
+    const { identity, host } = this.around
     const { name } = request
-    const target =
-      request.do === 'mute' && !request.fault ? await this.around.identity.byName(name).catch(() => null) : null
-    const command = this.#inRoom()
+    // A mute is kept by name, which may precede the account; that the log is away is the room's to say.
+    const target = request.do === 'mute' && name !== '' ? await identity.byName(name).catch(() => null) : null
+    const speaker = this.#speaker()
+    if ('ok' in speaker) return speaker
     const fault = request.fault ? { fault: request.fault } : {}
-    const outcome =
-      'ok' in command
-        ? command
-        : await this.around.host.send(
-            command.stream,
-            request.do === 'mute'
-              ? {
-                  type: 'mute.set',
-                  ...command.fields,
-                  name,
-                  user: target?.id ?? null,
-                  seconds: request.seconds,
-                  reason: null,
-                  ...fault,
-                }
-              : { type: 'mute.lift', ...command.fields, name, ...fault },
-          )
-    this.#answer(request, Promise.resolve(outcome), ack)
+    if (request.do === 'unmute') {
+      return host.send(speaker.stream, { type: 'mute.lift', ...speaker.fields, name, ...fault })
+    }
+    const { seconds } = request
+    const muting = { type: 'mute.set', name, user: target?.id ?? null, seconds, reason: null } as const
+    return host.send(speaker.stream, { ...speaker.fields, ...muting, ...fault })
   }
 
-  /** The fields every command to the room carries, once this connection's own chart permits one; else the refusal. */
-  #inRoom(): Extract<Outcome, { ok: false }> | { stream: string; fields: CommandBasics } {
+  /** What every command to the room carries, once this connection's own chart permits one; else the refusal. */
+  #speaker(): Refused | Speaker {
     const { host, rates } = this.around
-    const { asker, account, room } = this
-    if (!account || !asker || !room) return refused('user-required')
+    const { account, room } = this
+    if (!account || !room) return refused('user-required')
     const permitted = host.ask(connectionStream(this.id), { type: 'command.permit', command: 'message.post' })
     if (permitted && !permitted.ok) return permitted
-    const fields = { by: account.id, connection: this.id, asker, overRate: rates.overRate(account) }
+    const { id, number, username, role } = account
+    const asker = { id, number, username, account: role }
+    const fields = { by: id, connection: this.id, asker, overRate: rates.overRate(account) }
     return { stream: roomStream(room), fields }
   }
 
-  #answer(request: Request, pending: Promise<Outcome>, ack: number | null): void {
-    pending
-      .then((outcome) => {
-        const frames = this.dialect.reply(request, outcome, ack)
-        return outcome.ok ? this.send(frames) : this.#tellRefused(COMMANDS[request.do], outcome.refusal, frames)
-      })
-      .catch((error) => this.around.onFault(`connection ${this.id}`, error))
+  async #answer(request: Request, outcome: Outcome, ack: number | null): Promise<void> {
+    const frames = this.dialect.reply(request, outcome, ack)
+    if (outcome.ok) this.send(frames)
+    else {
+      const away = this.dialect.reply(request, refused('unavailable'), ack)
+      await this.#refuse(COMMANDS[request.do], outcome.refusal, frames, away)
+    }
   }
 
-  async #tellRefused(command: string, refusal: Refusal, frames: readonly FrameOut[]): Promise<void> {
+  /** `away` is all that may be said when the refusal cannot be put on record. */
+  async #refuse(
+    command: string,
+    refusal: Refusal,
+    frames: readonly FrameOut[],
+    away: readonly FrameOut[],
+  ): Promise<void> {
     this.around.refused(refusal.code)
-    await this.refusals.note(command, refusal)
-    this.send(frames)
+    const recorded = await this.record.refusals.note(command, refusal)
+    this.send(recorded ? frames : away)
   }
 
-  // --- frames out: one write a socket and turn ---
+  #fail(error: unknown): void {
+    this.around.onFault(`connection ${this.id}`, error)
+    this.abort('server-error')
+  }
+
+  // --- frames out ---
 
   send(frames: readonly FrameOut[]): void {
-    if (frames.length > 0) this.#queue(new Batch(frames))
+    if (frames.length > 0) this.#outbox.add(new Batch(frames))
   }
 
   deliver(batch: Batch, room: string, revision: number): void {
-    this.#queue(batch)
-    this.#delivered.set(room, revision)
+    this.#outbox.add(batch)
+    this.#outbox.reached(room, revision)
   }
 
   overflow(): void {
     this.abort('slow-consumer')
   }
 
-  #queue(batch: Batch): void {
-    if (this.ended) return
-    this.#outbox.push(batch)
-    if (this.#flushing) return
-    this.#flushing = true
-    this.around.flushLater(this)
-  }
-
   flush(): void {
-    this.#flushing = false
-    const batches = this.#outbox
-    if (batches.length === 0) return
-    this.#outbox = []
-    const buffered = this.socket.bufferedBytes()
-    if (buffered > MAX_BUFFERED_BYTES) {
-      this.abort('slow-consumer')
-      return
-    }
-    this.#noteProgress(buffered === 0)
-    this.socket.write(batches)
+    this.#outbox.flush()
   }
 
-  /** What the socket was surely handed goes on record when it falls a second behind, and when it has caught up. */
-  #noteProgress(caughtUp: boolean): void {
-    const now = this.around.host.clock.now()
-    if (caughtUp) {
-      for (const [room, revision] of this.#written) this.#handed.set(room, revision)
-      if (this.#behind === 'noted') this.#noteHanded()
-      this.#behind = null
-    } else if (this.#behind === null) this.#behind = now
-    else if (this.#behind !== 'noted' && now - this.#behind >= BEHIND_MS) {
-      this.#behind = 'noted'
-      this.#noteHanded()
-    }
-    for (const [room, revision] of this.#delivered) this.#written.set(room, revision)
-  }
+  // --- its end ---
 
-  #noteHanded(): void {
-    if (this.#handed.size > 0) void this.command({ type: 'delivery.note', rooms: Object.fromEntries(this.#handed) })
-  }
-
-  // --- its life ---
-
-  command(command: Submitted): Promise<Outcome> {
-    return this.around.host.send(connectionStream(this.id), {
-      by: this.account?.id ?? null,
-      connection: this.id,
-      ...command,
-    })
-  }
-
-  /** ConnectionOpened, and the dialect with it when it is known by now; submitted together, so one append. */
-  async #open(): Promise<void> {
-    const { host, node, incarnation } = this.around
-    const dialect = this.#dialect
-    if (!this.#opened) {
-      this.#opened = true
-      this.#cancelOpening()
-      void this.command({
-        type: 'connection.open',
-        connection: this.id,
-        dialect: null,
-        version: 0,
-        transport: this.socket.transport,
-        limits: UNTOLD,
-        node,
-        incarnation,
-        machine: host.machineHash('connection'),
-      })
-    }
-    if (!dialect) return
-    const { name, version, profile } = dialect
-    void this.command({ type: 'dialect.choose', dialect: name, version, limits: profile.limits })
-  }
-
-  #noteInput(): void {
-    const { clock } = this.around.host
-    this.#lastInputAt = clock.now()
-    if (this.#idle) {
-      this.#idle = false
-      void this.command({ type: 'activity.resume' })
-    }
-  }
-
-  /** Activity is counted once somebody is signed in. */
-  watchActivity(): void {
-    const { clock } = this.around.host
-    const { idleAfterMs } = this.dialect.profile
-    const due = (this.#idle ? clock.now() : this.#lastInputAt) + idleAfterMs
-    this.#cancelIdle = clock.at(due, () => {
-      if (this.ended) return
-      if (!this.#idle && clock.now() - this.#lastInputAt >= idleAfterMs) {
-        this.#idle = true
-        void this.command({ type: 'activity.idle', since: this.#lastInputAt })
-      }
-      this.watchActivity()
-    })
-  }
-
-  /** The transport is gone: the client's end, a lost heartbeat, or our own close. */
-  closed(): void {
-    this.#end('client', true)
+  /** The transport is gone: the client's end, or a lost heartbeat. */
+  closed(cause: CloseCause = 'client', reason: string | null = null): void {
+    if (this.ended) return
+    this.#leave(cause)
+    this.#end({ cause, reason, late: true })
+    this.#outbox.close()
   }
 
   /** We end it for a reason of the transport's; its fact follows, marked late. */
   abort(cause: CloseCause): void {
     if (this.ended) return
-    const closing = this.#dialect?.closing(cause) ?? DROPPED
-    this.#end(cause, true)
-    this.#closeSocket(closing)
+    this.#leave(cause)
+    this.#end({ cause, reason: null, late: true })
+    this.#closeSocket(cause)
   }
 
   /** Its actor has closed it (banned, kicked, timed out …): the client is told in its protocol. */
   obey(cause: CloseCause): void {
     if (this.ended) return
-    this.#leave()
-    this.#closeSocket(this.#dialect?.closing(cause) ?? DROPPED)
+    this.#leave(cause)
+    this.record.stop()
+    void this.record.refusals.flush()
+    this.record.noteDelivered(this.#outbox.takeDelivered())
+    this.#closeSocket(cause)
   }
 
-  /** An orderly stop: the fact first, then the client. */
+  /** An orderly stop: the fact first, which `obey` then hears, and the client after it. */
   async stop(): Promise<void> {
     if (this.ended) return
-    if (this.#opened) await this.#close('shutdown', false)
+    if (this.record.begun) {
+      await this.record.end({ cause: 'shutdown', reason: null, late: false }, this.#outbox.takeDelivered())
+    }
     this.obey('shutdown')
   }
 
-  #end(cause: CloseCause, late: boolean): void {
-    if (this.ended) return
-    this.#leave()
-    if (this.#opened) void this.#close(cause, late)
-    else this.around.turnedAway(cause)
+  #end(ending: Ending): void {
+    if (!this.record.begun) {
+      this.record.stop()
+      this.around.turnedAway(ending.cause)
+      return
+    }
+    this.record
+      .end(ending, this.#outbox.takeDelivered())
+      .catch((error) => this.around.onFault(`connection ${this.id}`, error))
   }
 
-  #leave(): void {
+  #leave(cause: CloseCause): void {
     this.ended = true
-    this.#cancelOpening()
-    this.#cancelIdle()
+    this.#inbox.clear()
     if (this.room) this.around.hub.leave(this.room, this)
+    this.around.count(`closed_${cause}`)
     this.around.gone(this)
   }
 
-  /** What was surely handed over, the refusals not yet counted, and the end: submitted together. */
-  #close(cause: CloseCause, late: boolean): Promise<Outcome> {
-    void this.refusals.flush()
-    if (this.socket.bufferedBytes() === 0) this.#noteProgress(true)
-    this.#noteHanded()
-    return this.command({ type: 'connection.close', code: null, reason: null, cause, late })
-  }
-
-  #closeSocket({ frames, how }: Closing): void {
-    const last = frames.length > 0 ? [...this.#outbox, new Batch(frames)] : this.#outbox
-    this.#outbox = []
-    if (last.length > 0) this.socket.write(last)
-    this.socket.close(how)
+  #closeSocket(cause: CloseCause): void {
+    const { frames, how } = this.#dialect?.closing(cause) ?? DROPPED
+    if (cause === 'slow-consumer') {
+      this.#outbox.close()
+      this.#socket.close(how, 'discard')
+      return
+    }
+    this.#outbox.end(frames.length > 0 ? [new Batch(frames)] : [])
+    this.#socket.close(how, 'flush')
   }
 }
 
-interface CommandBasics {
-  readonly by: string
-  readonly connection: string
-  readonly asker: Asker
-  readonly overRate: boolean
+interface Speaker {
+  readonly stream: string
+  readonly fields: {
+    readonly by: string
+    readonly connection: string
+    readonly asker: Asker
+    readonly overRate: boolean
+  }
 }
-
-const DROPPED: Closing = { frames: [], how: 'drop' }

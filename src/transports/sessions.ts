@@ -1,13 +1,17 @@
 // All sessions of this node: what they share, who is counted, and how they end together.
 
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
+import type { Fact } from '../actors/fact.ts'
 import { nodeStream } from '../actors/node.facts.ts'
 import type { RefusalCode } from '../actors/refusals.ts'
+import type { UserContext } from '../actors/user/user.machine.ts'
 import { Session } from './session.ts'
 import type { Counted, SessionsOptions, Surroundings } from './surroundings.ts'
 import type { Socket } from './transport.ts'
 
 const TURNED_AWAY_MS = 60_000
+/** Transports that shook hands and are no session, now and for a while. */
+const MAX_UNJOINED = 1_000
 
 export class Sessions {
   readonly #options: SessionsOptions
@@ -32,18 +36,38 @@ export class Sessions {
       refused: (code) => bump(this.refusals, code),
       turnedAway: (cause) => this.#turnAway(cause),
       gone: (session) => this.#sessions.delete(session.id),
+      stopping: () => this.#stopping,
     }
     host.onAcknowledged(({ kind, facts }) => {
-      if (kind !== 'connection') return
-      for (const { type, stream, data } of facts) {
-        if (type !== 'ConnectionClosed') continue
-        this.#sessions.get(stream.slice('connection-'.length))?.obey((data as { cause: CloseCause }).cause)
-      }
+      if (kind === 'connection') for (const fact of facts) this.#hearConnection(fact)
+      if (kind === 'user') for (const fact of facts) this.#hearUser(fact)
     })
+  }
+
+  #hearConnection({ type, stream, data }: Fact): void {
+    if (type !== 'ConnectionClosed') return
+    this.#sessions.get(stream.slice('connection-'.length))?.obey((data as { cause: CloseCause }).cause)
+  }
+
+  /** Who is renamed, or gains or loses a role, speaks as that from now on, on the sockets that are open. */
+  #hearUser({ type, stream }: Fact): void {
+    if (type !== 'UserRenamed' && type !== 'RoleGranted' && type !== 'RoleRevoked') return
+    const known = this.#options.host.peek(stream)?.snapshot.context as UserContext
+    const { user: id, number, username, role } = known
+    for (const session of this.#sessions.values()) {
+      if (session.account?.id === id) session.account = { id, number, username, role }
+    }
   }
 
   get size(): number {
     return this.#sessions.size
+  }
+
+  /** May one more handshake begin, with `begun` of them open? Those that never come to a session are bounded, too. */
+  admits(begun: number): boolean {
+    if (!this.#stopping && begun - this.#sessions.size < MAX_UNJOINED) return true
+    this.#turnAway('flood')
+    return false
   }
 
   /** null when there are as many as may be, or the server is stopping: the transport turns the socket away. */

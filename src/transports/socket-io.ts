@@ -1,13 +1,17 @@
 // socket.io as a transport: clients from 1.3 (Engine.IO 3) to 4.8, polling, websocket and the upgrade between them.
 
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
 import { type Socket as IoSocket, Server } from 'socket.io'
+import type { CloseCause } from '../actors/connection/connection.facts.ts'
 import type { FrameOut } from '../dialects/dialect.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { Batch, Socket } from './transport.ts'
 import { textFrame } from './websocket-frame.ts'
 
+const PATH = '/socket.io/'
 const MAX_PACKET_BYTES = 64 * 1024
 
 export interface SocketIoOptions {
@@ -24,34 +28,61 @@ export const serveSocketIo = (
   sessions: Sessions,
   options: SocketIoOptions,
 ): (() => Promise<void>) => {
+  const pingInterval = options.pingIntervalMs ?? 25_000
   const io = new Server(http, {
+    path: PATH,
     allowEIO3: true,
     maxHttpBufferSize: MAX_PACKET_BYTES,
     // engine.io would end an upgrade on another path that is not answered within a second
     destroyUpgrade: false,
     perMessageDeflate: false,
-    pingInterval: options.pingIntervalMs ?? 25_000,
-    pingTimeout: options.pingTimeoutMs ?? 20_000,
+    pingInterval,
+    pingTimeout: options.pingTimeoutMs ?? Math.min(20_000, pingInterval),
     // 1.x browser clients poll with credentials, so the origin must be echoed and never be `*`
-    cors: { origin: true, credentials: true },
-    allowRequest: (request: IncomingMessage, decide) =>
-      decide(null, options.allowedOrigin(request.headers.origin, request.headers.host)),
+    cors: ({ headers: { origin, host } }, decide) =>
+      decide(null, { origin: options.allowedOrigin(origin, host), credentials: true }),
+    allowRequest: (request: IncomingMessage, decide) => {
+      const { origin, host } = request.headers
+      if (!options.allowedOrigin(origin, host)) decide('this origin may not connect; see the setting ORIGINS', false)
+      else if (!sessions.admits(io.engine.clientsCount))
+        decide('as many connections as there may be; try again later', false)
+      else decide(null, true)
+    },
   })
   mendOldPolling(io)
+  refuseOtherUpgrades(http)
+  const upgraded = new Set<Duplex>()
+  http.on('upgrade', (_request, socket) => {
+    upgraded.add(socket)
+    socket.once('close', () => upgraded.delete(socket))
+  })
   io.on('connection', (socket) => {
     const port = new IoPort(socket, options.newConnectionId())
     const session = sessions.open(port)
-    if (!session) {
-      port.close('drop')
-      return
-    }
-    receive(socket, session)
+    if (session) receive(socket, session)
+    else port.close('drop', 'discard')
   })
   return async () => {
     io.engine.close()
+    // A peer that is gone answers no closing handshake, which ws would await for half a minute.
+    for (const socket of upgraded) socket.end()
+    await turn()
+    for (const socket of upgraded) socket.destroy()
     await new Promise<void>((resolve) => io.close(() => resolve()))
   }
 }
+
+/** Without `destroyUpgrade` an upgrade that nobody answers would hang for good. */
+const refuseOtherUpgrades = (http: HttpServer): void => {
+  http.on('upgrade', (request, socket) => {
+    if (request.url?.startsWith(PATH)) return
+    socket.on('error', () => socket.destroy())
+    socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+  })
+}
+
+/** socket.io's packet types BINARY_EVENT and BINARY_ACK */
+const ATTACHING = /^[56]/
 
 const receive = (socket: IoSocket, session: Session): void => {
   tagAcks(socket)
@@ -61,9 +92,26 @@ const receive = (socket: IoSocket, session: Session): void => {
     if (ack !== null) args.pop()
     if (typeof event === 'string') session.receive({ event, args, ack })
   })
-  socket.on('disconnect', () => session.closed())
-  socket.on('error', () => session.abort('protocol-error'))
+  // No dialect of ours knows attachments: such a packet ends the connection before its parts are gathered.
+  socket.conn.on('packet', ({ type, data }) => {
+    if (type === 'message' && (typeof data !== 'string' || ATTACHING.test(data))) session.abort('protocol-error')
+  })
+  // A packet that cannot be read; a client may also send an event of this name, which then brings no Error.
+  socket.on('error', (error: unknown) => {
+    if (error instanceof Error) session.abort('protocol-error')
+  })
+  socket.on('disconnect', (reason: string, description?: unknown) => {
+    session.closed(causeOf(reason, description), reason)
+    // Leaving the namespace alone would leave a transport that nobody counts.
+    socket.conn.close()
+  })
 }
+
+/** ws closes by itself what breaks RFC 6455 or is too big. Of its error engine.io hands on the text only. */
+const BROKEN = /WebSocket frame|Max payload size|Too many/
+
+const causeOf = (reason: string, description: unknown): CloseCause =>
+  reason === 'parse error' || BROKEN.test(String(description)) ? 'protocol-error' : 'client'
 
 interface Acknowledge {
   (...args: unknown[]): void
@@ -77,7 +125,8 @@ interface Acknowledge {
 const tagAcks = (socket: IoSocket): void => {
   const internal = socket as unknown as { ack(id: number): Acknowledge }
   const make = internal.ack
-  internal.ack = (id) => Object.assign(make.call(socket, id), { packet: id })
+  // An answer could not name a number that was rounded.
+  internal.ack = (id) => Object.assign(make.call(socket, id), Number.isSafeInteger(id) ? { packet: id } : {})
 }
 
 /** `2["event",…]` and `3<id>[…]`: socket.io packets of the default namespace (socket.io-protocol v5, the same in v2 to v4). */
@@ -98,22 +147,28 @@ const MESSAGE = '4'
 const webSocketFrames = (frames: readonly FrameOut[]): Buffer =>
   Buffer.concat(frames.map((frame) => textFrame(MESSAGE + packetOf(frame))))
 
+interface EngineTransport {
+  readonly name: string
+  readonly socket?: { bufferedAmount: number; terminate(): void }
+  /** engine.io's own test, see `write` */
+  _canSendPreEncodedFrame?(packet: object): boolean
+}
+
 interface EngineSocket {
-  readonly transport: {
-    readonly name: string
-    readonly socket?: { bufferedAmount: number; _sender?: { sendFrame?: unknown } }
-  }
+  readonly transport: EngineTransport
   write(data: string, options?: object): void
   on(event: 'drain', run: () => void): void
-  close(): void
+  close(discard?: boolean): void
 }
+
+const PROBE = { options: { wsPreEncodedFrame: [] } }
 
 class IoPort implements Socket {
   readonly id: string
   readonly address: string
   readonly #socket: IoSocket
   readonly #engine: EngineSocket
-  /** handed to the engine since it was last empty */
+  /** handed to the engine, and not yet by it to the transport */
   #waiting = 0
 
   constructor(socket: IoSocket, id: string) {
@@ -130,31 +185,41 @@ class IoPort implements Socket {
     return `socket.io/${this.#engine.transport.name}`
   }
 
-  write(batches: readonly Batch[]): void {
-    const { transport } = this.#engine
-    // The pre-encoded form leans on an option that engine.io documents for its own adapter only; without what it
-    // needs, frames go as packets one by one, which is what polling takes anyway.
-    if (transport.name === 'websocket' && typeof transport.socket?._sender?.sendFrame === 'function') {
-      const encoded = batches.map((batch) => batch.as('socket.io/websocket', webSocketFrames))
-      const frame = encoded.length === 1 ? (encoded[0] as Buffer) : Buffer.concat(encoded)
-      this.#waiting += frame.length
-      this.#engine.write('', { preEncoded: true, wsPreEncodedFrame: [frame], compress: false })
-      return
-    }
+  write(batches: readonly Batch[]): number {
+    // Several WebSocket frames in one buffer go out as one write. The option is meant for socket.io's own adapter:
+    // where engine.io does not know it, or is not on a bare WebSocket, frames go as packets one by one.
+    if (this.#engine.transport._canSendPreEncodedFrame?.(PROBE) === true) return this.#writeFrames(batches)
+    let size = 0
     for (const batch of batches) {
       for (const packet of batch.as('socket.io/packets', (frames) => frames.map(asciiPacketOf))) {
+        size += packet.length
         this.#waiting += packet.length
         this.#engine.write(packet)
       }
     }
+    return size
+  }
+
+  #writeFrames(batches: readonly Batch[]): number {
+    const encoded = batches.map((batch) => batch.as('socket.io/websocket', webSocketFrames))
+    const size = encoded.reduce((sum, { length }) => sum + length, 0)
+    this.#waiting += size
+    // ws writes a list of two corked and of any other length its first only.
+    const list = encoded.length <= 2 ? encoded : [Buffer.concat(encoded, size)]
+    this.#engine.write('', { preEncoded: true, wsPreEncodedFrame: list, compress: false })
+    return size
   }
 
   bufferedBytes(): number {
     return this.#waiting + (this.#engine.transport.socket?.bufferedAmount ?? 0)
   }
 
-  close(how: 'disconnect' | 'drop'): void {
-    if (how === 'disconnect') this.#socket.disconnect(true)
+  close(how: 'disconnect' | 'drop', waiting: 'flush' | 'discard'): void {
+    if (waiting === 'discard') {
+      const { socket } = this.#engine.transport
+      this.#engine.close(true)
+      socket?.terminate()
+    } else if (how === 'disconnect') this.#socket.disconnect(true)
     else this.#engine.close()
   }
 }

@@ -34,6 +34,8 @@ export interface Surroundings extends Omit<SessionsOptions, 'dialects' | 'maxCon
   /** it ended before its first frame: counted per minute, not recorded one by one */
   turnedAway(cause: CloseCause): void
   gone(session: Session): void
+  /** the node is going: what is not on record yet, the next start repairs */
+  stopping(): boolean
 }
 
-export type Counted = 'frames_ignored' | 'turned_away' | 'opened'
+export type Counted = 'frames_ignored' | 'turned_away' | 'opened' | `closed_${CloseCause}`

@@ -27,10 +27,13 @@ export interface Socket {
   /** as it is now: `polling` may become `websocket` */
   readonly transport: string
   readonly address: string
-  /** everything of one turn, in order, as one write where the transport can */
-  write(batches: readonly Batch[]): void
+  /** everything of one turn, in order, as one write where the transport can; returns its size in bytes */
+  write(batches: readonly Batch[]): number
   /** bytes handed over and not yet taken by the network */
   bufferedBytes(): number
-  /** `disconnect`: the client is told not to come back by itself; `drop`: the transport ends and it may */
-  close(how: 'disconnect' | 'drop'): void
+  /**
+   * `disconnect`: the client is told not to come back by itself; `drop`: the transport ends and it may.
+   * `discard`: nobody reads what still waits, so it is thrown away.
+   */
+  close(how: 'disconnect' | 'drop', waiting: 'flush' | 'discard'): void
 }

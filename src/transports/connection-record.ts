@@ -1,0 +1,150 @@
+// What the log hears of one connection: its beginning, its dialect, whether somebody is active on it, what it was
+// refused, what it was surely handed, and its end.
+
+import {
+  type CloseCause,
+  type ConnectionLimits,
+  connectionStream,
+  type FactData,
+} from '../actors/connection/connection.facts.ts'
+import type { Submitted } from '../actors/host.ts'
+import type { Outcome } from '../actors/outcome.ts'
+import type { Dialect } from '../dialects/dialect.ts'
+import { RefusalRecord } from './refusal-record.ts'
+import type { Surroundings } from './surroundings.ts'
+import type { Socket } from './transport.ts'
+import { untilStored } from './until-stored.ts'
+
+/** Strangers that come and go within it are counted, not recorded one by one. */
+const BEGIN_AFTER_MS = 1_000
+
+/** Limits of a socket whose dialect is not known yet: it must say something within a minute. */
+const UNTOLD: ConnectionLimits = { authTimeoutMs: 60_000, afkMs: 0, typingMs: 0, badFrameStrikes: 0 }
+
+export interface Ending {
+  readonly cause: CloseCause
+  /** in the transport's words, for whoever looks for the reason */
+  readonly reason: string | null
+  /** the socket is gone already */
+  readonly late: boolean
+}
+
+export class ConnectionRecord {
+  readonly refusals: RefusalRecord
+  /** the account signed in */
+  by: string | null = null
+  /** while the beginning is not on record yet: everything else about the connection waits for it */
+  opening: Promise<void> | null = null
+  readonly #socket: Socket
+  readonly #around: Surroundings
+  #begun = false
+  #ended = false
+  #dialect: Dialect | null = null
+  #cancelBegin: () => void = () => {}
+  #cancelIdle: () => void = () => {}
+  #idle = false
+  #lastInputAt = 0
+
+  constructor(socket: Socket, around: Surroundings) {
+    this.#socket = socket
+    this.#around = around
+    this.refusals = new RefusalRecord(around.host, socket.id, () => this.by, around.stopping)
+    this.#beginLater()
+  }
+
+  get begun(): boolean {
+    return this.#begun
+  }
+
+  command(command: Submitted): Promise<Outcome> {
+    const { host } = this.#around
+    return host.send(connectionStream(this.#socket.id), { by: this.by, connection: this.#socket.id, ...command })
+  }
+
+  /** With the first frame, or after a second; and its dialect once that is known. Submitted together, so one append. */
+  begin(dialect: Dialect | null): void {
+    const { host, node, incarnation } = this.#around
+    if (!this.#begun) {
+      this.#begun = true
+      this.#cancelBegin()
+      const opening = this.command({
+        type: 'connection.open',
+        connection: this.#socket.id,
+        dialect: null,
+        version: 0,
+        transport: this.#socket.transport,
+        limits: UNTOLD,
+        node,
+        incarnation,
+        machine: host.machineHash('connection'),
+      })
+      this.opening = opening.then(({ ok }) => {
+        this.opening = null
+        if (!ok) this.#beginAgain()
+      })
+    }
+    if (!dialect || this.#dialect) return
+    this.#dialect = dialect
+    const { name, version, profile } = dialect
+    void this.command({ type: 'dialect.choose', dialect: name, version, limits: profile.limits })
+  }
+
+  /** The log was away: with the next frame, or after a second. */
+  #beginAgain(): void {
+    if (this.#ended) return
+    this.#begun = false
+    const dialect = this.#dialect
+    this.#dialect = null
+    this.#beginLater(dialect)
+  }
+
+  #beginLater(dialect: Dialect | null = null): void {
+    const { clock } = this.#around.host
+    this.#cancelBegin = clock.at(clock.now() + BEGIN_AFTER_MS, () => this.begin(dialect))
+  }
+
+  /** A frame came. */
+  noteInput(): void {
+    this.#lastInputAt = this.#around.host.clock.now()
+    if (!this.#idle) return
+    this.#idle = false
+    void this.command({ type: 'activity.resume' })
+  }
+
+  /** From now on, no frame for `idleAfterMs` is noted. */
+  watchActivity(idleAfterMs: number): void {
+    const { clock } = this.#around.host
+    const since = this.#idle ? clock.now() : this.#lastInputAt
+    this.#cancelIdle = clock.at(since + idleAfterMs, () => {
+      if (!this.#idle && clock.now() - this.#lastInputAt >= idleAfterMs) {
+        this.#idle = true
+        void this.command({ type: 'activity.idle', since: this.#lastInputAt })
+      }
+      this.watchActivity(idleAfterMs)
+    })
+  }
+
+  /** What the network took of each room. */
+  noteDelivered(rooms: FactData<'Delivered'>['rooms']): void {
+    if (Object.keys(rooms).length > 0) void this.command({ type: 'delivery.note', rooms })
+  }
+
+  /** Its timers end; what its actor decided itself needs nothing more. */
+  stop(): void {
+    this.#ended = true
+    this.#cancelBegin()
+    this.#cancelIdle()
+  }
+
+  /** The refusals not yet counted, what was surely handed over, and the end: submitted together. */
+  async end({ cause, reason, late }: Ending, delivered: FactData<'Delivered'>['rooms']): Promise<void> {
+    this.stop()
+    await this.opening
+    void this.refusals.flush()
+    this.noteDelivered(delivered)
+    const { host, stopping } = this.#around
+    const { id } = this.#socket
+    const close = { type: 'connection.close', code: null, reason, cause, late } as const
+    await untilStored(host, stopping, connectionStream(id), { ...close, by: this.by, connection: id })
+  }
+}
