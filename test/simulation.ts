@@ -183,7 +183,8 @@ class Life {
 
 const tokenOf = (name: string): string => name.padEnd(32, '0')
 
-const never = new Promise<never>(() => {})
+/** One of its own each time: what waits for a shared promise for ever is never given back. */
+const never = () => new Promise<never>(() => {})
 
 const mortalClock = (clock: Clock, mortal: { dead: boolean }): Clock => ({
   now: () => clock.now(),
@@ -194,14 +195,14 @@ const mortalClock = (clock: Clock, mortal: { dead: boolean }): Clock => ({
 /** The log as one life sees it: what it asks may be lost on the way there or back, and the dead hear nothing. */
 const mortalLog = (log: EventLog, mortal: { dead: boolean }, world: World): EventLog => {
   const alive = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (mortal.dead) return never
+    if (mortal.dead) return never()
     const result = await work()
-    return mortal.dead ? never : result
+    return mortal.dead ? never() : result
   }
   async function* iterate<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
     for await (const item of items) {
       world.mayDie(0.001)
-      if (mortal.dead) await never
+      if (mortal.dead) await never()
       yield item
     }
   }
@@ -209,7 +210,7 @@ const mortalLog = (log: EventLog, mortal: { dead: boolean }, world: World): Even
     append: (stream, facts, expected) =>
       alive(async () => {
         world.trouble('before')
-        if (mortal.dead) return never
+        if (mortal.dead) return never()
         const appended = await log.append(stream, facts, expected)
         world.trouble('after')
         return appended
