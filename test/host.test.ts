@@ -204,17 +204,20 @@ describe('a fact that cannot be read', () => {
 })
 
 describe('commands that come while their actor is loaded', () => {
-  it('are decided in the order they came', async () => {
+  it('are decided and answered in the order they came', async () => {
     const first = node('one', 1)
     await open(first)
     const host = node('two', 2)
     const sent: Promise<unknown>[] = []
+    const answered: string[] = []
     for (let turn = 0; turn < 40; turn++) {
-      sent.push(post(host, `m${turn}`))
+      sent.push(post(host, `m${turn}`).then(() => answered.push(`m${turn}`)))
       await Promise.resolve()
     }
     await Promise.all(sent)
-    expect(await texts()).toEqual(Array.from({ length: 40 }, (_, turn) => `m${turn}`))
+    const inOrder = Array.from({ length: 40 }, (_, turn) => `m${turn}`)
+    expect(await texts()).toEqual(inOrder)
+    expect(answered).toEqual(inOrder)
   })
 })
 

@@ -1,17 +1,42 @@
 // What must hold of every world, however it went.
 
+import { expect } from 'vitest'
 import { createActor } from 'xstate'
 import { definitions } from '../src/actors/definitions.ts'
 import type { Recorded } from '../src/log/event-log.ts'
 import { dump } from '../src/projections/read-database.ts'
 import { LocalReadModels } from '../src/projections/read-models.ts'
-import type { World } from './simulation.ts'
+import { World } from './simulation.ts'
+
+interface Worlds {
+  readonly first: number
+  readonly count: number
+  readonly steps: number
+  /** what plays them */
+  readonly command: string
+}
+
+/** Plays a world a seed, or only that of HANSARD_TEST_SEED; the first that broke a law fails, with how to see it again. */
+export const playWorlds = async ({ first, count, steps, command }: Worlds) => {
+  const chosen = process.env.HANSARD_TEST_SEED
+  const seeds = chosen === undefined ? Array.from({ length: count }, (_, index) => first + index) : [Number(chosen)]
+  const played = { deaths: 0, losses: 0, worlds: seeds.length }
+  for (const seed of seeds) {
+    const world = new World(seed)
+    await world.run(steps)
+    expect(await brokenLaws(world), `seed ${seed}: play it alone with HANSARD_TEST_SEED=${seed} ${command}`).toEqual([])
+    world.end()
+    played.deaths += world.deaths
+    played.losses += world.losses
+  }
+  return played
+}
 
 type Plain = Record<string, never>
 const data = (fact: Recorded): Plain => JSON.parse(fact.data)
 
 /** The laws that a world broke; empty when it kept them all. */
-export const brokenLaws = async (world: World): Promise<string[]> => {
+const brokenLaws = async (world: World): Promise<string[]> => {
   const facts = await world.facts()
   return [
     ...world.faults.map((fault) => `fault: ${fault}`),

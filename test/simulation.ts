@@ -289,7 +289,7 @@ export class World {
   async #live(): Promise<void> {
     while (this.life === null || (this.life as unknown as { mortal: { dead: boolean } }).mortal.dead) {
       for (const client of this.clients) client.open = false
-      this.life?.readModels.runner.db.close()
+      this.life?.readModels.runner.halt()
       // A start is not troubled here: what it does, it does again at the next.
       const { calm } = this
       this.calm = true
@@ -377,7 +377,7 @@ export class World {
   /** Gives back what the last life holds. */
   end(): void {
     this.kill()
-    this.life?.readModels.runner.db.close()
+    this.life?.readModels.runner.halt()
   }
 
   async facts(): Promise<Recorded[]> {

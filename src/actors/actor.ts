@@ -97,13 +97,14 @@ export class Actor {
     return !this.#running && this.#waiting.length === 0 && this.timers.nextDue() > now + 60_000
   }
 
-  submit(event: EventObject & CommandFields): Promise<Outcome> {
-    if (this.#waiting.length >= MAX_WAITING) return Promise.resolve(refused('busy', { waiting: MAX_WAITING }))
+  submit(event: EventObject & CommandFields, settle: (outcome: Outcome) => void): void {
+    if (this.#waiting.length >= MAX_WAITING) {
+      settle(refused('busy', { waiting: MAX_WAITING }))
+      return
+    }
     this.usedAt = this.#around.clock.now()
-    return new Promise((settle) => {
-      this.#waiting.push({ event, settle })
-      this.#wake()
-    })
+    this.#waiting.push({ event, settle })
+    this.#wake()
   }
 
   /** Decides on acknowledged state without storing anything: for questions that have no facts. */

@@ -132,21 +132,24 @@ export class Host {
   }
 
   /** Decides the command on its actor and answers once its facts are acknowledged. Never rejects. */
-  async send(stream: string, command: Submitted): Promise<Outcome> {
-    if (this.#closed) return refused('unavailable')
-    const actor = this.#actors.get(stream)
-    if (actor) return actor.submit(this.#complete(command))
-    // Commands that come while the actor is loaded are submitted in their order, and before any that comes later.
-    const waiting = this.#arriving.get(stream) ?? []
-    this.#arriving.set(stream, waiting)
-    const outcome = new Promise<Outcome>((settle) => {
-      waiting.push((loaded) => settle(loaded ? loaded.submit(this.#complete(command)) : refused('unavailable')))
+  send(stream: string, command: Submitted): Promise<Outcome> {
+    // One promise whichever way a command takes, so that those of one batch are answered in their order.
+    return new Promise((settle) => {
+      if (this.#closed) return settle(refused('unavailable'))
+      const actor = this.#actors.get(stream)
+      if (actor) return actor.submit(this.#complete(command), settle)
+      // Commands that come while the actor is loaded are submitted in their order, and before any that comes later.
+      const waiting = this.#arriving.get(stream) ?? []
+      this.#arriving.set(stream, waiting)
+      waiting.push((loaded) => {
+        if (loaded) loaded.submit(this.#complete(command), settle)
+        else settle(refused('unavailable'))
+      })
+      this.load(stream).catch((error) => {
+        if (!(error instanceof LogUnavailable)) this.#options.onFault(stream, error)
+        this.#arrived(stream, null)
+      })
     })
-    this.load(stream).catch((error) => {
-      if (!(error instanceof LogUnavailable)) this.#options.onFault(stream, error)
-      this.#arrived(stream, null)
-    })
-    return outcome
   }
 
   #arrived(stream: string, actor: Actor | null): void {

@@ -196,8 +196,13 @@ export class Runner {
   /** Folds what is left, and ends. */
   async stop(): Promise<void> {
     await this.run()
+    await this.#running // what came during that run
+    this.halt()
+  }
+
+  /** Ends at once; what is not folded yet is folded by the next runner. */
+  halt(): void {
     this.#stopped = true
-    await this.#running
     this.db.close()
   }
 }
