@@ -166,8 +166,7 @@ describe.each(charts)(
       const reached = new Set(
         fc.sample(stories, { numRuns: 150, seed: 1 }).flatMap((story) => live(story).facts.map(({ type }) => type)),
       )
-      // Kept for logs that have it: `role.set` writes every role as granted.
-      expect(Object.keys(facts).filter((type) => !reached.has(type) && type !== 'RoleRevoked')).toEqual([])
+      expect(Object.keys(facts).filter((type) => !reached.has(type))).toEqual([])
     })
 
     it('answers a repeated wish with nothing new, or a refusal', () => {

@@ -73,19 +73,46 @@ describe('who may ask', () => {
     expect((await ask('POST', '/rooms/moneypot:2/mutes', { user: '@ann' }, bob)).status).toBe(403)
     const { position } = (await ask('GET', '/facts?limit=1')).body
     const { body } = await ask('GET', `/connections?user=@bob&atLeast=${position}`)
-    expect(body.items).toMatchObject([{ dialect: 'rest', state: 'authenticated.active', refusals: 1 }])
+    expect(body.items).toMatchObject([{ dialect: 'rest', state: 'authenticated.active', refusals: 6 }])
     const timeline = await ask('GET', `/connections/${body.items[0].id}/timeline`, undefined, bob)
     expect(timeline.body.items.map(({ type }: { type: string }) => type)).toEqual([
       'ConnectionOpened',
       'AuthSucceeded',
-      'CommandRefused',
+      ...Array.from({ length: 6 }, () => 'CommandRefused'),
     ])
-    expect(timeline.body.items[2].data).toMatchObject({
+    expect(timeline.body.items[2].data).toMatchObject({ command: 'POST /api/v1/users', code: 'not-authorized' })
+    expect(timeline.body.items.at(-1).data).toMatchObject({
       command: 'mute.set',
       code: 'not-authorized',
       guard: 'isNotStaff',
     })
     expect((await ask('GET', `/connections/${body.items[0].id}/timeline`, undefined, ann)).status).toBe(404)
+  })
+
+  it('is a member, or an admin, for the record of a room that is not open to all', async () => {
+    const made = await ask('POST', '/rooms', { name: 'private', members: [{ user: '@bob', role: 'owner' }] })
+    const path = `/rooms/${made.body.id}`
+    await ask('POST', `${path}/messages`, { text: 'between us' }, bob)
+    const reads = [path, `${path}/messages`, `${path}/members`, `${path}/mutes`, `${path}/bans`]
+    const statuses = (token: string) =>
+      Promise.all(reads.map(async (read) => (await ask('GET', read, undefined, token)).status))
+    const listed = async (token: string) =>
+      (await ask('GET', '/rooms?limit=500', undefined, token)).body.items.map(({ name }: { name: string }) => name)
+    expect(await statuses(server.ownerTokenText)).toEqual([200, 200, 200, 200, 200])
+    expect(await statuses(bob)).toEqual([200, 200, 200, 200, 200])
+    expect(await listed(bob)).toEqual(['lobby', 'private'])
+    expect(await statuses(ann)).toEqual([404, 404, 404, 404, 404])
+    expect(await listed(ann)).toEqual(['lobby'])
+    await ask('PUT', `${path}/members/@ann`, {}, bob)
+    expect(await statuses(ann)).toEqual([200, 200, 200, 200, 403])
+    await ask('POST', `${path}/bans`, { user: '@ann' }, bob)
+    expect(await statuses(ann)).toEqual([404, 404, 404, 404, 404])
+    // Whoever belongs to a space reads its channels.
+    const space = await ask('POST', '/rooms', { name: 'space', kind: 'space', members: ['@ann'] })
+    const channel = await ask('POST', '/rooms', { name: 'channel', parent: space.body.id })
+    expect((await ask('GET', `/rooms/${channel.body.id}/messages`, undefined, ann)).status).toBe(200)
+    expect((await ask('GET', `/rooms/${channel.body.id}/messages`, undefined, bob)).status).toBe(404)
+    expect(await listed(ann)).toEqual(['lobby', 'space', 'channel'])
   })
 
   it('is not a guest from beyond a proxy', async () => {

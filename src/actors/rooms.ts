@@ -1,13 +1,14 @@
 // Rooms by id, number and alias. An alias (`moneypot:18`) is where a dialect sees a room; a room without one is not
 // visible there.
 
+import { ALIAS } from './alias.ts'
 import type { Claims, Confirms } from './claims.ts'
 import type { MemberRole } from './fact.ts'
 import type { Host } from './host.ts'
 import type { Account } from './identity.ts'
 import { numbersStream } from './node.facts.ts'
 import { type Outcome, type Refused, refused } from './outcome.ts'
-import type { RoomContext } from './room/room.context.ts'
+import { inForce, type RoomContext } from './room/room.context.ts'
 import { type Asker, type RoomMode, roomStream } from './room/room.facts.ts'
 
 export interface RoomRef {
@@ -35,8 +36,6 @@ export interface RoomChange {
   readonly slowMs?: number
   readonly aliases?: readonly string[]
 }
-
-export const ALIAS = /^[a-z]{2,16}:[0-9]{1,9}$/
 
 export class Rooms {
   readonly #host: Host
@@ -125,6 +124,17 @@ export class Rooms {
     const given = outcome.ok ? room.aliases.filter((alias) => !wanted.includes(alias)) : added
     for (const alias of given) await this.#claims.release('alias', alias, room.id)
     return outcome
+  }
+
+  /** The account's role in the room, else in the space it is in; null: a stranger, or banned. @throws LogUnavailable */
+  async roleOf(room: RoomRef, user: string): Promise<MemberRole | null> {
+    for (const id of room.parent === null ? [room.id] : [room.id, room.parent]) {
+      const { members, bans } = (await this.#host.load(roomStream(id))).snapshot.context as RoomContext
+      if (inForce(bans.get(user), this.#host.clock.now())) return null
+      const role = members.get(user)
+      if (role) return role
+    }
+    return null
   }
 
   /** A code that lets its bearer become a member. @throws LogUnavailable */

@@ -16,8 +16,8 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
     '/rooms/:room/members',
     { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } },
     async (request) => {
-      await requests.bearer(request)
-      const { id } = await requests.room(request.params.room)
+      const bearer = await requests.bearer(request)
+      const { id } = await requests.readable(bearer, request.params.room)
       const { limit, cursor, atLeast } = request.query
       const after = readNumberCursor(cursor) ?? 0
       const args = { room: id, limit, after, at: requests.at(request.query) }

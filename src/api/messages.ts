@@ -67,8 +67,8 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       },
     },
     async (request) => {
-      await requests.bearer(request)
-      const { id: room } = await requests.room(request.params.room)
+      const bearer = await requests.bearer(request)
+      const { id: room } = await requests.readable(bearer, request.params.room)
       const { before, after, limit: most, atLeast } = request.query
       const bounds = { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }
       const args = { room, limit: most, at: requests.at(request.query), removed: 'shown', ...bounds } as const

@@ -8,7 +8,7 @@ import { machinesStream } from '../actors/node.facts.ts'
 import type { Filter, Recorded } from '../log/event-log.ts'
 import type { ConnectionRow } from '../projections/connections.ts'
 import { cursorText, iso, isoOrNull, pageQuery, readNumberCursor, readPosition } from './position.ts'
-import { notFound, Problem, refusalProblem } from './problem.ts'
+import { notFound, Problem } from './problem.ts'
 import type { Requests } from './request.ts'
 
 const HASHES: Readonly<Record<string, readonly string[]>> = { TokenIssued: ['hash'], LogBorn: ['nameKey'] }
@@ -64,7 +64,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       const { user, dialect, state, limit, cursor, atLeast } = request.query
       const wanted = user === undefined ? null : await requests.user(user)
       // Everybody may see their own; an admin may see all.
-      if (bearer.account.role !== 'admin' && wanted?.id !== bearer.account.id) throw refusalProblem('not-authorized')
+      if (bearer.account.role !== 'admin' && wanted?.id !== bearer.account.id) await requests.refuse(request, bearer)
       const before = readNumberCursor(cursor)
       const args = {
         limit,

@@ -1,9 +1,10 @@
 // What every route needs of a request: who asks, which room or user is meant, and how a command is put and answered.
 
 import type { FastifyRequest } from 'fastify'
+import { isOpenToAll } from '../actors/alias.ts'
 import type { Host, Submitted } from '../actors/host.ts'
 import type { Account, Identity } from '../actors/identity.ts'
-import type { Done, Outcome } from '../actors/outcome.ts'
+import { type Done, type Outcome, refused } from '../actors/outcome.ts'
 import type { Chance, Clock } from '../actors/ports.ts'
 import type { RateLimits } from '../actors/rate.ts'
 import type { Refusal } from '../actors/refusals.ts'
@@ -64,11 +65,17 @@ export class Requests {
     return { account: known.account, asker: { id, number, username, account: role } }
   }
 
-  /** @throws Problem 401, 403 */
+  /** @throws Problem 401, 403; that somebody tried stands on their record */
   async admin(request: FastifyRequest): Promise<Bearer> {
     const bearer = await this.bearer(request)
-    if (bearer.account.role !== 'admin') throw refusalProblem('not-authorized')
+    if (bearer.account.role !== 'admin') await this.refuse(request, bearer)
     return bearer
+  }
+
+  /** @throws Problem 403, once the try is on the bearer's record */
+  async refuse(request: FastifyRequest, { account }: Bearer): Promise<never> {
+    const command = `${request.method} ${request.routeOptions.url}`
+    return this.accepted(account, command, refused('not-authorized')) as Promise<never>
   }
 
   /** @throws Problem 404 */
@@ -76,6 +83,26 @@ export class Requests {
     const room = await this.deps.rooms.resolve(reference)
     if (!room) throw notFound('room')
     return room
+  }
+
+  /**
+   * A room whose record this bearer may read: an admin's, a member's, or one that anybody may enter.
+   * @throws Problem 404: a stranger cannot tell it from no room
+   */
+  async readable(bearer: Bearer, reference: string): Promise<RoomRef> {
+    const room = await this.room(reference)
+    const { account } = bearer
+    if (account.role === 'admin' || isOpenToAll(room)) return room
+    if ((await this.deps.rooms.roleOf(room, account.id)) === null) throw notFound('room')
+    return room
+  }
+
+  /** @throws Problem 404, and 403 for whoever keeps no order there */
+  async moderated(request: FastifyRequest, bearer: Bearer, reference: string): Promise<RoomRef> {
+    const room = await this.readable(bearer, reference)
+    if (bearer.account.role === 'admin') return room
+    const role = await this.deps.rooms.roleOf(room, bearer.account.id)
+    return role === 'owner' || role === 'mod' ? room : this.refuse(request, bearer)
   }
 
   /** @throws Problem 404 */

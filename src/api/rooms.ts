@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { ALIAS } from '../actors/alias.ts'
 import { memberRole } from '../actors/fact.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
-import { ALIAS } from '../actors/rooms.ts'
 import type { RoomRow } from '../projections/rooms.ts'
 import { cursorText, iso, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
 import { notFound, refusalProblem } from './problem.ts'
@@ -21,14 +21,12 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
   const { rooms } = requests.deps
 
   app.get('/rooms', { schema: { querystring: z.strictObject(pageQuery) } }, async (request) => {
-    await requests.bearer(request)
+    const { account } = await requests.bearer(request)
     const { limit, cursor, atLeast } = request.query
     const after = readNumberCursor(cursor) ?? 0
-    const { result, position } = await requests.read(
-      'rooms.list',
-      { limit, after, at: requests.at(request.query) },
-      atLeast,
-    )
+    const visibleTo = account.role === 'admin' ? {} : { visibleTo: account.id }
+    const args = { limit, after, at: requests.at(request.query), ...visibleTo }
+    const { result, position } = await requests.read('rooms.list', args, atLeast)
     const next = result.length === limit ? cursorText(result.at(-1)?.number ?? 0) : null
     return { items: result.map(shown), next, position: requests.position(position) }
   })
@@ -78,8 +76,8 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     '/rooms/:room',
     { schema: { params: ofRoom, querystring: z.strictObject(temporalQuery) } },
     async (request) => {
-      await requests.bearer(request)
-      const { id } = await requests.room(request.params.room)
+      const bearer = await requests.bearer(request)
+      const { id } = await requests.readable(bearer, request.params.room)
       const { result, position } = await requests.read(
         'rooms.get',
         { id, at: requests.at(request.query) },

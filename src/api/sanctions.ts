@@ -42,8 +42,8 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     '/rooms/:room/mutes',
     { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } },
     async (request) => {
-      await requests.bearer(request)
-      const { id: room } = await requests.room(request.params.room)
+      const bearer = await requests.bearer(request)
+      const { id: room } = await requests.readable(bearer, request.params.room)
       const { limit, cursor, atLeast } = request.query
       const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
       const { result, position } = await requests.read('room.mutes', args, atLeast)
@@ -59,9 +59,9 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const { name, user: id } = await target(request.body.user)
     const command = { type: 'mute.set', asker: bearer.asker, name, user: id, seconds, reason } as const
     const { revision } = await requests.command(request, bearer, roomStream(room), command)
-    const { result } = await requests.read('room.mutes', { room, limit: 500 }, { stream: roomStream(room), revision })
-    const mute = result.find((row) => row.name === name)
-    return reply.code(201).send(mute && muteItem(mute))
+    const args = { room, name, limit: 1 }
+    const { result } = await requests.read('room.mutes', args, { stream: roomStream(room), revision })
+    return reply.code(201).send(result[0] && muteItem(result[0]))
   })
 
   app.delete('/rooms/:room/mutes/:user', { schema: { params: ofTarget } }, async (request, reply) => {
@@ -82,8 +82,8 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     '/rooms/:room/bans',
     { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } },
     async (request) => {
-      await requests.bearer(request)
-      const { id: room } = await requests.room(request.params.room)
+      const bearer = await requests.bearer(request)
+      const { id: room } = await requests.moderated(request, bearer, request.params.room)
       const { limit, cursor, atLeast } = request.query
       const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
       const { result, position } = await requests.read('room.bans', args, atLeast)
@@ -100,9 +100,8 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const stream = roomStream(room)
     const command = { type: 'member.ban', asker: bearer.asker, user: id, seconds, reason } as const
     const { revision } = await requests.command(request, bearer, stream, command)
-    const { result } = await requests.read('room.bans', { room, limit: 500 }, { stream, revision })
-    const ban = result.find((row) => row.user === id)
-    return reply.code(201).send(ban && banItem(ban))
+    const { result } = await requests.read('room.bans', { room, user: id, limit: 1 }, { stream, revision })
+    return reply.code(201).send(result[0] && banItem(result[0]))
   })
 
   app.delete('/rooms/:room/bans/:user', { schema: { params: ofTarget } }, async (request, reply) => {

@@ -142,7 +142,7 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
   app.get('/users/:user/tokens', { schema: { params: ofUser } }, async (request) => {
     const bearer = await requests.bearer(request)
     const user = await requests.user(request.params.user)
-    if (bearer.account.role !== 'admin' && bearer.account.id !== user.id) throw refusalProblem('not-authorized')
+    if (bearer.account.role !== 'admin' && bearer.account.id !== user.id) await requests.refuse(request, bearer)
     const { result, position } = await requests.read('users.tokens', { user: user.id })
     const items = result.map(({ id, issuedAt, revokedAt }) => ({
       id,

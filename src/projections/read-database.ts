@@ -1,7 +1,7 @@
 // The read database: one SQLite file with every projection's tables, a checkpoint, and what the host keeps there.
 // Disposable: another epoch, other definitions or a checkpoint above the log's head, and it is made anew.
 
-import { mkdirSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Position } from '../log/event-log.ts'
@@ -50,7 +50,11 @@ export const openReadDatabase = (file: string, epoch: string, head: Position): D
 }
 
 const connect = (file: string): DatabaseSync => {
-  if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  if (file !== ':memory:') {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    // Made by us first: SQLite gives the files beside it the mode of this one.
+    closeSync(openSync(file, 'a', 0o600))
+  }
   const db = new DatabaseSync(file)
   // Rows lost with the machine's power are folded again from the checkpoint that was lost with them.
   db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -65536')

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { OPEN_DIALECTS } from '../actors/alias.ts'
 import { type At, inForce, json, type ProjectedFact, type Projection, TEMPORAL, Temporal } from './projection.ts'
 
 /** Rooms as they were: each change of name, mode or aliases ends a row and begins the next. */
@@ -67,6 +68,14 @@ export interface RoomRow {
 
 const SELECT = `select room as id, number, name, kind, parent, mode, slow_ms as slowMs, aliases, opened_at as openedAt from rooms`
 
+/** Open to all, or of a member of the room or of its space who is not banned from it. */
+const VISIBLE = `(${[
+  ...OPEN_DIALECTS.map((dialect) => `aliases like '%"${dialect}:%'`),
+  `exists (select 1 from members m where m.user = ? and m.to_position is null and m.room in (rooms.room, rooms.parent)
+    and not exists (select 1 from bans b
+      where b.user = m.user and b.to_position is null and b.room in (rooms.room, rooms.parent)))`,
+].join(' or ')})`
+
 const row = (found: unknown): RoomRow => {
   const plain = found as Omit<RoomRow, 'aliases'> & { aliases: string }
   return { ...plain, aliases: JSON.parse(plain.aliases) }
@@ -78,15 +87,16 @@ export const roomQueries = {
     const found = db.prepare(`${SELECT} where room = ? and ${cut.sql}`).get(id, ...cut.values)
     return found ? row(found) : null
   },
-  /** in the order of their numbers, after `after` */
+  /** in the order of their numbers, after `after`; `visibleTo`: those that this user may read now */
   'rooms.list': (
     db: DatabaseSync,
-    { after = 0, limit, at = null }: { after?: number; limit: number; at?: At },
+    { after = 0, limit, at = null, visibleTo }: { after?: number; limit: number; at?: At; visibleTo?: string },
   ): RoomRow[] => {
     const cut = inForce(at)
+    const seen = visibleTo === undefined ? { sql: '', values: [] } : { sql: `and ${VISIBLE}`, values: [visibleTo] }
     return db
-      .prepare(`${SELECT} where number > ? and ${cut.sql} order by number limit ?`)
-      .all(after, ...cut.values, limit)
+      .prepare(`${SELECT} where number > ? and ${cut.sql} ${seen.sql} order by number limit ?`)
+      .all(after, ...cut.values, ...seen.values, limit)
       .map(row)
   },
 }

@@ -70,32 +70,44 @@ const parsed = <Row>(found: unknown): Row => {
 }
 
 export const sanctionQueries = {
-  /** in the order of names, after `after` */
+  /** in the order of names, after `after`; or that of one `name` */
   'room.mutes': (
     db: DatabaseSync,
-    { room, after = '', limit, at = null }: { room: string; after?: string; limit: number; at?: At },
+    {
+      room,
+      name,
+      after = '',
+      limit,
+      at = null,
+    }: { room: string; name?: string; after?: string; limit: number; at?: At },
   ): MuteRow[] => {
     const cut = inForce(at)
     return db
       .prepare(
         `select name, user, by, reason, from_at as "from", until, seconds from mutes
-         where room = ? and name > ? and ${cut.sql} order by name limit ?`,
+         where room = ? and name > ? and name = coalesce(?, name) and ${cut.sql} order by name limit ?`,
       )
-      .all(room, after, ...cut.values, limit)
+      .all(room, after, name ?? null, ...cut.values, limit)
       .map((row) => parsed<MuteRow>(row))
   },
-  /** bans from one room, or from everywhere with room '' */
+  /** bans from one room, or from everywhere with room ''; or that of one `user` */
   'room.bans': (
     db: DatabaseSync,
-    { room, after = '', limit, at = null }: { room: string; after?: string; limit: number; at?: At },
+    {
+      room,
+      user,
+      after = '',
+      limit,
+      at = null,
+    }: { room: string; user?: string; after?: string; limit: number; at?: At },
   ): BanRow[] => {
     const cut = inForce(at)
     return db
       .prepare(
         `select user, by, reason, from_at as "from", until from bans
-         where room = ? and user > ? and ${cut.sql} order by user limit ?`,
+         where room = ? and user > ? and user = coalesce(?, user) and ${cut.sql} order by user limit ?`,
       )
-      .all(room, after, ...cut.values, limit)
+      .all(room, after, user ?? null, ...cut.values, limit)
       .map((row) => parsed<BanRow>(row))
   },
   /** the ban of one account from everywhere */

@@ -23,6 +23,10 @@ export interface Sanction {
   readonly fact: string
 }
 
+/** Its time may have come before its timer fires, e.g. right after a start. */
+export const inForce = (sanction: Sanction | undefined, at: number): boolean =>
+  sanction !== undefined && (sanction.until === null || sanction.until > at)
+
 export interface Reference {
   readonly message: number
   readonly textHash: string

@@ -1,7 +1,15 @@
 // The room's rules, one predicate each. A guard sees a command and the acknowledged state, and nothing else.
 
 import { foldName } from '../names.ts'
-import { REFERENCE_MS, type RoomContext, referenceKey, type Sanction, shownRole, textHash } from './room.context.ts'
+import {
+  inForce,
+  REFERENCE_MS,
+  type RoomContext,
+  referenceKey,
+  type Sanction,
+  shownRole,
+  textHash,
+} from './room.context.ts'
 import type { Asker, RoomCommand, RoomFactEvent, TextFault } from './room.facts.ts'
 
 const MAX_MEMBERS = 50_000
@@ -50,9 +58,6 @@ const roleOf = ({ context, event }: Given) => {
 
 const isStaff = (given: Given): boolean => ['server', 'owner', 'admin', 'mod'].includes(roleOf(given))
 const isChief = (given: Given): boolean => ['server', 'owner', 'admin'].includes(roleOf(given))
-
-const inForce = (sanction: Sanction | undefined, at: number): boolean =>
-  sanction !== undefined && (sanction.until === null || sanction.until > at)
 
 export const muteOf = ({ context, event }: Given): Sanction | undefined =>
   context.mutes.get(foldName(read(event).asker?.username ?? ''))

@@ -92,6 +92,7 @@ const guards = {
   isNotAttached: ({ context, event }: Given) => !context.connections.has(read(event).detaching ?? ''),
   isSameName: ({ context, event }: Given) => context.username === read(event).username,
   isSameRole: ({ context, event }: Given) => context.role === read(event).role,
+  isPlainRole: ({ event }: Given) => read(event).role === 'member',
   isDurationInvalid: ({ event }: Given) => {
     const { seconds } = read(event)
     return (
@@ -253,6 +254,10 @@ export const userMachine = user.createMachine({
           no('isNotAdmin', 'not-authorized'),
           no('isSelf', 'not-authorized'),
           nothingNew('isSameRole'),
+          {
+            guard: 'isPlainRole' as const,
+            ...yes('role.set', 'RoleRevoked', ({ asker }, { role }) => ({ role, by: byOf(asker) })),
+          },
           yes('role.set', 'RoleGranted', ({ role, asker }) => ({ role, by: byOf(asker) })),
         ],
         'user.kick': [

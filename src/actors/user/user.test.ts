@@ -170,6 +170,9 @@ describe('the account', () => {
       .yields(['RoleGranted', { role: 'admin', by: { id: 'ada' } }])
     expect((admin.context as UserContext).role).toBe('admin')
     ann().when(role(ada, 'member')).nothing()
+    ann({ type: 'RoleGranted', data: { role: 'admin', by: null } })
+      .when(role(ada, 'member'))
+      .yields(['RoleRevoked', { role: 'admin', by: { id: 'ada' } }])
   })
   it('is kicked by admins', () => {
     const kick = (asker: Asker | null) => ({ type: 'user.kick', asker, reason: null }) as const
