@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly trustProxy: readonly string[]
   readonly maxConnections: number
   readonly pingIntervalMs?: number
+  /** for the operator: nothing failed, something should be looked at */
+  onWarning?(text: string): void
   onFault(where: string, error: unknown): void
 }
 
@@ -112,6 +114,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const { maxConnections } = options
   const around = { host, identity, rooms, rates, readModels, node, incarnation, onFault }
   const sessions = new Sessions({ ...around, hub, dialects: [moneypot], maxConnections })
+  const mayCall = allowedOrigin(options.origins, options.publicUrl)
   const dependencies: ApiDependencies = {
     ...around,
     log,
@@ -121,11 +124,13 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     guests: options.guests,
     trustProxy: options.trustProxy,
     version: options.version,
+    allowedOrigin: mayCall,
+    onWarning: options.onWarning ?? (() => {}),
   }
   const api = await buildApi(dependencies)
   await api.ready()
   const stopSocketIo = serveSocketIo(api.server, sessions, {
-    allowedOrigin: allowedOrigin(options.origins, options.publicUrl),
+    allowedOrigin: mayCall,
     newConnectionId: () => chance.uuid(),
     ...(options.pingIntervalMs === undefined ? {} : { pingIntervalMs: options.pingIntervalMs }),
   })

@@ -164,10 +164,12 @@ describe('clients', () => {
     const witness = await entered('ann')
     const offender = await raw()
     const gone = closed(offender)
-    for (let frame = 0; frame < 400; frame++) offender.send(`42${frame}["auth",{"app_id":18}]`)
-    await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, 2_000))])
-    offender.terminate()
+    const text = 'x'.repeat(300)
+    offender.send('420["auth",{"app_id":18}]')
+    for (let frame = 1; frame < 1_000; frame++) offender.send(`42${frame}["new_message","${text}"]`)
+    await gone
     await unharmed(witness)
+    expect(await facts('ConnectionClosed')).toMatchObject([{ cause: 'flood', late: true }])
   })
 
   it('that do not read are closed alone, with the cause on record', async () => {

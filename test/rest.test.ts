@@ -125,6 +125,40 @@ describe('who may ask', () => {
   })
 })
 
+describe('other pages and addresses', () => {
+  const from = (headers: Record<string, string>, method = 'GET', path = '/api/v1/rooms') =>
+    fetch(`${server.url}${path}`, { method, headers: { authorization: `Bearer ${bob}`, ...headers } })
+
+  it('call with credentials from allowed origins only', async () => {
+    const echoed = async (origin: string) => (await from({ origin })).headers.get('access-control-allow-origin')
+    expect(await echoed('http://localhost:3000')).toBe('http://localhost:3000')
+    expect(await echoed('https://evil.example')).toBeNull()
+    const asked = { origin: 'http://localhost:3000', 'access-control-request-method': 'PATCH' }
+    const preflight = await from(asked, 'OPTIONS')
+    expect(preflight.status).toBe(204)
+    expect(preflight.headers.get('access-control-allow-methods')).toContain('PATCH')
+  })
+
+  it('are limited by address, told how long to wait, and a proxy that is not trusted is told of once', async () => {
+    await server.stop()
+    const warnings: string[] = []
+    const guests = 'on' as const
+    server = await runServer({ storage: 'sqlite', clock, guests, onWarning: (text) => warnings.push(text) })
+    bob = (await server.account('bob')).token
+    ann = (await server.account('ann')).token
+    const proxied = { 'x-forwarded-for': '203.0.113.7' }
+    const guest = (name: string) => ask('POST', '/guests', { username: name }, null, proxied)
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, index) => guest(`guest${index}`)))
+    const limited = answers.filter(({ status }) => status === 429)
+    expect(limited).toHaveLength(10)
+    expect(limited[0]?.body).toMatchObject({ code: 'rate-limited', correlationId: expect.any(String) })
+    expect(Number(limited[0]?.headers.get('retry-after'))).toBeGreaterThan(0)
+    // Requests of this machine itself are not.
+    expect((await ask('POST', '/guests', { username: 'local' }, null)).status).toBe(201)
+    expect(warnings).toEqual([expect.stringContaining('HANSARD_TRUST_PROXY')])
+  })
+})
+
 describe('accounts', () => {
   it('have a number, a name and a role, and are found by each', async () => {
     const made = await ask('POST', '/users', { username: 'Dörte', role: 'robot' })

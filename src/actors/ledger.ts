@@ -8,11 +8,21 @@ import { type Chance, type Clock, pause } from './ports.ts'
 
 const MAX_ATTEMPTS = 20
 
+type Decided = { readonly type: string; readonly data: object } | null
+type Decide = (last: Fact | null) => Promise<Decided> | Decided
+
+interface Cause {
+  readonly by: string | null
+  readonly correlationId: string
+}
+
 export class Ledger {
   readonly #log: EventLog
   readonly #codec: FactCodec
   readonly #clock: Clock
   readonly #chance: Chance
+  /** the last append of each stream under way here: the next one waits for it rather than conflict with it */
+  readonly #turns = new Map<string, Promise<unknown>>()
 
   constructor(log: EventLog, codec: FactCodec, clock: Clock, chance: Chance) {
     this.#log = log
@@ -54,13 +64,19 @@ export class Ledger {
    * Returns the fact as stored, or null.
    * @throws LogUnavailable
    */
-  async append(
-    stream: string,
-    decide: (
-      last: Fact | null,
-    ) => Promise<{ type: string; data: object } | null> | { type: string; data: object } | null,
-    cause: { by: string | null; correlationId: string } = { by: 'system', correlationId: stream },
-  ): Promise<Fact | null> {
+  append(stream: string, decide: Decide, cause: Cause = { by: 'system', correlationId: stream }): Promise<Fact | null> {
+    const before = this.#turns.get(stream)
+    const work = () => this.#append(stream, decide, cause)
+    const turn = before ? before.then(work, work) : work()
+    this.#turns.set(stream, turn)
+    const ended = () => {
+      if (this.#turns.get(stream) === turn) this.#turns.delete(stream)
+    }
+    turn.then(ended, ended)
+    return turn
+  }
+
+  async #append(stream: string, decide: Decide, cause: Cause): Promise<Fact | null> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const last = await this.last(stream)
       const decided = await decide(last)

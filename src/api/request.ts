@@ -34,6 +34,9 @@ export interface ApiDependencies {
   readonly guests: 'auto' | 'on' | 'off'
   readonly trustProxy: readonly string[]
   readonly version: string
+  allowedOrigin(origin: string | undefined, host: string | undefined): boolean
+  /** for the operator */
+  onWarning(text: string): void
   onFault(where: string, error: unknown): void
 }
 

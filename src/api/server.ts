@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { guardCallers } from './callers.ts'
 import { healthRoutes } from './health.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
@@ -54,6 +55,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   const requests = new Requests(deps, await deps.log.epoch())
   await app.register(
     async (api) => {
+      await guardCallers(api, deps)
       userRoutes(api, requests)
       roomRoutes(api, requests)
       memberRoutes(api, requests)

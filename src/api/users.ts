@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { accountRole } from '../actors/fact.ts'
@@ -6,6 +6,7 @@ import type { Registered } from '../actors/identity.ts'
 import { userStream } from '../actors/user/user.facts.ts'
 import type { UserRow } from '../projections/people.ts'
 import type { BanRow } from '../projections/sanctions.ts'
+import { GUESTS_A_MINUTE, isLoopback } from './callers.ts'
 import { cursorText, iso, isoOrNull, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
 import { notFound, Problem, refusalProblem } from './problem.ts'
 import type { Requests } from './request.ts'
@@ -31,13 +32,6 @@ export const banItem = ({ user, by, reason: why, from, until }: BanRow) => ({
   from: iso(from),
   until: isoOrNull(until),
 })
-
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']
-
-/** Of this machine itself: the peer is, and no proxy stands between. */
-const isLoopback = ({ socket, headers }: FastifyRequest): boolean =>
-  /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '') &&
-  FORWARDED.every((name) => headers[name] === undefined)
 
 export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
@@ -65,7 +59,8 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     },
   )
 
-  app.post('/guests', { schema: { body: z.strictObject({ username }) } }, async (request, reply) => {
+  const guest = { schema: { body: z.strictObject({ username }) }, config: { rateLimit: GUESTS_A_MINUTE } }
+  app.post('/guests', guest, async (request, reply) => {
     if (guests === 'off' || (guests === 'auto' && !isLoopback(request))) {
       throw new Problem(403, 'not-authorized', 'guests may not register here; ask for an account')
     }

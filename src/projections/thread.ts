@@ -12,7 +12,7 @@ export const READ_FILE = 'read.db'
 
 export interface ThreadData {
   readonly directory: string
-  /** [0]: 1 while a poke is on its way; set by the main thread, cleared here */
+  /** [0]: 1 while news are known here and not yet read; set by the main thread, cleared before each read */
   readonly poked: SharedArrayBuffer
 }
 
@@ -37,7 +37,10 @@ if (parentPort) {
   const flag = new Int32Array(poked)
   const log = SqliteLogReader.open(directory)
   const db = openReadDatabase(join(directory, READ_FILE), log.epoch(), log.head())
-  const read = (from: Position, limit: number) => log.readChunk(from, undefined, limit)
+  const read = (from: Position, limit: number) => {
+    Atomics.store(flag, 0, 0)
+    return log.readChunk(from, undefined, limit)
+  }
   const runner = new Runner(db, { read }, (ms, run) => setTimeout(run, ms).unref())
 
   const answer = async (question: Question): Promise<void> => {
@@ -59,10 +62,8 @@ if (parentPort) {
   }
 
   port.on('message', (message: Question | 'poke' | 'close') => {
-    if (message === 'poke') {
-      Atomics.store(flag, 0, 0)
-      runner.poke()
-    } else if (message === 'close') {
+    if (message === 'poke') runner.poke()
+    else if (message === 'close') {
       runner.stop().then(() => {
         log.close()
         port.close()

@@ -1,0 +1,54 @@
+// Who may call from where, and how often: other pages' origins, addresses, and what a proxy says of them.
+
+import cors from '@fastify/cors'
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { refusalProblem } from './problem.ts'
+import type { ApiDependencies } from './request.ts'
+
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'] as const
+const MINUTE_MS = 60_000
+/** requests of one address a minute; not of this machine's own */
+const MAX_A_MINUTE = 1_200
+/** names taken without an account, of one address a minute */
+export const GUESTS_A_MINUTE = { max: 20, timeWindow: MINUTE_MS }
+
+/** Of this machine itself: the peer is, and no proxy stands between. */
+export const isLoopback = ({ socket, headers }: FastifyRequest): boolean =>
+  /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '') &&
+  FORWARDED.every((name) => headers[name] === undefined)
+
+export const guardCallers = async (app: FastifyInstance, deps: ApiDependencies): Promise<void> => {
+  await app.register(cors, {
+    delegator: ({ headers: { origin, host } }, decide) =>
+      decide(null, {
+        // Echoed, and never `*`: some clients send credentials.
+        origin: deps.allowedOrigin(origin, host) ? (origin ?? false) : false,
+        credentials: true,
+        methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+        exposedHeaders: ['x-correlation-id', 'retry-after'],
+        maxAge: 600,
+      }),
+  })
+  await app.register(rateLimit, {
+    max: MAX_A_MINUTE,
+    timeWindow: MINUTE_MS,
+    allowList: isLoopback,
+    errorResponseBuilder: (_request, { ttl }) => refusalProblem('rate-limited', { waitMs: ttl }),
+  })
+  warnOfForwarding(app, deps)
+}
+
+/** A proxy that is not trusted looks like one client to every limit: the operator is told, once. */
+const warnOfForwarding = (app: FastifyInstance, { trustProxy, onWarning }: ApiDependencies): void => {
+  let warned = false
+  app.addHook('onRequest', async ({ headers, socket, ip }) => {
+    const peer = socket.remoteAddress
+    if (warned || ip !== peer || headers['x-forwarded-for'] === undefined) return
+    warned = true
+    onWarning(
+      `${peer} sent X-Forwarded-For, which is ignored: if it is your proxy, name it in HANSARD_TRUST_PROXY ` +
+        `(now: ${trustProxy.join(',') || 'none'})`,
+    )
+  })
+}
