@@ -15,15 +15,18 @@ import { Policies } from './actors/policies.ts'
 import type { Chance, Clock } from './actors/ports.ts'
 import { type Rate, RateLimits } from './actors/rate.ts'
 import { closeLeftOpen } from './actors/recovery.ts'
+import { roomStream } from './actors/room/room.facts.ts'
 import { Rooms } from './actors/rooms.ts'
 import { type ApiDependencies, buildApi } from './api/server.ts'
+import type { MessageView } from './dialects/dialect.ts'
 import { moneypot } from './dialects/moneypot.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { ReadModels } from './projections/read-models.ts'
-import { Hub } from './transports/hub.ts'
+import { Hub, type MessageOf } from './transports/hub.ts'
 import { allowedOrigin } from './transports/origins.ts'
 import { Sessions } from './transports/sessions.ts'
 import { serveSocketIo } from './transports/socket-io.ts'
+import { serveWebSockets } from './transports/websocket.ts'
 
 export interface ServerOptions {
   readonly log: EventLog
@@ -42,6 +45,7 @@ export interface ServerOptions {
   readonly publicUrl: string
   readonly trustProxy: readonly string[]
   readonly maxConnections: number
+  readonly typing: boolean
   readonly pingIntervalMs?: number
   /** for the operator: nothing failed, something should be looked at */
   onWarning?(text: string): void
@@ -110,10 +114,18 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   await deadlines.start()
 
   const rates = new RateLimits(options.rate, clock)
-  const hub = new Hub(host)
+  const hub = new Hub(host, messageIn(readModels), onFault)
   const { maxConnections } = options
   const around = { host, identity, rooms, rates, readModels, node, incarnation, onFault }
-  const sessions = new Sessions({ ...around, hub, dialects: [moneypot], maxConnections })
+  const dialects = [moneypot]
+  const sessions = new Sessions({
+    ...around,
+    hub,
+    dialects,
+    maxConnections,
+    typing: options.typing,
+    head: () => log.head(),
+  })
   const mayCall = allowedOrigin(options.origins, options.publicUrl)
   const dependencies: ApiDependencies = {
     ...around,
@@ -134,6 +146,12 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     newConnectionId: () => chance.uuid(),
     ...(options.pingIntervalMs === undefined ? {} : { pingIntervalMs: options.pingIntervalMs }),
   })
+  const stopHeartbeat = serveWebSockets(api.server, sessions, {
+    dialectOf: ({ pathname }) => dialects.find(({ path }) => path === pathname) ?? null,
+    allowedOrigin: mayCall,
+    newConnectionId: () => chance.uuid(),
+    pingIntervalMs: options.pingIntervalMs ?? 20_000,
+  })
   await api.listen({ host: options.host, port: options.port })
   const { port } = api.server.address() as AddressInfo
   const shown = options.host.includes(':') ? `[${options.host}]` : options.host
@@ -143,6 +161,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     deadlines.stop()
     await sessions.stop()
     await policies.settled()
+    stopHeartbeat()
     await stopSocketIo()
     await api.close()
     await host.ledger
@@ -175,6 +194,15 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     },
   }
 }
+
+/** A message as fan-out shows it, at least as fresh as the fact about it. */
+const messageIn =
+  (readModels: ReadModels): MessageOf =>
+  async (room, id, revision) => {
+    const atLeast = { stream: roomStream(room), revision }
+    const { result } = await readModels.query('room.message', { room, id }, { atLeast })
+    return result as MessageView | null
+  }
 
 /** Summaries and message rows stand in the read database. */
 const storeIn = (readModels: ReadModels) => ({

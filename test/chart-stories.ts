@@ -18,6 +18,7 @@ const connectionCommands: Record<ConnectionCommand['type'], true> = {
   'auth.succeed': true,
   'auth.fail': true,
   'room.enter': true,
+  'rooms.follow': true,
   'room.leave': true,
   'history.note': true,
   'delivery.note': true,
@@ -211,6 +212,7 @@ const limits = fc.record({
   typingMs: pick(0, 5_000),
   badFrameStrikes: pick(5),
 })
+const options = pick({ oneRoom: false, socketsPerAccount: 0, closeCodes: { banned: 4403 } })
 const ann = { id: 'ann', number: 3, username: 'ann', role: 'member' }
 const history = { count: 0, firstId: null, lastId: null }
 const connectionStories = fc
@@ -219,8 +221,10 @@ const connectionStories = fc
       connection: pick('c1'),
       dialect: pick(null, 'maint'),
       version: pick(1),
+      since: pick(T0),
       transport: pick('ws'),
       limits,
+      options,
       node: pick('n'),
       incarnation: pick('i'),
       machine: pick('h'),
@@ -228,7 +232,7 @@ const connectionStories = fc
     fc.option(wish('auth.succeed', { user: pick(ann, ann, null), token: pick(null) }), { freq: 5 }),
     fc.array(
       fc.oneof(
-        wish('dialect.choose', { dialect: pick('plic', 'maint'), version: pick(1), limits }),
+        wish('dialect.choose', { dialect: pick('plic', 'maint'), version: pick(1), limits, options }),
         wish('auth.succeed', { user: pick(ann, null), token: pick(null) }),
         wish('auth.fail', {
           code: pick('banned', 'token-revoked'),
@@ -237,6 +241,7 @@ const connectionStories = fc
           reason,
         }),
         wish('room.enter', { room: pick('r', 's'), revision: pick(1), history: pick(history) }),
+        wish('rooms.follow', { rooms: pick({ r: 1 }, { r: 1, t: 2 }) }),
         wish('room.leave', { room: pick('r', 's') }),
         wish('history.note', { room: pick('r'), count: pick(0), firstId: pick(null), lastId: pick(null) }),
         wish('delivery.note', { rooms: pick({ r: 1 }) }),

@@ -57,6 +57,7 @@ export const runServer = async (options: TestServerOptions = {}): Promise<TestSe
     publicUrl: '',
     trustProxy: [],
     maxConnections: 20_000,
+    typing: true,
     onFault: (where, error) => faults.push(`${where}: ${(error as Error).stack ?? error}`),
     ...rest,
     log,

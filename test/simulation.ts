@@ -15,7 +15,7 @@ import type { Clock } from '../src/actors/ports.ts'
 import { RateLimits } from '../src/actors/rate.ts'
 import { closeLeftOpen } from '../src/actors/recovery.ts'
 import { Rooms } from '../src/actors/rooms.ts'
-import type { FrameOut } from '../src/dialects/dialect.ts'
+import type { FrameOut, MessageView } from '../src/dialects/dialect.ts'
 import { moneypot } from '../src/dialects/moneypot.ts'
 import { type EventLog, LogUnavailable, type Recorded } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
@@ -163,7 +163,14 @@ class Life {
     }
     await new Deadlines(host, dueBefore, onFault).start()
     const rates = new RateLimits('off', clock)
-    const hub = new Hub(host)
+    const hub = new Hub(
+      host,
+      async (room, id, revision) => {
+        const atLeast = { stream: `room-${room}`, revision }
+        return (await readModels.query('room.message', { room, id }, { atLeast })).result as MessageView | null
+      },
+      onFault,
+    )
     const sessions = new Sessions({
       host,
       identity,
@@ -175,6 +182,8 @@ class Life {
       incarnation: `life ${incarnation}`,
       dialects: [moneypot],
       maxConnections: 1_000,
+      typing: true,
+      head: () => own.head(),
       onFault,
     })
     return mortal.dead ? null : Object.assign(new Life(host, sessions, identity, readModels), { mortal })

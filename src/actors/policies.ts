@@ -5,8 +5,8 @@
 // docs/architecture.md has the table of every invariant that spans two streams.
 
 import { createHash } from 'node:crypto'
+import type { ConnectionContext } from './connection/connection.context.ts'
 import { type CloseCause, connectionStream } from './connection/connection.facts.ts'
-import type { ConnectionContext } from './connection/connection.machine.ts'
 import type { Fact } from './fact.ts'
 import type { Host, Submitted } from './host.ts'
 import type { Acknowledged } from './outcome.ts'
@@ -38,18 +38,47 @@ const closeAll =
   ({ stream }, host) =>
     connectionsOf(host, stream).map((connection) => close(connection, cause))
 
+const connectionOf = (host: Host, connection: string): ConnectionContext | undefined =>
+  host.peek(connectionStream(connection))?.snapshot.context as ConnectionContext | undefined
+
+const leaveRoom = (connection: string, room: string): Consequence => ({
+  stream: connectionStream(connection),
+  command: { type: 'room.leave', room },
+})
+
 /** A socket of a dialect that lives in one room goes with it; others lose the room only. */
 const putOut =
   (cause: 'kicked' | 'banned'): Policy =>
-  ({ stream, data }, host) => {
+  (fact, host) => {
+    const { stream, data } = fact
     const { user } = data as { user: string }
-    const room = host.peek(stream)?.snapshot.context as RoomContext | undefined
-    const connections = [...(room?.presence.get(user)?.connections.keys() ?? [])]
-    return connections.flatMap((connection) => [
+    const { room, presence } = host.contextOf<RoomContext>(stream)
+    const inside = [...(presence.get(user)?.connections.keys() ?? [])].flatMap((connection): Consequence[] => [
       { stream, command: { type: 'presence.leave', leaving: connection, cause } },
-      close(connection, cause),
+      connectionOf(host, connection)?.options.oneRoom ? close(connection, cause) : leaveRoom(connection, room),
     ])
+    return [...inside, ...unfollow(fact, host)]
   }
+
+/** Whoever belongs to a room no more hears it no more, on any connection. */
+const unfollow = ({ stream, data }: Fact, host: Host): Consequence[] => {
+  const { user } = data as { user: string }
+  const { room } = host.contextOf<RoomContext>(stream)
+  return connectionsOf(host, userStream(user))
+    .filter((connection) => connectionOf(host, connection)?.followed.has(room))
+    .map((connection) => leaveRoom(connection, room))
+}
+
+/** Ids of connections are uuids v7: the smaller is the older. */
+const closeOlder: Policy = ({ stream, data }, host) => {
+  const own = host.contextOf<ConnectionContext>(stream)
+  const { user } = data as { user: { id: string } | null }
+  if (!user || own.options.socketsPerAccount === 0) return []
+  const others = connectionsOf(host, userStream(user.id))
+    .filter((other) => other < own.connection && connectionOf(host, other)?.dialect === own.dialect)
+    .sort()
+  return others.slice(0, others.length + 1 - own.options.socketsPerAccount).map((other) => close(other, 'new-device'))
+}
 
 const policies: Readonly<Record<string, Policy>> = {
   ConnectionClosed: ({ stream }, host) => {
@@ -63,16 +92,17 @@ const policies: Readonly<Record<string, Policy>> = {
     if (!user) return left
     return [...left, { stream: userStream(user.id), command: { type: 'connection.detach', detaching: connection } }]
   },
+  AuthSucceeded: closeOlder,
   UserBanned: closeAll('banned'),
   UserKicked: closeAll('kicked'),
   TokenRevoked: async ({ stream, data }, host) => {
     const { token } = data as { token: string }
     const using = connectionsOf(host, stream).filter((connection) => {
-      const context = host.peek(connectionStream(connection))?.snapshot.context as ConnectionContext | undefined
-      return context?.token === token
+      return connectionOf(host, connection)?.token === token
     })
     return using.map((connection) => close(connection, 'auth-failed'))
   },
+  MemberRemoved: unfollow,
   MemberKicked: putOut('kicked'),
   MemberBanned: putOut('banned'),
 }

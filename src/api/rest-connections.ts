@@ -54,6 +54,8 @@ export class RestConnections {
       version: 1,
       transport: 'http',
       limits: { authTimeoutMs: 0, afkMs: 0, typingMs: 0, badFrameStrikes: 0 },
+      options: { oneRoom: false, socketsPerAccount: 0, closeCodes: {} },
+      since: this.#host.clock.now(),
       node,
       incarnation: this.#incarnation,
       machine: this.#host.machineHash('connection'),

@@ -2,67 +2,153 @@
 // state and does no I/O. What differs between dialects beside frames is data, in its profile.
 
 import type { CloseCause, ConnectionLimits } from '../actors/connection/connection.facts.ts'
-import type { Fact, Person } from '../actors/fact.ts'
+import type { AccountRole, Fact, Person } from '../actors/fact.ts'
 import type { Outcome } from '../actors/outcome.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
 import type { TextFault } from '../actors/room/room.facts.ts'
 
-/** What came in: a named event with its arguments; `ack` is the transport's own reference to the callback given. */
-export interface FrameIn {
+/** A named event with its arguments (socket.io); `ack` is the transport's own reference to the callback given. */
+export interface EventIn {
   readonly event: string
   readonly args: readonly unknown[]
   readonly ack: number | null
 }
 
-/** What goes out: an event, or the answer to a callback. */
+/** A WebSocket message; null: it was binary. */
+export interface TextIn {
+  readonly text: string | null
+}
+
+export type FrameIn = EventIn | TextIn
+
+/** What goes out: an event, the answer to a callback, or a value as the JSON of a WebSocket text message. */
 export type FrameOut =
   | { readonly event: string; readonly args: readonly unknown[] }
   | { readonly ack: number; readonly args: readonly unknown[] }
+  | { readonly json: unknown }
 
-/** What a client asks for, in the words of the core. */
-export type Request =
-  /** sign in (or stay anonymous) and enter the room of this alias; `token`: hex SHA-256 of the token */
-  | { readonly do: 'enter'; readonly alias: string; readonly token: string | null }
+/** A room as clients of a dialect name it: an alias (`maint:1`) or an id. */
+export type RoomName = string
+
+/** A token's text, or the hex SHA-256 of it. */
+export type Credential = { readonly token: string } | { readonly hashedToken: string }
+
+/** What a client asks for, in the words of the core. `tag`: its own reference to the request, for the answer. */
+export type Request = { readonly tag?: string | number | null } & (
+  | { readonly do: 'sign-in'; readonly credential: Credential }
+  /** sign in (null: stay anonymous) and enter this room */
+  | { readonly do: 'enter'; readonly room: RoomName; readonly credential: Credential | null }
+  | { readonly do: 'join'; readonly room: RoomName }
+  | { readonly do: 'leave'; readonly room: RoomName }
   | {
       readonly do: 'post'
+      /** null: the one room that this connection is in */
+      readonly room: RoomName | null
       readonly text: string
       readonly clientRef: string | null
+      readonly replyTo?: number | null
+      /** what the dialect wants kept beside the text, under its own name */
+      readonly extra?: Readonly<Record<string, unknown>> | null
       readonly fault?: TextFault
+    }
+  | { readonly do: 'typing'; readonly room: RoomName; readonly on: boolean }
+  | {
+      readonly do: 'history'
+      readonly room: RoomName
+      /** message ids, exclusive; with neither the newest */
+      readonly before: number | null
+      readonly after?: number | null
+      readonly limit: number
     }
   /** `name` folded */
   | {
       readonly do: 'mute'
+      readonly room: RoomName | null
       readonly name: string
       readonly seconds: number | null
       readonly fault?: TextFault | 'command-invalid'
     }
-  | { readonly do: 'unmute'; readonly name: string; readonly fault?: TextFault | 'command-invalid' }
+  | {
+      readonly do: 'unmute'
+      readonly room: RoomName | null
+      readonly name: string
+      readonly fault?: TextFault | 'command-invalid'
+    }
+  /** asks nothing of anybody: a ping */
+  | { readonly do: 'answer'; readonly frames: readonly FrameOut[] }
+)
 
 /** How far a connection is, as far as decoding depends on it. */
-export type Standing = 'connected' | 'authenticating' | 'entered'
+export type Standing = 'connected' | 'authenticating' | 'ready'
+
+/** A close code and the words beside it. */
+export interface CloseReason {
+  readonly code: number | null
+  readonly reason: string | null
+}
 
 export type Decoded =
   | { readonly is: 'request'; readonly request: Request }
   /** a refusal `malformed`: `path` says where, `reply` goes to the sender once that is on record */
-  | { readonly is: 'malformed'; readonly path: string; readonly reply: readonly FrameOut[] }
+  | {
+      readonly is: 'malformed'
+      readonly path: string
+      readonly reply: readonly FrameOut[]
+      /** counts against the profile's strikes, or ends the connection; absent: it stays */
+      readonly then?: 'strike' | CloseReason
+    }
   | { readonly is: 'ignored' }
 
-export interface SnapshotMessage {
+export interface MessageView {
   readonly id: number
   readonly author: Person
   readonly text: string
+  readonly kind: 'text' | 'action'
+  /** ms since 1970 */
   readonly at: number
+  readonly ref: string | null
+  readonly replyTo: number | null
+  readonly extra: Readonly<Record<string, unknown>> | null
+  readonly edited: boolean
 }
 
-/** A room at one revision: what an entering client is shown before live facts follow. */
-export interface Snapshot {
-  readonly user: Person | null
+/** A room at one revision, and whoever is there: entered, or online as a member. */
+export interface RoomView {
   readonly room: RoomContext
-  readonly history: readonly SnapshotMessage[]
+  readonly present: readonly Person[]
+  readonly revision: number
 }
 
-/** Who hears a frame. */
-export type Audience = 'all' | { readonly except: string } | { readonly only: string }
+/** What a connection is told when it has signed in, or has entered a room. */
+export interface Welcome {
+  readonly connection: string
+  /** null: an anonymous reader */
+  readonly user: { readonly id: string; readonly number: number; readonly username: string } | null
+  readonly account: AccountRole | null
+  /** the rooms it hears from now on, beginning at their revisions */
+  readonly rooms: readonly RoomView[]
+  /** of the room entered, oldest first */
+  readonly history: readonly MessageView[]
+}
+
+/** What an answer may tell beside its outcome. */
+export interface Told {
+  /** the room asked about */
+  readonly room: RoomContext | null
+  /** the message that a repeated reference was first used for */
+  readonly message: MessageView | null
+  readonly history: readonly MessageView[]
+  /** there are older (or, asked with `after`, newer) messages */
+  readonly more: boolean
+}
+
+/** Who hears a frame: by connection, or all connections of an account. */
+export type Audience =
+  | 'all'
+  | { readonly except: string }
+  | { readonly only: string }
+  | { readonly exceptUser: string }
+  | { readonly onlyUser: string }
 
 export interface Addressed {
   readonly frame: FrameOut
@@ -72,10 +158,13 @@ export interface Addressed {
 /** What a codec may know of the room when it encodes a fact of it. */
 export interface View {
   readonly room: RoomContext
+  /** the message of MessageEdited, MessageRemoved, MessageRestored; the account of TypingStarted, TypingStopped */
+  readonly message: MessageView | null
+  readonly person: Person | null
 }
 
 /** How the socket is ended: `disconnect` tells the client not to come back by itself, `drop` lets it. */
-export interface Closing {
+export interface Closing extends CloseReason {
   readonly frames: readonly FrameOut[]
   readonly how: 'disconnect' | 'drop'
 }
@@ -84,23 +173,41 @@ export interface Profile {
   readonly limits: ConnectionLimits
   /** no frame for this long: WentIdle */
   readonly idleAfterMs: number
-  /** messages in the snapshot */
+  /** messages shown on entering a room */
   readonly history: number
+  /** a token that is not in force: its bearer may read, may try again, or is closed */
+  readonly unknownToken: 'reads' | 'may-retry' | 'closes'
+  /** which rooms a connection hears once it has signed in: those it asks for, or all that it belongs to */
+  readonly rooms: 'asked-for' | 'entered-at-sign-in' | 'followed-at-sign-in'
+  /** a connection that is put out of its only room has nothing left */
+  readonly oneRoom: boolean
+  /** connections an account may have in this dialect: a newer one closes the older; 0: any number */
+  readonly socketsPerAccount: number
+  /** WebSocket close codes by cause */
+  readonly closeCodes: Readonly<Partial<Record<CloseCause, number>>>
+  /** for a peer that answers no ping */
+  readonly lostCode: number | null
 }
 
 export interface Dialect {
   readonly name: string
   readonly version: number
   readonly profile: Profile
-  /** the events that tell this dialect apart on a shared listener; no two dialects share one */
+  /** socket.io: the events that tell this dialect apart on a shared listener; no two dialects share one */
   readonly events: readonly string[]
+  /** WebSocket: the path it is served at; null: it speaks socket.io */
+  readonly path: string | null
+  /** what the server says first */
+  readonly greeting: readonly FrameOut[]
   /** total: any frame at all */
   decode(frame: FrameIn, standing: Standing): Decoded
-  /** the answer to `enter`, once everything it tells of is on the log */
-  welcome(ack: number | null, snapshot: Snapshot): readonly FrameOut[]
+  /** the answer to `sign-in` and `enter`, once everything it tells of is on the log */
+  welcome(request: Request, welcome: Welcome, ack: number | null): readonly FrameOut[]
   /** what the asker alone gets for a request */
-  reply(request: Request, outcome: Outcome, ack: number | null): readonly FrameOut[]
+  reply(request: Request, outcome: Outcome, ack: number | null, told: Told): readonly FrameOut[]
   /** what listeners of the room get for a fact */
   encode(fact: Fact, view: View): readonly Addressed[]
-  closing(cause: CloseCause): Closing
+  closing(cause: CloseCause, told: CloseReason): Closing
 }
+
+export const TOLD_NOTHING: Told = { room: null, message: null, history: [], more: false }

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { refusals } from '../actors/refusals.ts'
-import type { FrameIn, Request, Standing } from './dialect.ts'
+import { type EventIn, type Request, type Standing, TOLD_NOTHING } from './dialect.ts'
 import { moneypot } from './moneypot.ts'
 
 const anything = fc.anything({
@@ -13,14 +13,14 @@ const anything = fc.anything({
   withMap: true,
   withTypedArray: true,
 })
-const frame: fc.Arbitrary<FrameIn> = fc.record({
+const frame: fc.Arbitrary<EventIn> = fc.record({
   event: fc.oneof(fc.constantFrom('auth', 'new_message'), fc.string()),
   args: fc.array(fc.oneof(anything, fc.record({ app_id: anything, hashed_token: anything, token_hash: anything })), {
     maxLength: 3,
   }),
   ack: fc.option(fc.nat()),
 })
-const standing = fc.constantFrom<Standing>('connected', 'authenticating', 'entered')
+const standing = fc.constantFrom<Standing>('connected', 'authenticating', 'ready')
 
 describe('the Moneypot codec', () => {
   it('reads any frame at all, and the same frame the same way', () => {
@@ -37,26 +37,26 @@ describe('the Moneypot codec', () => {
   it('hands on a text as it is, trimmed, whenever it is one', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 340 }), (text) => {
-        const decoded = moneypot.decode({ event: 'new_message', args: [text], ack: 1 }, 'entered')
+        const decoded = moneypot.decode({ event: 'new_message', args: [text], ack: 1 }, 'ready')
         const trimmed = text.trim()
         if (trimmed === '' || trimmed.includes('\0') || /^\/(un)?mute/i.test(trimmed)) return
-        expect(decoded).toEqual({ is: 'request', request: { do: 'post', text: trimmed, clientRef: null } })
+        expect(decoded).toEqual({ is: 'request', request: { do: 'post', room: null, text: trimmed, clientRef: null } })
       }),
     )
   })
 
   it('has an answer for every refusal there is, and calls back only a callback that was given', () => {
     const requests: Request[] = [
-      { do: 'enter', alias: 'moneypot:1', token: null },
-      { do: 'post', text: 'x', clientRef: null },
-      { do: 'mute', name: 'bob', seconds: 60 },
-      { do: 'unmute', name: 'bob' },
+      { do: 'enter', room: 'moneypot:1', credential: null },
+      { do: 'post', room: null, text: 'x', clientRef: null },
+      { do: 'mute', room: null, name: 'bob', seconds: 60 },
+      { do: 'unmute', room: null, name: 'bob' },
     ]
     for (const code of Object.keys(refusals) as (keyof typeof refusals)[]) {
       const outcome = { ok: false, refusal: { code, state: '', guard: null, values: {}, at: null } } as const
       for (const request of requests) {
-        expect(moneypot.reply(request, outcome, 7).length).toBeGreaterThan(0)
-        expect(moneypot.reply(request, outcome, null).filter((told) => 'ack' in told)).toEqual([])
+        expect(moneypot.reply(request, outcome, 7, TOLD_NOTHING).length).toBeGreaterThan(0)
+        expect(moneypot.reply(request, outcome, null, TOLD_NOTHING).filter((told) => 'ack' in told)).toEqual([])
       }
     }
   })

@@ -6,7 +6,7 @@ import type { Done, Outcome, Refused } from '../actors/outcome.ts'
 import type { RefusalCode } from '../actors/refusals.ts'
 import type { Sanction } from '../actors/room/room.context.ts'
 import type { RoomFact } from '../actors/room/room.facts.ts'
-import type { Addressed, Decoded, Dialect, FrameIn, FrameOut, Request, Snapshot, Standing } from './dialect.ts'
+import type { Addressed, Decoded, Dialect, EventIn, FrameOut, Request, Standing, Welcome } from './dialect.ts'
 
 const MAX_TEXT = 350
 const MAX_MINUTES = 525_600
@@ -33,7 +33,7 @@ const malformed = (path: string, text: string, more: FrameOut[] = []): Decoded =
   reply: [clientError(text), ...more],
 })
 
-const decodeAuth = ({ args, ack }: FrameIn, standing: Standing): Decoded => {
+const decodeAuth = ({ args, ack }: EventIn, standing: Standing): Decoded => {
   if (standing !== 'connected') return { is: 'ignored' }
   const [payload] = args
   if (!isPlainObject(payload)) return malformed('auth', 'must send data object with `auth` event')
@@ -44,7 +44,11 @@ const decodeAuth = ({ args, ack }: FrameIn, standing: Standing): Decoded => {
   const token = hashed === undefined || hashed === '' ? field(payload, 'token_hash') : hashed
   return {
     is: 'request',
-    request: { do: 'enter', alias: `moneypot:${app}`, token: typeof token === 'string' ? token : null },
+    request: {
+      do: 'enter',
+      room: `moneypot:${app}`,
+      credential: typeof token === 'string' ? { hashedToken: token } : null,
+    },
   }
 }
 
@@ -55,7 +59,7 @@ const TEXT_FAULTS = {
   'callback-invalid': '`new_message` requires a callback',
 } as const
 
-const decodeMessage = ({ args }: FrameIn): Decoded => {
+const decodeMessage = ({ args }: EventIn): Decoded => {
   const [given, callback] = args
   const text = typeof given === 'string' ? given.trim() : ''
   const fault =
@@ -69,20 +73,20 @@ const decodeMessage = ({ args }: FrameIn): Decoded => {
             ? 'callback-invalid'
             : null
   if (fault === null && /^\/(un)?mute/i.test(text)) return { is: 'request', request: decodeCommand(text) }
-  return { is: 'request', request: { do: 'post', text, clientRef: null, ...(fault ? { fault } : {}) } }
+  return { is: 'request', request: { do: 'post', room: null, text, clientRef: null, ...(fault ? { fault } : {}) } }
 }
 
 /** §1.2: `/mute name minutes` and `/unmute name`; anything else that begins so is a command not understood. */
 const decodeCommand = (text: string): Request => {
   const command = text.toLowerCase()
   const unmute = /^\/unmute ([a-z0-9_]+)$/.exec(command)
-  if (unmute) return { do: 'unmute', name: unmute[1] as string }
-  if (command.startsWith('/unmute')) return { do: 'unmute', name: '', fault: 'command-invalid' }
+  if (unmute) return { do: 'unmute', room: null, name: unmute[1] as string }
+  if (command.startsWith('/unmute')) return { do: 'unmute', room: null, name: '', fault: 'command-invalid' }
   const mute = /^\/mute ([a-z0-9_]+) ([0-9]+)$/.exec(command)
   const minutes = Number(mute?.[2])
   if (mute && minutes >= 1 && minutes <= MAX_MINUTES)
-    return { do: 'mute', name: mute[1] as string, seconds: minutes * 60 }
-  return { do: 'mute', name: '', seconds: null, fault: 'command-invalid' }
+    return { do: 'mute', room: null, name: mute[1] as string, seconds: minutes * 60 }
+  return { do: 'mute', room: null, name: '', seconds: null, fault: 'command-invalid' }
 }
 
 /** The protocol has four roles. */
@@ -103,9 +107,11 @@ const message = ({ id, author, text }: { id: number; author: Person; text: strin
   text,
 })
 
-const welcome = (ack: number | null, { user, room, history }: Snapshot): FrameOut[] => {
-  const users = [...room.presence.values()].map(({ user: present }) => [present.username, listed(present)] as const)
-  const mutes = [...room.mutes].map(
+const welcome = (_request: Request, { user, rooms, history }: Welcome, ack: number | null): FrameOut[] => {
+  const [view] = rooms
+  const users = (view?.present ?? []).map((present) => [present.username, listed(present)] as const)
+  const own = view?.present.find(({ id }) => id === user?.id)
+  const mutes = [...(view?.room.mutes ?? [])].map(
     ([name, { until, seconds }]: [string, Sanction]) => [name, muteOf(name, until, seconds)] as const,
   )
   const shown = {
@@ -113,7 +119,7 @@ const welcome = (ack: number | null, { user, room, history }: Snapshot): FrameOu
     history: history.map(message),
     muteList: Object.fromEntries(mutes),
   }
-  return answer(ack, null, user ? { user: listed(user), room: shown } : { room: shown })
+  return answer(ack, null, own ? { user: listed(own), room: shown } : { room: shown })
 }
 
 /** What the sender of a refused frame is told, and the constant its callback gets. */
@@ -185,9 +191,18 @@ export const moneypot: Dialect = {
     limits: { authTimeoutMs: 0, afkMs: 0, typingMs: 0, badFrameStrikes: 0 },
     idleAfterMs: 5 * 60_000,
     history: HISTORY,
+    unknownToken: 'reads',
+    rooms: 'asked-for',
+    oneRoom: true,
+    socketsPerAccount: 0,
+    closeCodes: {},
+    lostCode: null,
   },
   events: ['auth', 'new_message'],
+  path: null,
+  greeting: [],
   decode: (frame, standing) => {
+    if (!('event' in frame)) return { is: 'ignored' }
     if (frame.event === 'auth') return decodeAuth(frame, standing)
     if (frame.event === 'new_message') return decodeMessage(frame)
     return { is: 'ignored' }
@@ -197,8 +212,8 @@ export const moneypot: Dialect = {
     outcome.ok ? done(request, outcome, ack) : refusal(request, outcome, ack),
   encode,
   closing: (cause) => {
-    if (cause === 'banned') return { frames: [clientError('you are banned')], how: 'disconnect' }
-    if (cause === 'kicked' || cause === 'admin' || cause === 'auth-failed') return { frames: [], how: 'disconnect' }
-    return { frames: [], how: 'drop' }
+    const ends = ['banned', 'kicked', 'admin', 'auth-failed'].includes(cause)
+    const frames = cause === 'banned' ? [clientError('you are banned')] : []
+    return { frames, how: ends ? 'disconnect' : 'drop', code: null, reason: null }
   },
 }

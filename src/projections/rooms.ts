@@ -68,13 +68,12 @@ export interface RoomRow {
 
 const SELECT = `select room as id, number, name, kind, parent, mode, slow_ms as slowMs, aliases, opened_at as openedAt from rooms`
 
-/** Open to all, or of a member of the room or of its space who is not banned from it. */
-const VISIBLE = `(${[
-  ...OPEN_DIALECTS.map((dialect) => `aliases like '%"${dialect}:%'`),
-  `exists (select 1 from members m where m.user = ? and m.to_position is null and m.room in (rooms.room, rooms.parent)
+/** A member of the room or of its space, and not banned from it. */
+const BELONGS = `exists (
+  select 1 from members m where m.user = ? and m.to_position is null and m.room in (rooms.room, rooms.parent)
     and not exists (select 1 from bans b
-      where b.user = m.user and b.to_position is null and b.room in (rooms.room, rooms.parent)))`,
-].join(' or ')})`
+      where b.user = m.user and b.to_position is null and b.room in (rooms.room, rooms.parent)))`
+const VISIBLE = `(${[...OPEN_DIALECTS.map((dialect) => `aliases like '%"${dialect}:%'`), BELONGS].join(' or ')})`
 
 const row = (found: unknown): RoomRow => {
   const plain = found as Omit<RoomRow, 'aliases'> & { aliases: string }
@@ -87,6 +86,14 @@ export const roomQueries = {
     const found = db.prepare(`${SELECT} where room = ? and ${cut.sql}`).get(id, ...cut.values)
     return found ? row(found) : null
   },
+  /** ids of the rooms that a dialect shows and this user belongs to, by number */
+  'rooms.of': (db: DatabaseSync, { user, dialect }: { user: string; dialect: string }): string[] =>
+    db
+      .prepare(
+        `select room from rooms where to_position is null and mode <> 'archived' and aliases like ? and ${BELONGS} order by number`,
+      )
+      .all(`%"${dialect}:%`, user)
+      .map(({ room }) => room as string),
   /** in the order of their numbers, after `after`; `visibleTo`: those that this user may read now */
   'rooms.list': (
     db: DatabaseSync,

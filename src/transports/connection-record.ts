@@ -1,12 +1,7 @@
 // What the log hears of one connection: its beginning, its dialect, whether somebody is active on it, what it was
 // refused, what it was surely handed, and its end.
 
-import {
-  type CloseCause,
-  type ConnectionLimits,
-  connectionStream,
-  type FactData,
-} from '../actors/connection/connection.facts.ts'
+import { type CloseCause, connectionStream, type FactData } from '../actors/connection/connection.facts.ts'
 import type { Submitted } from '../actors/host.ts'
 import type { Outcome } from '../actors/outcome.ts'
 import type { Dialect } from '../dialects/dialect.ts'
@@ -18,8 +13,25 @@ import { untilStored } from './until-stored.ts'
 /** Strangers that come and go within it are counted, not recorded one by one. */
 const BEGIN_AFTER_MS = 1_000
 
-/** Limits of a socket whose dialect is not known yet: it must say something within a minute. */
-const UNTOLD: ConnectionLimits = { authTimeoutMs: 60_000, afkMs: 0, typingMs: 0, badFrameStrikes: 0 }
+/** A socket whose dialect is not known yet: it must say something within a minute. */
+const UNTOLD = {
+  dialect: null,
+  version: 0,
+  limits: { authTimeoutMs: 60_000, afkMs: 0, typingMs: 0, badFrameStrikes: 0 },
+  options: { oneRoom: false, socketsPerAccount: 0, closeCodes: {} },
+}
+
+/** What of a dialect stands in the connection's facts. */
+const toldOf = ({ name, version, profile }: Dialect) => ({
+  dialect: name,
+  version,
+  limits: profile.limits,
+  options: {
+    oneRoom: profile.oneRoom,
+    socketsPerAccount: profile.socketsPerAccount,
+    closeCodes: { ...profile.closeCodes },
+  },
+})
 
 export interface Ending {
   readonly cause: CloseCause
@@ -39,14 +51,19 @@ export class ConnectionRecord {
   readonly #around: Surroundings
   #begun = false
   #ended = false
-  #dialect: Dialect | null = null
+  readonly #since: number
+  /** known from the listener; null: the first event tells */
+  readonly #known: Dialect | null
+  #chosen: Dialect | null = null
   #cancelBegin: () => void = () => {}
   #cancelIdle: () => void = () => {}
   #idle = false
   #lastInputAt = 0
 
-  constructor(socket: Socket, around: Surroundings) {
+  constructor(socket: Socket, around: Surroundings, known: Dialect | null) {
     this.#socket = socket
+    this.#known = known
+    this.#since = around.host.clock.now()
     this.#around = around
     this.refusals = new RefusalRecord(around.host, socket.id, () => this.by, around.stopping)
     this.#beginLater()
@@ -70,10 +87,9 @@ export class ConnectionRecord {
       const opening = this.command({
         type: 'connection.open',
         connection: this.#socket.id,
-        dialect: null,
-        version: 0,
+        ...(this.#known ? toldOf(this.#known) : UNTOLD),
+        since: this.#since,
         transport: this.#socket.transport,
-        limits: UNTOLD,
         node,
         incarnation,
         machine: host.machineHash('connection'),
@@ -83,18 +99,17 @@ export class ConnectionRecord {
         if (!ok) this.#beginAgain()
       })
     }
-    if (!dialect || this.#dialect) return
-    this.#dialect = dialect
-    const { name, version, profile } = dialect
-    void this.command({ type: 'dialect.choose', dialect: name, version, limits: profile.limits })
+    if (!dialect || this.#known || this.#chosen) return
+    this.#chosen = dialect
+    void this.command({ type: 'dialect.choose', ...toldOf(dialect) })
   }
 
   /** The log was away: with the next frame, or after a second. */
   #beginAgain(): void {
     if (this.#ended) return
     this.#begun = false
-    const dialect = this.#dialect
-    this.#dialect = null
+    const dialect = this.#chosen
+    this.#chosen = null
     this.#beginLater(dialect)
   }
 

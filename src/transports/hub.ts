@@ -1,50 +1,76 @@
 // Who listens to which room. What one commit acknowledged for a room is encoded once per dialect and leaves as one
 // write a socket; only listeners that an audience names get a selection of their own.
 
-import type { Fact } from '../actors/fact.ts'
+import type { ConnectionContext } from '../actors/connection/connection.context.ts'
+import type { Fact, Person } from '../actors/fact.ts'
 import type { Host } from '../actors/host.ts'
 import type { Acknowledged } from '../actors/outcome.ts'
-import type { RoomContext } from '../actors/room/room.context.ts'
+import { personIn, type RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
-import type { Addressed, Dialect } from '../dialects/dialect.ts'
+import type { Addressed, Dialect, MessageView, RoomView } from '../dialects/dialect.ts'
+import { Attendance } from './attendance.ts'
 import { Batch } from './transport.ts'
 
 /** A connection that hears a room. */
 export interface Listener {
   readonly id: string
+  /** the account's id; null: an anonymous reader */
+  readonly user: string | null
   readonly dialect: Dialect
-  /** facts of this room up to this revision are in `batch` */
-  deliver(batch: Batch, room: string, revision: number): void
+  /** facts of this room up to this revision are in `batch`; null: it tells of facts of other streams */
+  deliver(batch: Batch, room: string, revision: number | null): void
   /** held back more than it may */
   overflow(): void
 }
 
 interface Place {
   readonly listener: Listener
+  /** what it was shown already: facts of the room above this revision follow */
+  readonly after: number
   /** live facts wait here until the snapshot has left; null: nothing waits */
-  held: Fact[] | null
+  held: Heard[] | null
 }
+
+/** A fact for a room's listeners, and what its encoding needs. */
+interface Heard {
+  readonly fact: Fact
+  /** place in the room's stream; null: a fact of another stream */
+  readonly revision: number | null
+  message: MessageView | null
+  readonly person: Person | null
+}
+
+/** The message as it is at this revision of the room, or null. */
+export type MessageOf = (room: string, id: number, revision: number) => Promise<MessageView | null>
 
 /** Facts that may wait for one snapshot. */
 const MAX_HELD = 10_000
+const ABOUT_A_MESSAGE: ReadonlySet<string> = new Set(['MessageEdited', 'MessageRemoved', 'MessageRestored'])
 
 export class Hub {
   readonly #host: Host
+  readonly #messageOf: MessageOf
+  readonly #onFault: (where: string, error: unknown) => void
   readonly #rooms = new Map<string, Map<string, Place>>()
+  readonly #attendance = new Attendance()
+  /** rooms with facts that wait for a row; what comes after them waits in line */
+  readonly #waiting = new Map<string, Promise<void>>()
 
-  constructor(host: Host) {
+  constructor(host: Host, messageOf: MessageOf, onFault: (where: string, error: unknown) => void) {
     this.#host = host
+    this.#messageOf = messageOf
+    this.#onFault = onFault
     host.onAcknowledged((batch) => this.#hear(batch))
   }
 
-  /** From now on the listener's facts of this room are held back, until `release`. */
-  join(room: string, listener: Listener): void {
+  /** From now on the listener's facts of this room above `after` are held back, until `release`. */
+  join(room: string, listener: Listener, after: number): void {
     let places = this.#rooms.get(room)
     if (!places) {
       places = new Map()
       this.#rooms.set(room, places)
     }
-    places.set(listener.id, { listener, held: [] })
+    places.set(listener.id, { listener, after, held: [] })
   }
 
   /** The snapshot has been handed over: what was held back follows, and then everything live. */
@@ -62,57 +88,161 @@ export class Hub {
     if (places?.size === 0) this.#rooms.delete(room)
   }
 
+  /** A room in memory, with whoever is there: entered, or online as a member. */
+  view(room: string): RoomView {
+    const actor = this.#host.peek(roomStream(room))
+    if (!actor) throw new Error(`room ${room} is not in memory`)
+    const context = actor.snapshot.context as RoomContext
+    const entered = [...context.presence.values()].map(({ user }) => user)
+    const following = [...this.#attendance.of(room)]
+      .filter(({ id }) => !context.presence.has(id))
+      .map((person) => shown(context, person))
+    return { room: context, present: [...entered, ...following], revision: actor.revision }
+  }
+
   /** Rooms somebody listens to. */
   get size(): number {
     return this.#rooms.size
   }
 
   #hear({ kind, stream, facts }: Acknowledged): void {
-    if (kind !== 'room') return
-    const room = stream.slice('room-'.length)
-    const places = this.#rooms.get(room)
-    if (places) this.#tell(room, facts, places.values())
+    if (kind === 'room') {
+      const heard = facts.map((fact) => ({ fact, revision: fact.revision, message: null, person: null }))
+      this.#queue(stream.slice('room-'.length), heard)
+    } else if (kind === 'connection') {
+      for (const fact of facts) this.#hearConnection(fact)
+    }
   }
 
-  #tell(room: string, facts: readonly Fact[], places: Iterable<Place>): void {
+  #hearConnection(fact: Fact): void {
+    const { type, stream, data } = fact
+    if (type === 'TypingStarted' || type === 'TypingStopped') {
+      const { user } = this.#host.contextOf<ConnectionContext>(stream)
+      this.#queue((data as { room: string }).room, [{ fact, revision: null, message: null, person: user }])
+    } else if (type === 'RoomsFollowed') {
+      for (const room of Object.keys((data as { rooms: object }).rooms)) this.#follow(fact, room)
+    } else if (type === 'RoomLeft') {
+      this.#unfollow(fact, (data as { room: string }).room)
+    } else if (type === 'ConnectionClosed') {
+      const { followed } = this.#host.contextOf<ConnectionContext>(stream)
+      for (const room of followed.keys()) this.#unfollow(fact, room)
+    }
+  }
+
+  #follow(fact: Fact, room: string): void {
+    const { connection, user } = this.#host.contextOf<ConnectionContext>(fact.stream)
+    if (!user || !this.#attendance.add(room, user, connection)) return
+    const data = { user, account: 'member', connection, node: this.#host.node, first: true }
+    this.#queue(room, [
+      { fact: { ...fact, type: 'PresenceEntered', data }, revision: null, message: null, person: user },
+    ])
+  }
+
+  #unfollow(fact: Fact, room: string): void {
+    const { connection, user } = this.#host.contextOf<ConnectionContext>(fact.stream)
+    if (!user || !this.#attendance.remove(room, user.id, connection)) return
+    const data = { user, connection, last: true, cause: 'closed' }
+    this.#queue(room, [{ fact: { ...fact, type: 'PresenceLeft', data }, revision: null, message: null, person: user }])
+  }
+
+  /** Tells at once, or in line behind what waits for a message's row or for the room to be loaded. */
+  #queue(room: string, heard: readonly Heard[]): void {
+    const places = this.#rooms.get(room)
+    if (!places) return
+    const before = this.#waiting.get(room)
+    const needs = heard.some(({ fact }) => ABOUT_A_MESSAGE.has(fact.type))
+    if (!before && !needs && this.#host.peek(roomStream(room))) {
+      this.#tell(room, heard, places.values())
+      return
+    }
+    const turn = (before ?? Promise.resolve())
+      .then(() => this.#prepare(room, heard))
+      .then(() => this.#tell(room, heard, this.#rooms.get(room)?.values() ?? []))
+      .catch((error) => this.#onFault(`fan-out of room ${room}`, error))
+      .finally(() => {
+        if (this.#waiting.get(room) === turn) this.#waiting.delete(room)
+      })
+    this.#waiting.set(room, turn)
+  }
+
+  async #prepare(room: string, heard: readonly Heard[]): Promise<void> {
+    await this.#host.load(roomStream(room))
+    for (const each of heard) {
+      if (!ABOUT_A_MESSAGE.has(each.fact.type)) continue
+      each.message = await this.#messageOf(room, (each.fact.data as { id: number }).id, each.fact.revision)
+    }
+  }
+
+  #tell(room: string, heard: readonly Heard[], places: Iterable<Place>): void {
     const context = this.#host.peek(roomStream(room))?.snapshot.context as RoomContext
-    const revision = (facts.at(-1) as Fact).revision
+    const known = heard.map((each) => this.#adjusted(room, context, each))
+    const revision = heard.findLast((each) => each.revision !== null)?.revision ?? null
+    const first = heard.find((each) => each.revision !== null)?.revision ?? Number.POSITIVE_INFINITY
     const encoded = new Map<Dialect, Encoded>()
     for (const place of places) {
-      const { listener, held } = place
+      const { listener, after, held } = place
+      // What waited in line may have been in the snapshot of whoever came meanwhile.
+      const seen = first <= after
       if (held) {
-        held.push(...facts)
+        held.push(...(seen ? heard.filter((each) => each.revision === null || each.revision > after) : heard))
         if (held.length > MAX_HELD) listener.overflow()
         continue
       }
-      let frames = encoded.get(listener.dialect)
+      let frames = seen ? undefined : encoded.get(listener.dialect)
       if (!frames) {
-        frames = encode(listener.dialect, facts, context)
-        encoded.set(listener.dialect, frames)
+        const news = seen ? known.filter((each) => each.revision === null || each.revision > after) : known
+        frames = encode(listener.dialect, news, context)
+        if (!seen) encoded.set(listener.dialect, frames)
       }
-      const batch = frames.named.has(listener.id) ? selection(frames.all, listener.id) : frames.shared
+      const batch = frames.names(listener) ? selection(frames.all, listener) : frames.shared
       if (batch.frames.length > 0) listener.deliver(batch, room, revision)
     }
   }
+
+  /** An account that is there both ways is heard of once: when the first way begins, and when the last one ends. */
+  #adjusted(room: string, context: RoomContext, heard: Heard): Heard {
+    const { fact, revision, person } = heard
+    if (fact.type !== 'PresenceEntered' && fact.type !== 'PresenceLeft') return heard
+    const data = fact.data as { user: Person; first?: boolean; last?: boolean }
+    const other = person ? context.presence.has(data.user.id) : this.#attendance.has(room, data.user.id)
+    const user = person ? shown(context, data.user) : data.user
+    const edge = fact.type === 'PresenceEntered' ? { first: data.first && !other } : { last: data.last && !other }
+    return { ...heard, fact: { ...fact, data: { ...data, user, ...edge } }, revision }
+  }
 }
+
+/** With the role that is shown in this room. */
+const shown = (context: RoomContext, person: Person): Person =>
+  personIn(context, { ...person, account: person.role === 'admin' || person.role === 'robot' ? person.role : 'member' })
 
 interface Encoded {
   readonly all: readonly Addressed[]
   /** what everybody gets whom no audience names */
   readonly shared: Batch
-  readonly named: ReadonlySet<string>
+  names(listener: Listener): boolean
 }
 
-const encode = (dialect: Dialect, facts: readonly Fact[], room: RoomContext): Encoded => {
-  const all = facts.flatMap((fact) => dialect.encode(fact, { room }))
-  const named = new Set<string>()
-  for (const { to } of all) if (to !== 'all') named.add('except' in to ? to.except : to.only)
-  return { all, named, shared: selection(all, null) }
+const encode = (dialect: Dialect, heard: readonly Heard[], room: RoomContext): Encoded => {
+  const all = heard.flatMap(({ fact, message, person }) => dialect.encode(fact, { room, message, person }))
+  const connections = new Set<string>()
+  const users = new Set<string>()
+  for (const { to } of all) {
+    if (to === 'all') continue
+    if ('except' in to) connections.add(to.except)
+    else if ('only' in to) connections.add(to.only)
+    else users.add('exceptUser' in to ? to.exceptUser : to.onlyUser)
+  }
+  const names = ({ id, user }: Listener) => connections.has(id) || (user !== null && users.has(user))
+  return { all, names, shared: selection(all, null) }
 }
 
-const selection = (all: readonly Addressed[], listener: string | null): Batch =>
-  new Batch(
-    all
-      .filter(({ to }) => to === 'all' || ('except' in to ? to.except !== listener : to.only === listener))
-      .map(({ frame }) => frame),
-  )
+const selection = (all: readonly Addressed[], listener: Listener | null): Batch =>
+  new Batch(all.filter(({ to }) => isFor(to, listener)).map(({ frame }) => frame))
+
+const isFor = (to: Addressed['to'], listener: Listener | null): boolean => {
+  if (to === 'all') return true
+  if ('except' in to) return to.except !== listener?.id
+  if ('only' in to) return to.only === listener?.id
+  if ('exceptUser' in to) return to.exceptUser !== listener?.user
+  return listener !== null && to.onlyUser === listener.user
+}

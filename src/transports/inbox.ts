@@ -9,6 +9,9 @@ const MAX_WAITING_CHARACTERS = 128 * 1024
 /** Commands of one connection in a room's queue, which holds a thousand. */
 const MAX_UNDER_WAY = 500
 
+const sizeOf = (frame: FrameIn): number =>
+  'text' in frame ? (frame.text?.length ?? 0) : JSON.stringify(frame.args).length
+
 export interface InboxListener {
   /** a promise holds back the frames behind this one */
   take(frame: FrameIn): Promise<void> | null
@@ -30,7 +33,7 @@ export class Inbox {
 
   add(frame: FrameIn): void {
     // What is taken at once need not be measured.
-    const size = this.#draining ? JSON.stringify(frame.args).length : 0
+    const size = this.#draining ? sizeOf(frame) : 0
     this.#size += size
     if (this.#waiting.push({ frame, size }) > MAX_WAITING || this.#size > MAX_WAITING_CHARACTERS) {
       this.#listener.overflow()

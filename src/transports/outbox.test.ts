@@ -14,7 +14,9 @@ class SlowSocket implements Socket {
   waiting = 0
 
   write(batches: readonly Batch[]): number {
-    const size = batches.flatMap(({ frames }) => frames).reduce((sum, { args }) => sum + (args[0] as number), 0)
+    const size = batches
+      .flatMap(({ frames }) => frames)
+      .reduce((sum, frame) => sum + (frame as unknown as { args: [number] }).args[0], 0)
     this.writes.push(size)
     this.waiting += size
     return size

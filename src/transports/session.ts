@@ -1,49 +1,75 @@
 // One connection from its first frame to its end, whatever its dialect. It takes requests in order, asks its own
 // actor and the room's, and answers once what the answer tells of is on the log.
 
-import { type CloseCause, connectionStream } from '../actors/connection/connection.facts.ts'
+import type { CloseCause } from '../actors/connection/connection.facts.ts'
 import type { Account } from '../actors/identity.ts'
-import { type Outcome, type Refused, refused } from '../actors/outcome.ts'
+import { type Outcome, refused } from '../actors/outcome.ts'
 import type { Refusal } from '../actors/refusals.ts'
-import { type Asker, roomStream } from '../actors/room/room.facts.ts'
-import type { Closing, Dialect, FrameIn, FrameOut, Request, Standing } from '../dialects/dialect.ts'
+import type { Asker } from '../actors/room/room.facts.ts'
+import {
+  type CloseReason,
+  type Closing,
+  type Decoded,
+  type Dialect,
+  type FrameIn,
+  type FrameOut,
+  type Request,
+  type Standing,
+  TOLD_NOTHING,
+  type Told,
+} from '../dialects/dialect.ts'
+import { Arrival } from './arrival.ts'
+import { Commands } from './commands.ts'
 import { ConnectionRecord, type Ending } from './connection-record.ts'
-import { Entry } from './entry.ts'
 import type { Listener } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Outbox } from './outbox.ts'
+import { Places } from './places.ts'
 import type { Surroundings } from './surroundings.ts'
 import { Batch, type Socket } from './transport.ts'
 
-const COMMANDS: Record<Request['do'], string> = {
+const COMMANDS: Record<Exclude<Request['do'], 'answer'>, string> = {
+  'sign-in': 'sign-in',
   enter: 'room.enter',
+  join: 'room.enter',
+  leave: 'room.leave',
   post: 'message.post',
+  typing: 'typing.start',
+  history: 'history.note',
   mute: 'mute.set',
   unmute: 'mute.lift',
 }
 
 /** How a socket ends whose dialect is not known. */
-const DROPPED: Closing = { frames: [], how: 'drop' }
+const DROPPED: Closing = { frames: [], how: 'drop', code: null, reason: null }
+const UNTOLD: CloseReason = { code: null, reason: null }
 
 export class Session implements Listener {
   readonly id: string
   readonly around: Surroundings
   readonly record: ConnectionRecord
-  /** the room it listens to */
-  room: string | null = null
+  /** the rooms it hears */
+  readonly places = new Places()
   ended = false
   readonly #socket: Socket
   readonly #inbox: Inbox
   readonly #outbox: Outbox
+  readonly #commands = new Commands(this)
+  readonly #arrival = new Arrival(this)
   #account: Account | null = null
   #standing: Standing = 'connected'
   #dialect: Dialect | null = null
+  #strikes = 0
+  /** rooms it became a member of while it signed in */
+  readonly #missed: string[] = []
 
-  constructor(socket: Socket, around: Surroundings) {
+  /** `dialect` null: the first event tells. */
+  constructor(socket: Socket, around: Surroundings, dialect: Dialect | null) {
     this.id = socket.id
     this.around = around
     this.#socket = socket
-    this.record = new ConnectionRecord(socket, around)
+    this.#dialect = dialect
+    this.record = new ConnectionRecord(socket, around, dialect)
     this.#inbox = new Inbox({
       take: (frame) => this.#take(frame),
       overflow: () => this.abort('flood'),
@@ -54,6 +80,7 @@ export class Session implements Listener {
       progressed: () => this.record.noteDelivered(this.#outbox.takeDelivered()),
       tooSlow: () => this.abort('slow-consumer'),
     })
+    if (dialect) this.send(dialect.greeting)
   }
 
   get dialect(): Dialect {
@@ -71,18 +98,28 @@ export class Session implements Listener {
     this.record.by = account?.id ?? null
   }
 
+  get user(): string | null {
+    return this.#account?.id ?? null
+  }
+
+  asker({ id, number, username, role }: Account): Asker {
+    return { id, number, username, account: role }
+  }
+
   // --- frames in ---
 
   receive(frame: FrameIn): void {
     if (this.ended) return
-    const dialect = this.#dialect ?? this.around.dialectOf(frame.event)
-    if (!dialect?.events.includes(frame.event)) {
-      this.around.count('frames_ignored')
-      return
+    if ('event' in frame) {
+      const dialect = this.#dialect ?? this.around.dialectOf(frame.event)
+      if (!dialect?.events.includes(frame.event)) {
+        this.around.count('frames_ignored')
+        return
+      }
+      this.#dialect = dialect
     }
-    this.#dialect = dialect
     this.record.noteInput()
-    this.record.begin(dialect)
+    this.record.begin(this.dialect)
     this.#inbox.add(frame)
   }
 
@@ -95,83 +132,73 @@ export class Session implements Listener {
   #handle(frame: FrameIn): Promise<void> | null {
     if (this.ended) return null
     const decoded = this.dialect.decode(frame, this.#standing)
+    const ack = 'ack' in frame ? frame.ack : null
     if (decoded.is === 'ignored') {
       this.around.count('frames_ignored')
       return null
     }
-    if (decoded.is === 'malformed') {
-      const refusal: Refusal = { code: 'malformed', state: '', guard: null, values: { path: decoded.path }, at: null }
-      return this.#refuse('frame', refusal, decoded.reply, [])
-    }
+    if (decoded.is === 'malformed') return this.#malformed(decoded)
     const { request } = decoded
-    if (request.do === 'enter') return this.#enter(request, frame.ack)
-    if (request.do === 'post') {
-      const answered = this.#post(request).then((outcome) => this.#answer(request, outcome, frame.ack))
-      this.#inbox.follow(answered.catch((error) => this.#fail(error)))
-      return null
+    switch (request.do) {
+      case 'answer':
+        this.send(request.frames)
+        return null
+      case 'sign-in':
+      case 'enter':
+        this.#standing = 'authenticating'
+        return this.#arrival.run(request, ack).then((standing) => {
+          this.#standing = standing
+          for (const room of this.#missed.splice(0)) if (standing === 'ready') this.follow(room)
+        })
+      case 'join':
+        return this.#arrival.join(request, ack)
+      case 'leave':
+        return this.#arrival.leave(request, ack)
+      case 'post':
+        return this.#follow(request, ack, this.#commands.post(request))
+      case 'typing':
+        return this.#follow(request, ack, this.#commands.typing(request))
+      case 'history':
+        return this.#answered(request, ack, this.#commands.history(request))
+      default:
+        return this.#answered(request, ack, this.#commands.moderate(request))
     }
-    return this.#moderate(request).then((outcome) => this.#answer(request, outcome, frame.ack))
   }
 
-  async #enter(request: Extract<Request, { do: 'enter' }>, ack: number | null): Promise<void> {
-    this.#standing = 'authenticating'
-    const entry = new Entry(this, request, ack)
-    const outcome = await entry.run()
-    if (!outcome.ok && !this.ended) await this.#answer(request, outcome, ack)
-    if (!outcome.ok || this.ended) await entry.undo()
-    this.#standing = outcome.ok ? 'entered' : 'connected'
-  }
-
-  #post({ text, clientRef, fault }: Extract<Request, { do: 'post' }>): Promise<Outcome> {
-    const speaker = this.#speaker()
-    if ('ok' in speaker) return Promise.resolve(speaker)
-    return this.around.host.send(speaker.stream, {
-      type: 'message.post',
-      ...speaker.fields,
-      text,
-      kind: 'text',
-      clientRef,
-      replyTo: null,
-      extra: null,
-      entered: true,
-      ...(fault ? { fault } : {}),
-    })
-  }
-
-  async #moderate(request: Extract<Request, { do: 'mute' | 'unmute' }>): Promise<Outcome> {
-    const { identity, host } = this.around
-    const { name } = request
-    // A mute is kept by name, which may precede the account; that the log is away is the room's to say.
-    const target = request.do === 'mute' && name !== '' ? await identity.byName(name).catch(() => null) : null
-    const speaker = this.#speaker()
-    if ('ok' in speaker) return speaker
-    const fault = request.fault ? { fault: request.fault } : {}
-    if (request.do === 'unmute') {
-      return host.send(speaker.stream, { type: 'mute.lift', ...speaker.fields, name, ...fault })
+  #malformed({ path, reply, then }: Extract<Decoded, { is: 'malformed' }>): Promise<void> {
+    const refusal: Refusal = { code: 'malformed', state: '', guard: null, values: { path }, at: null }
+    const refusing = this.#refuse('frame', refusal, reply, [])
+    if (then === undefined) return refusing
+    if (then === 'strike') {
+      this.#strikes++
+      const { badFrameStrikes } = this.dialect.profile.limits
+      return badFrameStrikes > 0 && this.#strikes >= badFrameStrikes
+        ? refusing.then(() => this.end('protocol-error', UNTOLD))
+        : refusing
     }
-    const { seconds } = request
-    const muting = { type: 'mute.set', name, user: target?.id ?? null, seconds, reason: null } as const
-    return host.send(speaker.stream, { ...speaker.fields, ...muting, ...fault })
+    return refusing.then(() => this.end('protocol-error', then))
   }
 
-  /** What every command to the room carries, once this connection's own chart permits one; else the refusal. */
-  #speaker(): Refused | Speaker {
-    const { host, rates } = this.around
-    const { account, room } = this
-    if (!account || !room) return refused('user-required')
-    const permitted = host.ask(connectionStream(this.id), { type: 'command.permit', command: 'message.post' })
-    if (permitted && !permitted.ok) return permitted
-    const { id, number, username, role } = account
-    const asker = { id, number, username, account: role }
-    const fields = { by: id, connection: this.id, asker, overRate: rates.overRate(account) }
-    return { stream: roomStream(room), fields }
+  #follow(request: Request, ack: number | null, answer: Promise<{ outcome: Outcome; told?: Partial<Told> }>): null {
+    this.#inbox.follow(this.#answered(request, ack, answer).catch((error) => this.#fail(error)))
+    return null
   }
 
-  async #answer(request: Request, outcome: Outcome, ack: number | null): Promise<void> {
-    const frames = this.dialect.reply(request, outcome, ack)
+  #answered(
+    request: Request,
+    ack: number | null,
+    answer: Promise<{ outcome: Outcome; told?: Partial<Told> }>,
+  ): Promise<void> {
+    return answer.then(({ outcome, told }) => this.answer(request, outcome, ack, told))
+  }
+
+  async answer(request: Request, outcome: Outcome, ack: number | null, more: Partial<Told> = {}): Promise<void> {
+    if (request.do === 'answer') return
+    const told = { ...TOLD_NOTHING, ...more }
+    const frames = this.dialect.reply(request, outcome, ack, told)
     if (outcome.ok) this.send(frames)
     else {
-      const away = this.dialect.reply(request, refused('unavailable'), ack)
+      const away = this.dialect.reply(request, refused('unavailable'), ack, told)
       await this.#refuse(COMMANDS[request.do], outcome.refusal, frames, away)
     }
   }
@@ -199,9 +226,9 @@ export class Session implements Listener {
     if (frames.length > 0) this.#outbox.add(new Batch(frames))
   }
 
-  deliver(batch: Batch, room: string, revision: number): void {
+  deliver(batch: Batch, room: string, revision: number | null): void {
     this.#outbox.add(batch)
-    this.#outbox.reached(room, revision)
+    if (revision !== null) this.#outbox.reached(room, revision)
   }
 
   overflow(): void {
@@ -210,6 +237,20 @@ export class Session implements Listener {
 
   flush(): void {
     this.#outbox.flush()
+  }
+
+  /** Its account became a member of this room. */
+  follow(room: string): void {
+    if (this.dialect.profile.rooms !== 'followed-at-sign-in' || this.places.get(room)) return
+    // Its rooms may have been asked for already.
+    if (this.#standing === 'authenticating') this.#missed.push(room)
+    else this.#arrival.follow(room).catch((error) => this.#fail(error))
+  }
+
+  /** It hears this room no more. */
+  forget(room: string): void {
+    this.around.hub.leave(room, this)
+    this.places.delete(room)
   }
 
   // --- its end ---
@@ -227,17 +268,32 @@ export class Session implements Listener {
     if (this.ended) return
     this.#leave(cause)
     this.#end({ cause, reason: null, late: true })
-    this.#closeSocket(cause)
+    this.#closeSocket(cause, UNTOLD)
+  }
+
+  /** Its peer answers no more: its fact follows, marked late, and what the protocol closes with then is tried. */
+  lost(): void {
+    if (this.ended) return
+    this.#leave('client')
+    this.#end({ cause: 'client', reason: 'ping timeout', late: true })
+    this.#closeSocket('slow-consumer', { code: this.dialect.profile.lostCode, reason: null })
+  }
+
+  /** We end it by its chart, whose fact `obey` then hears. */
+  async end(cause: CloseCause, { code, reason }: CloseReason): Promise<void> {
+    if (this.ended) return
+    const ended = await this.record.command({ type: 'connection.close', code, reason, cause, late: false })
+    if (!ended.ok) this.abort(cause)
   }
 
   /** Its actor has closed it (banned, kicked, timed out …): the client is told in its protocol. */
-  obey(cause: CloseCause): void {
+  obey(cause: CloseCause, told: CloseReason = UNTOLD): void {
     if (this.ended) return
     this.#leave(cause)
     this.record.stop()
     void this.record.refusals.flush()
     this.record.noteDelivered(this.#outbox.takeDelivered())
-    this.#closeSocket(cause)
+    this.#closeSocket(cause, told)
   }
 
   /** An orderly stop: the fact first, which `obey` then hears, and the client after it. */
@@ -263,29 +319,19 @@ export class Session implements Listener {
   #leave(cause: CloseCause): void {
     this.ended = true
     this.#inbox.clear()
-    if (this.room) this.around.hub.leave(this.room, this)
+    for (const room of this.places.rooms()) this.around.hub.leave(room, this)
     this.around.count(`closed_${cause}`)
     this.around.gone(this)
   }
 
-  #closeSocket(cause: CloseCause): void {
-    const { frames, how } = this.#dialect?.closing(cause) ?? DROPPED
+  #closeSocket(cause: CloseCause, told: CloseReason): void {
+    const closing = this.#dialect?.closing(cause, told) ?? DROPPED
     if (cause === 'slow-consumer') {
       this.#outbox.close()
-      this.#socket.close(how, 'discard')
+      this.#socket.close(closing, 'discard')
       return
     }
-    this.#outbox.end(frames.length > 0 ? [new Batch(frames)] : [])
-    this.#socket.close(how, 'flush')
-  }
-}
-
-interface Speaker {
-  readonly stream: string
-  readonly fields: {
-    readonly by: string
-    readonly connection: string
-    readonly asker: Asker
-    readonly overRate: boolean
+    this.#outbox.end(closing.frames.length > 0 ? [new Batch(closing.frames)] : [])
+    this.#socket.close(closing, 'flush')
   }
 }

@@ -1,10 +1,11 @@
 // All sessions of this node: what they share, who is counted, and how they end together.
 
-import type { CloseCause } from '../actors/connection/connection.facts.ts'
+import type { CloseCause, FactData } from '../actors/connection/connection.facts.ts'
 import type { Fact } from '../actors/fact.ts'
 import { nodeStream } from '../actors/node.facts.ts'
 import type { RefusalCode } from '../actors/refusals.ts'
 import type { UserContext } from '../actors/user/user.machine.ts'
+import type { Dialect } from '../dialects/dialect.ts'
 import { Session } from './session.ts'
 import type { Counted, SessionsOptions, Surroundings } from './surroundings.ts'
 import type { Socket } from './transport.ts'
@@ -38,15 +39,29 @@ export class Sessions {
       gone: (session) => this.#sessions.delete(session.id),
       stopping: () => this.#stopping,
     }
-    host.onAcknowledged(({ kind, facts }) => {
+    host.onAcknowledged(({ kind, stream, facts }) => {
+      if (kind === 'room') for (const fact of facts) this.#hearRoom(stream, fact)
       if (kind === 'connection') for (const fact of facts) this.#hearConnection(fact)
       if (kind === 'user') for (const fact of facts) this.#hearUser(fact)
     })
   }
 
   #hearConnection({ type, stream, data }: Fact): void {
+    const session = this.#sessions.get(stream.slice('connection-'.length))
+    if (!session) return
+    if (type === 'RoomLeft') session.forget((data as { room: string }).room)
     if (type !== 'ConnectionClosed') return
-    this.#sessions.get(stream.slice('connection-'.length))?.obey((data as { cause: CloseCause }).cause)
+    const { cause, code, reason } = data as FactData<'ConnectionClosed'>
+    session.obey(cause, { code, reason })
+  }
+
+  /** Whoever becomes a member hears the room from now on, where their dialect follows all that they belong to. */
+  #hearRoom(stream: string, { type, data }: Fact): void {
+    if (type !== 'MemberAdded') return
+    const { user } = data as { user: string }
+    for (const session of this.#sessions.values()) {
+      if (session.account?.id === user) session.follow(stream.slice('room-'.length))
+    }
   }
 
   /** Who is renamed, or gains or loses a role, speaks as that from now on, on the sockets that are open. */
@@ -70,13 +85,16 @@ export class Sessions {
     return false
   }
 
-  /** null when there are as many as may be, or the server is stopping: the transport turns the socket away. */
-  open(socket: Socket): Session | null {
+  /**
+   * `dialect` null: the first event tells. Returns null when there are as many as may be, or the server is stopping:
+   * the transport turns the socket away.
+   */
+  open(socket: Socket, dialect: Dialect | null = null): Session | null {
     if (this.#stopping || this.#sessions.size >= this.#options.maxConnections) {
       this.#turnAway('flood')
       return null
     }
-    const session = new Session(socket, this.#around)
+    const session = new Session(socket, this.#around, dialect)
     this.#sessions.set(socket.id, session)
     bump(this.counters, 'opened')
     return session

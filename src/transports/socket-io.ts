@@ -5,13 +5,13 @@ import type { Duplex } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Socket as IoSocket, Server } from 'socket.io'
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
-import type { FrameOut } from '../dialects/dialect.ts'
+import type { Closing, FrameOut } from '../dialects/dialect.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { Batch, Socket } from './transport.ts'
 import { textFrame } from './websocket-frame.ts'
 
-const PATH = '/socket.io/'
+export const SOCKET_IO_PATH = '/socket.io/'
 const MAX_PACKET_BYTES = 64 * 1024
 
 export interface SocketIoOptions {
@@ -30,7 +30,7 @@ export const serveSocketIo = (
 ): (() => Promise<void>) => {
   const pingInterval = options.pingIntervalMs ?? 25_000
   const io = new Server(http, {
-    path: PATH,
+    path: SOCKET_IO_PATH,
     allowEIO3: true,
     maxHttpBufferSize: MAX_PACKET_BYTES,
     // engine.io would end an upgrade on another path that is not answered within a second
@@ -50,7 +50,6 @@ export const serveSocketIo = (
     },
   })
   mendOldPolling(io)
-  refuseOtherUpgrades(http)
   const upgraded = new Set<Duplex>()
   http.on('upgrade', (_request, socket) => {
     upgraded.add(socket)
@@ -60,7 +59,7 @@ export const serveSocketIo = (
     const port = new IoPort(socket, options.newConnectionId())
     const session = sessions.open(port)
     if (session) receive(socket, session)
-    else port.close('drop', 'discard')
+    else port.close({ how: 'drop' }, 'discard')
   })
   return async () => {
     io.engine.close()
@@ -70,15 +69,6 @@ export const serveSocketIo = (
     for (const socket of upgraded) socket.destroy()
     await new Promise<void>((resolve) => io.close(() => resolve()))
   }
-}
-
-/** Without `destroyUpgrade` an upgrade that nobody answers would hang for good. */
-const refuseOtherUpgrades = (http: HttpServer): void => {
-  http.on('upgrade', (request, socket) => {
-    if (request.url?.startsWith(PATH)) return
-    socket.on('error', () => socket.destroy())
-    socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
-  })
 }
 
 /** socket.io's packet types BINARY_EVENT and BINARY_ACK */
@@ -130,8 +120,11 @@ const tagAcks = (socket: IoSocket): void => {
 }
 
 /** `2["event",…]` and `3<id>[…]`: socket.io packets of the default namespace (socket.io-protocol v5, the same in v2 to v4). */
-const packetOf = (frame: FrameOut): string =>
-  'event' in frame ? `2${JSON.stringify([frame.event, ...frame.args])}` : `3${frame.ack}${JSON.stringify(frame.args)}`
+const packetOf = (frame: FrameOut): string => {
+  if ('event' in frame) return `2${JSON.stringify([frame.event, ...frame.args])}`
+  if ('ack' in frame) return `3${frame.ack}${JSON.stringify(frame.args)}`
+  throw new Error('a dialect of WebSocket frames on a socket.io connection')
+}
 
 /**
  * A packet in ASCII only. COMPAT clients of Engine.IO 3 over polling: those of socket.io 1.x decode a text payload as
@@ -214,7 +207,7 @@ class IoPort implements Socket {
     return this.#waiting + (this.#engine.transport.socket?.bufferedAmount ?? 0)
   }
 
-  close(how: 'disconnect' | 'drop', waiting: 'flush' | 'discard'): void {
+  close({ how }: Pick<Closing, 'how'>, waiting: 'flush' | 'discard'): void {
     if (waiting === 'discard') {
       const { socket } = this.#engine.transport
       this.#engine.close(true)

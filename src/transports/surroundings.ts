@@ -22,6 +22,10 @@ export interface SessionsOptions {
   readonly incarnation: string
   readonly dialects: readonly Dialect[]
   readonly maxConnections: number
+  /** are typing events told and recorded? */
+  readonly typing: boolean
+  /** position of the last fact */
+  head(): Promise<number>
   onFault(where: string, error: unknown): void
 }
 

@@ -1,6 +1,6 @@
 // The port of a socket. A transport moves frames and knows nothing of their meaning.
 
-import type { FrameOut } from '../dialects/dialect.ts'
+import type { Closing, FrameOut } from '../dialects/dialect.ts'
 
 /** Frames that go out together, to one socket or to many: each wire form is made once, when the first socket asks. */
 export class Batch {
@@ -31,9 +31,6 @@ export interface Socket {
   write(batches: readonly Batch[]): number
   /** bytes handed over and not yet taken by the network */
   bufferedBytes(): number
-  /**
-   * `disconnect`: the client is told not to come back by itself; `drop`: the transport ends and it may.
-   * `discard`: nobody reads what still waits, so it is thrown away.
-   */
-  close(how: 'disconnect' | 'drop', waiting: 'flush' | 'discard'): void
+  /** `discard`: nobody reads what still waits, so it is thrown away. */
+  close(closing: Pick<Closing, 'how' | 'code' | 'reason'>, waiting: 'flush' | 'discard'): void
 }

@@ -32,6 +32,17 @@ export const connectionLimits = z.object({
 })
 export type ConnectionLimits = z.infer<typeof connectionLimits>
 
+/** What of a dialect's profile the chart and the policies use. */
+export const connectionOptions = z.object({
+  /** put out of its only room, it has nothing left and is closed */
+  oneRoom: z.boolean(),
+  /** a newer connection of the account in this dialect closes older ones; 0: any number */
+  socketsPerAccount: z.int(),
+  /** the dialect's own close code for each cause; a cause without one closes without a code */
+  closeCodes: z.partialRecord(closeCause, z.int()),
+})
+export type ConnectionOptions = z.infer<typeof connectionOptions>
+
 export const connectionFacts = {
   ConnectionOpened: factType(
     'connection',
@@ -40,14 +51,20 @@ export const connectionFacts = {
       /** null until the first event tells (socket.io on a shared listener): DialectChosen follows */
       dialect: z.string().nullable(),
       version: z.int(),
+      /** when the socket opened; its fact follows with the first frame, or after a second */
+      since: instant,
       transport: z.string(),
       limits: connectionLimits,
+      options: connectionOptions,
       node: z.string(),
       incarnation: z.string(),
       machine: z.string(),
     }),
   ),
-  DialectChosen: factType('connection', z.object({ dialect: z.string(), version: z.int(), limits: connectionLimits })),
+  DialectChosen: factType(
+    'connection',
+    z.object({ dialect: z.string(), version: z.int(), limits: connectionLimits, options: connectionOptions }),
+  ),
   /** `user` null: an anonymous reader */
   AuthSucceeded: factType('connection', z.object({ user: person.nullable(), token: z.string().nullable() })),
   AuthFailed: factType('connection', z.object({ code: z.string() })),
@@ -60,6 +77,9 @@ export const connectionFacts = {
       history: z.object({ count: z.int(), firstId: z.int().nullable(), lastId: z.int().nullable() }),
     }),
   ),
+  /** Rooms that are heard without entering them: room → the revision that live facts follow above. */
+  RoomsFollowed: factType('connection', z.object({ rooms: z.record(z.string(), z.int()) })),
+  /** entered or followed, it is neither any more */
   RoomLeft: factType('connection', z.object({ room: z.string() })),
   HistoryRead: factType(
     'connection',
@@ -118,6 +138,7 @@ export type ConnectionCommand =
       reason: string | null
     })
   | (CommandFields & { type: 'room.enter' } & FactData<'RoomEntered'>)
+  | (CommandFields & { type: 'rooms.follow' } & FactData<'RoomsFollowed'>)
   | (CommandFields & { type: 'room.leave'; room: string })
   | (CommandFields & { type: 'history.note' } & FactData<'HistoryRead'>)
   | (CommandFields & { type: 'delivery.note' } & FactData<'Delivered'>)

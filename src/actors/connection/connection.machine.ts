@@ -6,56 +6,16 @@
 import { Map as PersistentMap } from 'immutable'
 import { setup } from 'xstate'
 import { type Decided, fact, nothing, refuse } from '../chart.ts'
-import type { Person } from '../fact.ts'
 import { refusals } from '../refusals.ts'
-import type { ConnectionCommand, ConnectionFactEvent, ConnectionLimits } from './connection.facts.ts'
+import { absentConnection, type ConnectionContext, type Typing } from './connection.context.ts'
+import type { CloseCause, ConnectionCommand, ConnectionFactEvent } from './connection.facts.ts'
 
-export interface ConnectionContext {
-  readonly connection: string
-  readonly dialect: string | null
-  readonly openedAt: number
-  readonly limits: ConnectionLimits
-  /** null: not signed in, or an anonymous reader */
-  readonly user: Person | null
-  readonly token: string | null
-  /** room → revision its snapshot was read at */
-  readonly rooms: PersistentMap<string, number>
-  /** room → since when it is typing there */
-  readonly typing: PersistentMap<string, Typing>
-}
-
-/** ms since 1970; `due` null: it does not end by itself */
-export interface Typing {
-  readonly at: number
-  readonly due: number | null
-}
+export { restoreContext, summarise } from './connection.context.ts'
 
 /** Typing is told this often and no oftener, for each room. */
 const TYPING_EVERY_MS = 1_000
 /** a client may have this many rooms open at once */
 const MAX_ROOMS = 1_000
-
-const absentConnection: ConnectionContext = {
-  connection: '',
-  dialect: null,
-  openedAt: 0,
-  limits: { authTimeoutMs: 0, afkMs: 0, typingMs: 0, badFrameStrikes: 0 },
-  user: null,
-  token: null,
-  rooms: PersistentMap(),
-  typing: PersistentMap(),
-}
-
-export const summarise = (context: ConnectionContext): unknown => ({
-  ...context,
-  rooms: [...context.rooms],
-  typing: [...context.typing],
-})
-
-export const restoreContext = (json: unknown): ConnectionContext => {
-  const plain = json as ConnectionContext & { rooms: Iterable<[string, number]>; typing: Iterable<[string, Typing]> }
-  return { ...plain, rooms: PersistentMap(plain.rooms), typing: PersistentMap(plain.typing) }
-}
 
 type ConnectionEvent = ConnectionCommand | ConnectionFactEvent
 type CommandOf<T extends ConnectionCommand['type']> = Extract<ConnectionCommand, { type: T }>
@@ -73,8 +33,13 @@ const typingTimer = (room: string): string => `typing:${room}`
 const guards = {
   isFinal: ({ event }: Given) => (event as CommandOf<'auth.fail'>).final,
   isInRoom: ({ context, event }: Given) => context.rooms.has(roomOf(event)),
-  isNotInRoom: ({ context, event }: Given) => !context.rooms.has(roomOf(event)),
-  roomsAreFull: ({ context }: Given) => context.rooms.size >= MAX_ROOMS,
+  isNotInRoom: ({ context, event }: Given) => !context.rooms.has(roomOf(event)) && !context.followed.has(roomOf(event)),
+  roomsAreFull: ({ context, event }: Given) => {
+    const more = event.type === 'rooms.follow' ? Object.keys(event.rooms).length : 1
+    return context.rooms.size + context.followed.size + more > MAX_ROOMS
+  },
+  followsNothingNew: ({ context, event }: Given) =>
+    Object.keys((event as CommandOf<'rooms.follow'>).rooms).every((room) => context.followed.has(room)),
   isReader: ({ context }: Given) => context.user === null,
   isChosen: ({ context, event }: Given) => context.dialect === (event as CommandOf<'dialect.choose'>).dialect,
   startedJustNow: ({ context, event }: Given) => {
@@ -129,16 +94,20 @@ const no = (code: 'user-required' | 'already-exists' | 'busy', guard: keyof type
   description: refusals[code].title,
 })
 
-const closing = yes('connection.close', 'ConnectionClosed', ({ code, reason, cause, late }) => ({
-  code,
+/** The code that the dialect closes with for this cause, when the command names none. */
+const codeOf = ({ options }: ConnectionContext, cause: CloseCause, code: number | null = null): number | null =>
+  code ?? options.closeCodes[cause] ?? null
+
+const closing = yes('connection.close', 'ConnectionClosed', ({ code, reason, cause, late }, context) => ({
+  code: codeOf(context, cause, code),
   reason,
   cause,
   late,
 }))
 
 const timedOut = (cause: 'auth-timeout' | 'afk') => ({
-  actions: fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', () => ({
-    code: null,
+  actions: fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', ({ context }) => ({
+    code: codeOf(context, cause),
     reason: null,
     cause,
     late: false,
@@ -163,9 +132,10 @@ const failing = [
       fact<ConnectionContext, ConnectionEvent>('AuthFailed', ({ event }) => ({
         code: (event as CommandOf<'auth.fail'>).code,
       })),
-      fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', ({ event }) => {
+      fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', ({ context, event }) => {
         const { closeCode, reason, code } = event as CommandOf<'auth.fail'>
-        return { code: closeCode, reason, cause: code === 'banned' ? 'banned' : 'auth-failed', late: false }
+        const cause = code === 'banned' ? 'banned' : 'auth-failed'
+        return { code: codeOf(context, cause, closeCode), reason, cause, late: false }
       }),
     ],
     description: 'AuthFailed, ConnectionClosed',
@@ -193,9 +163,18 @@ const ended = {
 /** Chosen when the first event tells the dialect: its limits take the place of the listener's. */
 const choosing = [
   nothingNew('isChosen'),
-  yes('dialect.choose', 'DialectChosen', ({ dialect, version, limits }) => ({ dialect, version, limits })),
+  yes('dialect.choose', 'DialectChosen', ({ dialect, version, limits, options }) => ({
+    dialect,
+    version,
+    limits,
+    options,
+  })),
 ]
-const chosen = fold<'DialectChosen'>((_context, { data }) => ({ dialect: data.dialect, limits: data.limits }))
+const chosen = fold<'DialectChosen'>((_context, { data }) => ({
+  dialect: data.dialect,
+  limits: data.limits,
+  options: data.options,
+}))
 
 export const connectionMachine = connection.createMachine({
   id: 'connection',
@@ -208,12 +187,14 @@ export const connectionMachine = connection.createMachine({
         'connection.open': yes(
           'connection.open',
           'ConnectionOpened',
-          ({ connection: id, dialect, version, transport, limits, node, incarnation, machine }) => ({
+          ({ connection: id, dialect, version, since, transport, limits, options, node, incarnation, machine }) => ({
             connection: id,
             dialect,
             version,
+            since,
             transport,
             limits,
+            options,
             node,
             incarnation,
             machine,
@@ -290,6 +271,11 @@ export const connectionMachine = connection.createMachine({
           no('busy', 'roomsAreFull'),
           yes('room.enter', 'RoomEntered', ({ room, revision, history }) => ({ room, revision, history })),
         ],
+        'rooms.follow': [
+          nothingNew('followsNothingNew'),
+          no('busy', 'roomsAreFull'),
+          yes('rooms.follow', 'RoomsFollowed', ({ rooms }) => ({ rooms })),
+        ],
         'room.leave': [nothingNew('isNotInRoom'), yes('room.leave', 'RoomLeft', ({ room }) => ({ room }))],
         'history.note': yes('history.note', 'HistoryRead', ({ room, count, firstId, lastId }) => ({
           room,
@@ -312,11 +298,18 @@ export const connectionMachine = connection.createMachine({
           actions: fold<'RoomEntered'>(({ rooms }, { data }) => ({ rooms: rooms.set(data.room, data.revision) })),
           description: 'the snapshot was read at this revision; live facts follow above it',
         },
+        RoomsFollowed: {
+          actions: fold<'RoomsFollowed'>(({ followed }, { data }) => ({
+            followed: followed.merge(Object.entries(data.rooms)),
+          })),
+          description: 'live facts of these rooms follow above their revisions; presence follows from the account’s',
+        },
         RoomLeft: {
           actions: [
             connection.cancel(({ event }) => typingTimer(factRoomOf(event))),
-            fold<'RoomLeft'>(({ rooms, typing }, { data }) => ({
+            fold<'RoomLeft'>(({ rooms, followed, typing }, { data }) => ({
               rooms: rooms.delete(data.room),
+              followed: followed.delete(data.room),
               typing: typing.delete(data.room),
             })),
           ],
@@ -396,6 +389,7 @@ export const connectionMachine = connection.createMachine({
   },
 })
 
-function opened(_context: ConnectionContext, { data, at }: FactOf<'ConnectionOpened'>): Partial<ConnectionContext> {
-  return { connection: data.connection, dialect: data.dialect, limits: data.limits, openedAt: at }
+function opened(_context: ConnectionContext, { data }: FactOf<'ConnectionOpened'>): Partial<ConnectionContext> {
+  const { connection: id, dialect, limits, options, since } = data
+  return { connection: id, dialect, limits, options, openedAt: since }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type Happened, specification, T0 } from '../../../test/chart-specification.ts'
+import type { ConnectionContext } from './connection.context.ts'
 import type { ConnectionCommand, ConnectionLimits, connectionFacts } from './connection.facts.ts'
-import { type ConnectionContext, connectionMachine, restoreContext, summarise } from './connection.machine.ts'
+import { connectionMachine, restoreContext, summarise } from './connection.machine.ts'
 
 const { given, absent } = specification<ConnectionCommand>(connectionMachine)
 
@@ -10,11 +11,14 @@ const happened = (type: keyof typeof connectionFacts, data: object, at?: number)
 
 const limits: ConnectionLimits = { authTimeoutMs: 30_000, afkMs: 600_000, typingMs: 5_000, badFrameStrikes: 5 }
 const none: ConnectionLimits = { authTimeoutMs: 0, afkMs: 0, typingMs: 0, badFrameStrikes: 0 }
+const options = { oneRoom: false, socketsPerAccount: 0, closeCodes: { banned: 4403, 'auth-timeout': 4408 } } as const
 const opening = (own = limits, dialect: string | null = 'maint') => ({
   dialect,
   version: 1,
+  since: T0,
   transport: 'ws',
   limits: own,
+  options,
   node: 'n1',
   incarnation: 'i1',
   machine: 'hash',
@@ -98,7 +102,7 @@ describe('signing in', () => {
   it('has the limit of the dialect once that is known, measured from the opening', () => {
     const at = T0 + 2_000
     const chosen = (authTimeoutMs: number) =>
-      happened('DialectChosen', { dialect: 'drivers', version: 1, limits: { ...limits, authTimeoutMs } }, at)
+      happened('DialectChosen', { dialect: 'drivers', version: 1, limits: { ...limits, authTimeoutMs }, options }, at)
     const waiting = given(opened(limits, null))
     expect(waiting.and(chosen(60_000)).armed).toEqual({ [timer]: T0 + 60_000 })
     expect(waiting.and(chosen(0)).armed).toEqual({})
@@ -106,7 +110,7 @@ describe('signing in', () => {
     expect(waiting.and(chosen(1_000)).armed[timer]).toBeLessThanOrEqual(at)
   })
   it('chooses its dialect once', () => {
-    const choose = { type: 'dialect.choose', dialect: 'drivers', version: 1, limits } as const
+    const choose = { type: 'dialect.choose', dialect: 'drivers', version: 1, limits, options } as const
     given(opened(limits, null)).when(choose).yields(['DialectChosen']).when(choose).nothing()
   })
 })

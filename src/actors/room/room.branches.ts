@@ -1,5 +1,5 @@
 // The branches of the room's commands: what each is refused for, in the order of checks that clients rely on
-// (user → rate → ban → mute → room closed → text → right → grammar), and the facts it becomes.
+// (user and place → rate → mute → room closed → text → right → grammar), and the facts it becomes.
 
 import { fact, nothing, refuse, type Values } from '../chart.ts'
 import { type RefusalCode, refusals } from '../refusals.ts'
@@ -64,10 +64,10 @@ export const tooSoon = no('isTooSoon', 'slow-mode', (given) => ({ waitMs: slowWa
 export const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
   nothingNew('isRepeated', (given) => ({ messageId: firstUse(given)?.message ?? null })),
   no('isReferenceReused', 'ref-reused'),
-  tooFast,
   isBanned,
   no('isNotPresent', 'not-present'),
   no('isStranger', 'not-a-member'),
+  tooFast,
   isMuted,
   ...mode,
   fault,

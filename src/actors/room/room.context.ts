@@ -83,9 +83,9 @@ export const absentRoom: RoomContext = {
 /** The role shown in this room: an owner wins over an admin, an admin over a mod. */
 export const shownRole = (
   { members }: Pick<RoomContext, 'members'>,
-  { id, account }: Pick<Asker, 'id' | 'account'>,
+  { id, account, spaceRole }: Pick<Asker, 'id' | 'account' | 'spaceRole'>,
 ): ShownRole => {
-  const member = members.get(id)
+  const member = members.get(id) ?? spaceRole
   if (member === 'owner') return 'owner'
   if (account === 'admin') return 'admin'
   if (member === 'mod') return 'mod'

@@ -122,6 +122,8 @@ export interface Asker {
   readonly number: number
   readonly username: string
   readonly account: AccountRole
+  /** its role in the space that the room is in: members of a space are members of its channels */
+  readonly spaceRole?: MemberRole
 }
 
 interface Asked extends CommandFields {
@@ -131,7 +133,7 @@ interface Asked extends CommandFields {
 }
 
 /** A fault that the decoder saw but that must be told only after mute and room state were checked (order of checks of the dialect). */
-export type TextFault = 'text-not-a-string' | 'text-empty' | 'text-too-long' | 'callback-invalid'
+export type TextFault = 'text-not-a-string' | 'text-empty' | 'text-too-long' | 'callback-invalid' | 'malformed'
 
 export type RoomCommand =
   | (CommandFields & {

@@ -120,7 +120,8 @@ export const guards = {
   },
   isStranger: (given: Given) => {
     const { entered, asker } = read(given.event)
-    return entered !== true && asker !== null && !given.context.members.has(asker.id) && !isStaff(given)
+    const member = asker === null || given.context.members.has(asker.id) || asker.spaceRole !== undefined
+    return entered !== true && !member && !isStaff(given)
   },
   isMuted: (given: Given) => !isStaff(given) && inForce(muteOf(given), read(given.event).at),
   /** a locked room: staff and robots may still write */

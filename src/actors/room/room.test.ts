@@ -178,28 +178,25 @@ describe('a message is refused for the first of these reasons', () => {
   it('1: its reference was used for another text', () => {
     room(locked, muted('bob'), banned('bob'), used('other')).when(says(bob, everything)).refused('ref-reused')
   })
-  it('2: the account used up its rate', () => {
-    room(locked, muted('bob'), banned('bob')).when(says(bob, everything)).refused('rate-limited')
+  it('2: banned here', () => {
+    room(locked, muted('bob'), banned('bob')).when(says(bob, everything)).refused('banned', { until: null })
   })
-  it('3: banned here', () => {
-    room(locked, muted('bob'), banned('bob'))
-      .when(says(bob, { fault: 'text-empty' }))
-      .refused('banned', { until: null })
-  })
-  it('4: the connection has not entered', () => {
-    room(locked, muted('bob'))
-      .when(says(bob, { fault: 'text-empty' }))
-      .refused('not-present')
+  it('3: the connection has not entered', () => {
+    room(locked, muted('bob')).when(says(bob, everything)).refused('not-present')
     room(entered(ann, 'bob-1')).when(says(bob)).refused('not-present')
   })
-  it('5: neither entered nor a member', () => {
-    room(locked, muted('bob'))
-      .when(writes(bob, { fault: 'text-empty' }))
-      .refused('not-a-member')
+  it('4: neither entered nor a member, here or of the space', () => {
+    room(locked, muted('bob')).when(writes(bob, everything)).refused('not-a-member')
     room(member('bob', 'member')).when(writes(bob)).yields(['MessagePosted'])
+    room()
+      .when(writes({ ...bob, spaceRole: 'mod' }))
+      .yields(['MessagePosted', { author: { role: 'mod' } }])
     room()
       .when(writes(ada))
       .yields(['MessagePosted', { author: { role: 'admin' } }])
+  })
+  it('5: the account used up its rate', () => {
+    room(locked, entered(bob), muted('bob')).when(says(bob, everything)).refused('rate-limited')
   })
   it('6: muted, told until when and by whom', () => {
     const values = { until: T0 + 5, by: null }

@@ -1,0 +1,173 @@
+// How a connection comes to be somebody somewhere: signing in, and entering or following rooms, in the order in which
+// each append rests on the one before (sign-in.ts, entry.ts). What fails on the way is taken back and told.
+
+import { type Outcome, refused } from '../actors/outcome.ts'
+import { roomStream } from '../actors/room/room.facts.ts'
+import type { RoomRef } from '../actors/rooms.ts'
+import type { MessageView, Request, RoomView, Standing, Welcome } from '../dialects/dialect.ts'
+import { LogUnavailable } from '../log/event-log.ts'
+import { Entry, follow, goOffline } from './entry.ts'
+import type { Session } from './session.ts'
+import { NOTHING_NEW, SignIn } from './sign-in.ts'
+
+type Of<Kind extends Request['do']> = Extract<Request, { do: Kind }>
+
+export class Arrival {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  /** Never rejects: what fails is told as unavailable. Returns how far the connection is then. */
+  async run(request: Of<'sign-in'> | Of<'enter'>, ack: number | null): Promise<Standing> {
+    const session = this.#session
+    const signIn = new SignIn(session)
+    const entries: Entry[] = []
+    const outcome = await this.#safely(async () => {
+      const room = request.do === 'enter' ? await session.around.rooms.resolve(request.room) : null
+      if (request.do === 'enter' && !room) return refused('unknown-room', { room: request.room })
+      const signed = await signIn.run(request.credential)
+      if (!signed.ok || session.ended) return signed
+      return room
+        ? this.#enterOne(request as Of<'enter'>, room, signIn, entries, ack)
+        : this.#enterAll(request, entries, ack)
+    })
+    if (!outcome.ok && !session.ended) await session.answer(request, outcome, ack)
+    if (!outcome.ok || session.ended) {
+      for (const entry of entries) await entry.undo()
+      for (const room of session.places.rooms()) session.forget(room)
+      session.account = null
+      if (signIn.user) await goOffline(session, signIn.user)
+      return 'connected'
+    }
+    session.record.watchActivity(session.dialect.profile.idleAfterMs)
+    return 'ready'
+  }
+
+  async #enterOne(
+    request: Of<'enter'>,
+    room: RoomRef,
+    signIn: SignIn,
+    entries: Entry[],
+    ack: number | null,
+  ): Promise<Outcome> {
+    const entry = new Entry(this.#session, room)
+    entries.push(entry)
+    const entered = await entry.run(request.room)
+    if ('ok' in entered) return entered.ok ? entered : signIn.shutOut(entered)
+    this.#welcome(request, [entered.view], entered.history, ack)
+    return NOTHING_NEW
+  }
+
+  /** The rooms that the account belongs to and the dialect shows. */
+  async #enterAll(request: Of<'sign-in'> | Of<'enter'>, entries: Entry[], ack: number | null): Promise<Outcome> {
+    const session = this.#session
+    const { rooms: which } = session.dialect.profile
+    const views: RoomView[] = []
+    if (which !== 'asked-for' && session.account) {
+      const rooms = await this.#ownRooms(session.account.id)
+      if (which === 'followed-at-sign-in') {
+        const followed = await follow(session, rooms)
+        if (!followed.outcome.ok) return followed.outcome
+        views.push(...followed.views)
+      } else {
+        for (const room of rooms) {
+          if (session.ended) return NOTHING_NEW
+          const entry = new Entry(session, room)
+          entries.push(entry)
+          const entered = await entry.run(room.id)
+          // Banned from one of them: the others are open.
+          if ('ok' in entered) {
+            if (entered.ok || entered.refusal.code !== 'banned') return entered
+            await entry.undo()
+          } else views.push(entered.view)
+        }
+      }
+    }
+    this.#welcome(request, views, [], ack)
+    return NOTHING_NEW
+  }
+
+  #welcome(request: Request, rooms: readonly RoomView[], history: readonly MessageView[], ack: number | null): void {
+    const session = this.#session
+    const { account, dialect } = session
+    const user = account && { id: account.id, number: account.number, username: account.username }
+    const welcome: Welcome = { connection: session.id, user, account: account?.role ?? null, rooms, history }
+    session.send(dialect.welcome(request, welcome, ack))
+    for (const { room } of rooms) session.around.hub.release(room.room, session)
+  }
+
+  async #ownRooms(user: string): Promise<RoomRef[]> {
+    const { readModels, rooms, head } = this.#session.around
+    const { name } = this.#session.dialect
+    const { result } = await readModels.query('rooms.of', { user, dialect: name }, { atLeast: await head() })
+    const found: RoomRef[] = []
+    for (const id of result) {
+      const room = await rooms.byId(id)
+      // A ban that ended by its time a moment ago, or one set just now: the room itself says who belongs to it.
+      if (room && (await rooms.roleOf(room, user)) !== null) found.push(room)
+    }
+    return found
+  }
+
+  async join(request: Of<'join'>, ack: number | null): Promise<void> {
+    const session = this.#session
+    let entry: Entry | null = null
+    const outcome = await this.#safely(async () => {
+      if (!session.account) return refused('user-required')
+      const room = await session.around.rooms.resolve(request.room)
+      if (!room) return refused('unknown-room', { room: request.room })
+      if (session.places.get(room.id)?.entered) return NOTHING_NEW
+      entry = new Entry(session, room)
+      const entered = await entry.run(request.room)
+      if ('ok' in entered) return entered
+      this.#welcome(request, [entered.view], entered.history, ack)
+      return null
+    })
+    if (outcome === null) return
+    if (!outcome.ok || session.ended) await (entry as Entry | null)?.undo()
+    if (!session.ended) await session.answer(request, outcome, ack)
+  }
+
+  /** A room that the account became a member of, if the dialect shows it. */
+  async follow(id: string): Promise<void> {
+    const session = this.#session
+    const room = await session.around.rooms.byId(id)
+    const shows = room?.aliases.some((alias) => alias.startsWith(`${session.dialect.name}:`))
+    if (!room || !shows || session.places.get(id)) return
+    const { outcome } = await follow(session, [room])
+    if (outcome.ok) session.around.hub.release(id, session)
+    else session.forget(id)
+  }
+
+  async leave(request: Of<'leave'>, ack: number | null): Promise<void> {
+    const session = this.#session
+    const place = session.places.named(request.room)
+    const outcome = await this.#safely(async () => {
+      if (!session.account) return refused('user-required')
+      if (!place) return refused('not-present')
+      const { host } = session.around
+      const from = { by: session.account.id, connection: session.id }
+      const leaving = { type: 'presence.leave', leaving: session.id, cause: 'left' } as const
+      const left = place.entered ? await host.send(roomStream(place.room), { ...from, ...leaving }) : NOTHING_NEW
+      if (!left.ok) return left
+      // The fact tells this session too, which forgets the room then.
+      return session.record.command({ type: 'room.leave', room: place.room })
+    })
+    await session.answer(request, outcome, ack)
+  }
+
+  async #safely<T extends Outcome | null>(work: () => Promise<T>): Promise<T | Outcome> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isAway(error)) this.#session.around.onFault(`entry of connection ${this.#session.id}`, error)
+      return refused('unavailable')
+    }
+  }
+}
+
+/** The log or the read models cannot answer now. The latter's error comes from another thread, and is known by name. */
+const isAway = (error: unknown): boolean =>
+  error instanceof LogUnavailable || (error as Error).name === 'ReadModelsBehind'

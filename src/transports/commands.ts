@@ -1,0 +1,162 @@
+// A client's requests as commands to actors and questions to read models, and the answers to them. Rights are the
+// charts' to judge; what is added here is who asks, from which connection, and whether the account is over its rate.
+
+import type { ConnectionContext } from '../actors/connection/connection.context.ts'
+import { connectionStream } from '../actors/connection/connection.facts.ts'
+import { type Outcome, type Refused, refused } from '../actors/outcome.ts'
+import type { RoomContext } from '../actors/room/room.context.ts'
+import { type Asker, roomStream } from '../actors/room/room.facts.ts'
+import { type MessageView, type Request, type RoomName, TOLD_NOTHING, type Told } from '../dialects/dialect.ts'
+import type { Place } from './places.ts'
+import type { Session } from './session.ts'
+
+type Of<Kind extends Request['do']> = Extract<Request, { do: Kind }>
+type Answered = { readonly outcome: Outcome; readonly told?: Partial<Told> }
+
+interface Speaker {
+  readonly stream: string
+  readonly fields: {
+    readonly by: string
+    readonly connection: string
+    readonly asker: Asker
+    readonly overRate: boolean
+  }
+}
+
+export class Commands {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  /** A room this connection hears is known at once, so that messages need not wait for each other. */
+  post(request: Of<'post'>): Promise<Answered> {
+    const place = this.#session.places.named(request.room)
+    if (place?.parent === null || !this.#session.account) return this.#post(request, place)
+    return this.#placeOf(request.room).then((found) =>
+      'ok' in found ? { outcome: found } : this.#post(request, found),
+    )
+  }
+
+  async #post(request: Of<'post'>, place: Place | null): Promise<Answered> {
+    const { host } = this.#session.around
+    const { text, clientRef, replyTo = null, extra = null, fault } = request
+    const speaker = this.#speaker(place)
+    if ('ok' in speaker) return { outcome: speaker }
+    const outcome = await host.send(speaker.stream, {
+      type: 'message.post',
+      ...speaker.fields,
+      text,
+      kind: 'text',
+      clientRef,
+      replyTo,
+      extra,
+      entered: place?.entered ?? false,
+      ...(fault ? { fault } : {}),
+    })
+    if (outcome.ok) this.#stopTyping(place as Place)
+    const repeated = outcome.ok && outcome.facts.length === 0 ? outcome.values.messageId : undefined
+    const room = (place as Place).room
+    const message = typeof repeated === 'number' ? await this.#message(room, repeated, outcome as never) : null
+    return { outcome, told: { ...this.#roomOf(place), message } }
+  }
+
+  async moderate(request: Of<'mute'> | Of<'unmute'>): Promise<Answered> {
+    const { identity, host } = this.#session.around
+    const { name } = request
+    // A mute is kept by name, which may precede the account; that the log is away is the room's to say.
+    const target = request.do === 'mute' && name !== '' ? await identity.byName(name).catch(() => null) : null
+    const place = await this.#placeOf(request.room)
+    if ('ok' in place) return { outcome: place }
+    const speaker = this.#speaker(place)
+    if ('ok' in speaker) return { outcome: speaker }
+    const fault = request.fault ? { fault: request.fault } : {}
+    if (request.do === 'unmute') {
+      return { outcome: await host.send(speaker.stream, { type: 'mute.lift', ...speaker.fields, name, ...fault }) }
+    }
+    const { seconds } = request
+    const muting = { type: 'mute.set', name, user: target?.id ?? null, seconds, reason: null } as const
+    return { outcome: await host.send(speaker.stream, { ...speaker.fields, ...muting, ...fault }) }
+  }
+
+  async typing({ room, on }: Of<'typing'>): Promise<Answered> {
+    const { places, record, around, account } = this.#session
+    const place = places.named(room)
+    if (!account) return { outcome: refused('user-required') }
+    if (!place) return { outcome: refused('not-present') }
+    if (!around.typing) return { outcome: { ok: true, facts: [], revision: 0, values: {} } }
+    const typing = on
+      ? ({ type: 'typing.start', room: place.room } as const)
+      : ({ type: 'typing.stop', room: place.room, cause: 'client' } as const)
+    return { outcome: await record.command(typing) }
+  }
+
+  /** What was handed out is on record before it leaves. */
+  async history({ room: name, before, after = null, limit }: Of<'history'>): Promise<Answered> {
+    const { around, record, account } = this.#session
+    if (!account) return { outcome: refused('user-required') }
+    const place = await this.#placeOf(name)
+    if ('ok' in place) return { outcome: place }
+    const { room } = place
+    const { revision } = await around.host.load(roomStream(room))
+    const bounds = { ...(before === null ? {} : { before }), ...(after === null ? {} : { after }) }
+    const args = { room, limit: limit + 1, upTo: revision, ...bounds }
+    const { result } = await around.readModels.query('room.messages', args, {
+      atLeast: { stream: roomStream(room), revision },
+    })
+    const more = result.length > limit
+    const shown = after === null ? result.slice(-limit) : result.slice(0, limit)
+    const [firstId, lastId] = [shown.at(0)?.id ?? null, shown.at(-1)?.id ?? null]
+    const outcome = await record.command({ type: 'history.note', room, count: shown.length, firstId, lastId })
+    return { outcome, told: { ...this.#roomOf(place), history: shown as unknown as MessageView[], more } }
+  }
+
+  /** The room by the name its client gave it, heard or not. @throws LogUnavailable */
+  async #placeOf(name: RoomName | null): Promise<Place | Refused> {
+    const { places, around, account } = this.#session
+    const known = places.named(name)
+    if (known?.parent === null) return known
+    if (known?.parent) {
+      await around.host.load(roomStream(known.parent))
+      return known
+    }
+    if (!account) return refused('user-required')
+    const found = name === null ? null : await around.rooms.resolve(name)
+    if (!found) return refused('unknown-room', { room: name })
+    if (found.parent) await around.host.load(roomStream(found.parent))
+    return { room: found.id, parent: found.parent, entered: false }
+  }
+
+  /** What every command to the room carries, once this connection's own chart permits one; else the refusal. */
+  #speaker(place: Place | null): Refused | Speaker {
+    const session = this.#session
+    const { host, rates } = session.around
+    const { account } = session
+    if (!account || !place) return refused('user-required')
+    const permitted = host.ask(connectionStream(session.id), { type: 'command.permit', command: 'message.post' })
+    if (permitted && !permitted.ok) return permitted
+    const parent = place.parent && (host.peek(roomStream(place.parent))?.snapshot.context as RoomContext | undefined)
+    const spaceRole = parent ? parent.members.get(account.id) : undefined
+    const asker = { ...session.asker(account), ...(spaceRole ? { spaceRole } : {}) }
+    const fields = { by: account.id, connection: session.id, asker, overRate: rates.overRate(account) }
+    return { stream: roomStream(place.room), fields }
+  }
+
+  #stopTyping({ room }: Place): void {
+    const { around, record, id } = this.#session
+    const own = around.host.peek(connectionStream(id))?.snapshot.context as ConnectionContext | undefined
+    if (own?.typing.has(room)) void record.command({ type: 'typing.stop', room, cause: 'message' })
+  }
+
+  #roomOf(place: Place | null): Pick<Told, 'room'> {
+    const actor = place && this.#session.around.host.peek(roomStream(place.room))
+    return { room: actor ? (actor.snapshot.context as RoomContext) : TOLD_NOTHING.room }
+  }
+
+  async #message(room: string, id: number, { revision }: { revision: number }): Promise<MessageView | null> {
+    const atLeast = { stream: roomStream(room), revision }
+    const { result } = await this.#session.around.readModels.query('room.message', { room, id }, { atLeast })
+    return result as unknown as MessageView | null
+  }
+}
