@@ -19,6 +19,7 @@ import { roomStream } from './actors/room/room.facts.ts'
 import { Rooms } from './actors/rooms.ts'
 import { type ApiDependencies, buildApi } from './api/server.ts'
 import type { MessageView } from './dialects/dialect.ts'
+import { maint } from './dialects/maint.ts'
 import { moneypot } from './dialects/moneypot.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { ReadModels } from './projections/read-models.ts'
@@ -117,7 +118,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const hub = new Hub(host, messageIn(readModels), onFault)
   const { maxConnections } = options
   const around = { host, identity, rooms, rates, readModels, node, incarnation, onFault }
-  const dialects = [moneypot]
+  const dialects = [moneypot, maint]
   const sessions = new Sessions({
     ...around,
     hub,
@@ -144,7 +145,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const stopSocketIo = serveSocketIo(api.server, sessions, {
     allowedOrigin: mayCall,
     newConnectionId: () => chance.uuid(),
-    ...(options.pingIntervalMs === undefined ? {} : { pingIntervalMs: options.pingIntervalMs }),
+    ...(options.pingIntervalMs ? { pingIntervalMs: options.pingIntervalMs } : {}),
   })
   const stopHeartbeat = serveWebSockets(api.server, sessions, {
     dialectOf: ({ pathname }) => dialects.find(({ path }) => path === pathname) ?? null,

@@ -1,47 +1,48 @@
 // Plays a conversation from a text file against a running server, over real sockets by the protocol's real client.
 //
-// A .dialogue file: a line `# purpose`, a line `{"cast": …}`, then one step a line, as docs/protocols/ shows them.
-// `"$x"` captures on first use and must be equal later; `"$int"`, `"$iso"`, `"$str"`, `"$any"` match by type; of the
-// cast `"$bob.number"`, `"$bob.hash"`, `"$bob.id"`. For each participant every frame of the kinds (event names) that
-// the dialogue shows to it is listed, in order; frames of other kinds may come between.
+// A .dialogue file: a line `# purpose`, a line `{"cast": …}`, then one step a line, as docs/protocols/ shows them. For
+// each participant every frame of the kinds (event name, `t` or `type`) that the dialogue shows to it is listed, in
+// order; frames of other kinds may come between. Values are in dialogue-values.ts; of the cast there are
+// `"$bob.number"`, `"$bob.id"`, `"$bob.token"`, `"$bob.hash"`, and `"$moneypot:18"` for a room's id.
 
 import { readFileSync } from 'node:fs'
-import { isDeepStrictEqual } from 'node:util'
-import { io, type Socket } from 'socket.io-client'
 import type { AccountRole, MemberRole } from '../src/actors/fact.ts'
-import { runServer, type TestServer } from './running-server.ts'
+import { IoParticipant, kindOf, type Participant, WsParticipant } from './dialogue-people.ts'
+import { Values } from './dialogue-values.ts'
+import { runServer, type TestServer, type TestServerOptions } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 interface Cast {
   /** username → account role; absent from it: nobody */
   readonly users?: Readonly<Record<string, AccountRole>>
-  readonly rooms: Readonly<Record<string, Readonly<Record<string, MemberRole>>>>
+  /** aliases, separated by blanks → username → role; an alias `space` makes it one, `in:<alias>` puts it into one */
+  readonly rooms?: Readonly<Record<string, Readonly<Record<string, MemberRole>>>>
+  /** names of rooms, by their first alias */
+  readonly names?: Readonly<Record<string, string>>
   readonly rate?: string
 }
 
-interface Step {
+export interface Step {
   readonly who: string
-  readonly dir: 'C>S' | 'S>C' | 'close' | 'silence' | 'advance' | 'http' | 'connect'
+  readonly dir: 'C>S' | 'S>C' | 'close' | 'silence' | 'advance' | 'http' | 'connect' | 'open' | 'stop'
   readonly ev?: readonly unknown[]
   readonly ack?: string
   readonly args?: readonly unknown[]
   readonly disconnect?: string
+  readonly url?: string
+  readonly msg?: unknown
+  readonly text?: string
+  /** hex */
+  readonly binary?: string
+  readonly zframe?: unknown
+  readonly close?: number
+  readonly reason?: string
   readonly ms?: number
   readonly as?: string
+  readonly headers?: Readonly<Record<string, string>>
   readonly req?: readonly [string, string, unknown?]
   readonly status?: number
   readonly body?: unknown
-}
-
-const WAIT_MS = 5_000
-
-interface Participant {
-  readonly socket: Socket
-  readonly kinds: ReadonlySet<string>
-  readonly frames: unknown[][]
-  readonly acks: Map<string, unknown[]>
-  disconnected: string | null
-  wake: () => void
 }
 
 export const parseDialogue = (file: string): { purpose: string; cast: Cast; steps: Step[] } => {
@@ -53,11 +54,16 @@ export const parseDialogue = (file: string): { purpose: string; cast: Cast; step
   return { purpose: first.slice(2), cast: head.cast, steps }
 }
 
-export const playDialogue = async (file: string, transports: readonly string[]): Promise<void> => {
+export const playDialogue = async (
+  file: string,
+  transports: readonly string[],
+  options: TestServerOptions = {},
+): Promise<void> => {
   const { cast, steps } = parseDialogue(file)
   const clock = new VirtualClock()
   const rate = cast.rate === undefined ? ('off' as const) : { capacity: Number(cast.rate.split('/')[0]), perSecond: 2 }
-  const server = await runServer({ clock, rate })
+  // Heartbeats run on real time.
+  const server = await runServer({ clock, rate, pingIntervalMs: 0, ...options })
   const player = new Player(server, clock, transports, steps)
   try {
     await player.prepare(cast)
@@ -80,7 +86,7 @@ class Player {
   readonly #transports: readonly string[]
   readonly #steps: readonly Step[]
   readonly #people = new Map<string, Participant>()
-  readonly #values = new Map<string, unknown>()
+  readonly #values = new Values()
   readonly #tokens = new Map<string, string>()
 
   constructor(server: TestServer, clock: VirtualClock, transports: readonly string[], steps: readonly Step[]) {
@@ -90,44 +96,61 @@ class Player {
     this.#steps = steps
   }
 
-  async prepare({ users = {}, rooms }: Cast): Promise<void> {
+  async prepare({ users = {}, rooms = {}, names = {} }: Cast): Promise<void> {
     const accounts = new Map<string, Awaited<ReturnType<TestServer['account']>>['account']>()
     this.#tokens.set('owner', this.#server.ownerTokenText)
     for (const [username, role] of Object.entries(users)) {
       const { account, token } = await this.#server.account(username, role)
       accounts.set(username, account)
       this.#tokens.set(username, token)
-      this.#values.set(`$${username}.number`, account.number)
-      this.#values.set(`$${username}.id`, account.id)
-      this.#values.set(`$${username}.hash`, this.#server.identity.hashToken(token))
+      this.#values.set(`${username}.number`, account.number)
+      this.#values.set(`${username}.id`, account.id)
+      this.#values.set(`${username}.token`, token)
+      this.#values.set(`${username}.hash`, this.#server.identity.hashToken(token))
     }
-    for (const [alias, members] of Object.entries(rooms)) {
+    for (const [given, members] of Object.entries(rooms)) {
+      const words = given.split(' ')
+      const aliases = words.filter((word) => word !== 'space' && !word.startsWith('in:'))
+      const space = words.find((word) => word.startsWith('in:'))?.slice('in:'.length)
+      const parent = space === undefined ? null : (this.#values.filled(`$${space}`) as string)
       const listed = Object.entries(members).map(([username, role]) => ({
         account: accounts.get(username) as never,
         role,
       }))
-      const opened = await this.#server.rooms.open({ name: alias, aliases: [alias], members: listed, asker: null })
+      const [first = ''] = aliases
+      const kind = words.includes('space') ? 'space' : 'room'
+      const name = names[first] ?? first
+      const opened = await this.#server.rooms.open({ name, kind, parent, aliases, members: listed, asker: null })
       if (!opened.ok) throw new Error(opened.refusal.code)
-      this.#values.set(`$${alias}`, opened.room.id)
+      for (const alias of aliases) this.#values.set(alias, opened.room.id)
     }
   }
 
   async play(step: Step): Promise<void> {
-    if (step.dir === 'advance') {
-      await this.#settle()
-      this.#clock.advance(step.ms ?? 0)
-      return
+    switch (step.dir) {
+      case 'advance':
+        await this.#settle()
+        this.#clock.advance(step.ms ?? 0)
+        return
+      case 'stop':
+        await this.#server.stop()
+        return
+      case 'http':
+        return this.#http(step)
+      case 'open': {
+        const url = `${this.#server.url.replace('http', 'ws')}${this.#values.filled(step.url)}`
+        this.#people.set(step.who, await WsParticipant.connect(url, this.#kindsOf(step.who)))
+        return
+      }
     }
-    if (step.dir === 'http') return this.#http(step)
     const participant = await this.#participant(step.who)
     switch (step.dir) {
       case 'connect':
         return
       case 'C>S':
-        return this.#send(participant, step)
+        return participant.send(this.#values.filled(step) as Step)
       case 'close':
-        participant.socket.disconnect()
-        return
+        return participant.leave()
       case 'silence':
         return this.#silence(participant)
       case 'S>C':
@@ -135,32 +158,23 @@ class Player {
     }
   }
 
-  #send({ socket, acks }: Participant, { ev = [], ack }: Step): void {
-    const args = ev.map((arg) => this.#filled(arg)) as [string, ...unknown[]]
-    if (ack === undefined) {
-      socket.emit(...args)
-      return
-    }
-    socket.emit(...args, (...answer: unknown[]) => {
-      acks.set(ack, answer)
-      for (const { wake } of this.#people.values()) wake()
-    })
-  }
-
   async #expect(participant: Participant, step: Step): Promise<void> {
-    if (step.disconnect !== undefined) {
-      await this.#until(participant, () => participant.disconnected !== null, 'a disconnect')
-      this.#match(step.disconnect, participant.disconnected)
+    if (step.disconnect !== undefined || step.close !== undefined) {
+      await participant.until(() => participant.ended !== null, 'the end')
+      if (participant.frames.length > 0) throw new Error(`heard before: ${JSON.stringify(participant.frames)}`)
+      if (step.close !== undefined) this.#values.match(step.close, participant.ended?.code)
+      const reason = step.disconnect ?? step.reason
+      if (reason !== undefined) this.#values.match(reason, participant.ended?.reason)
       return
     }
     if (step.ack !== undefined) {
       const { ack } = step
-      await this.#until(participant, () => participant.acks.has(ack), `ack ${ack}`)
-      this.#match(step.args, participant.acks.get(ack))
+      await participant.until(() => participant.acks.has(ack), `ack ${ack}`)
+      this.#values.match(step.args, participant.acks.get(ack))
       return
     }
-    await this.#until(participant, () => participant.frames.length > 0, 'a frame')
-    this.#match(step.ev, participant.frames.shift())
+    await participant.until(() => participant.frames.length > 0, 'a frame')
+    this.#values.match(step.ev ?? step.msg ?? step.zframe, participant.frames.shift())
   }
 
   /** Nothing is under way in the server any more, and what it sent has arrived. */
@@ -169,32 +183,29 @@ class Player {
       await this.#server.settled()
       await new Promise((resolve) => setImmediate(resolve))
     }
+    await Promise.all([...this.#people.values()].map((participant) => participant.barrier()))
   }
 
-  /** Nothing came before a frame that this socket asked for afterwards. */
-  async #silence(participant: Participant): Promise<void> {
+  async #silence({ frames }: Participant): Promise<void> {
     await this.#settle()
-    const { frames, socket } = participant
-    const before = [...frames]
-    await new Promise<void>((resolve) => socket.emit('new_message', 0, () => resolve()))
-    frames.length = 0
-    if (before.length > 0) throw new Error(`expected silence, got ${JSON.stringify(before)}`)
+    if (frames.length > 0) throw new Error(`expected silence, got ${JSON.stringify(frames)}`)
   }
 
-  async #http({ as, req = ['GET', '/'], status, body }: Step): Promise<void> {
+  async #http({ as, headers, req = ['GET', '/'], status, body }: Step): Promise<void> {
     const [method, path, sent] = req
     const token = as === undefined ? undefined : this.#tokens.get(as)
-    const response = await fetch(`${this.#server.url}${this.#filled(path)}`, {
+    const response = await fetch(`${this.#server.url}${this.#values.filled(path)}`, {
       method,
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(this.#values.filled(headers ?? {}) as Record<string, string>),
       },
-      ...(sent === undefined ? {} : { body: JSON.stringify(this.#filled(sent)) }),
+      ...(sent === undefined ? {} : { body: JSON.stringify(this.#values.filled(sent)) }),
     })
     const text = await response.text()
     if (response.status !== status) throw new Error(`status ${response.status}: ${text}`)
-    if (body !== undefined) this.#match(body, JSON.parse(text))
+    if (body !== undefined) this.#values.match(body, JSON.parse(text))
   }
 
   async nothingUnread(): Promise<void> {
@@ -205,99 +216,19 @@ class Player {
   }
 
   leave(): void {
-    for (const { socket } of this.#people.values()) socket.disconnect()
+    for (const participant of this.#people.values()) participant.leave()
+  }
+
+  #kindsOf(who: string): Set<string> {
+    const shown = this.#steps.filter((step) => step.who === who && step.dir === 'S>C')
+    return new Set(shown.flatMap(({ ev, msg, zframe }) => ((ev ?? msg ?? zframe) ? [kindOf(ev ?? msg ?? zframe)] : [])))
   }
 
   async #participant(who: string): Promise<Participant> {
     const known = this.#people.get(who)
     if (known) return known
-    const socket = io(this.#server.url, { transports: [...this.#transports], forceNew: true, reconnection: false })
-    const kinds = new Set(
-      this.#steps.flatMap((step) => (step.who === who && step.dir === 'S>C' && step.ev ? [step.ev[0]] : [])),
-    )
-    const participant: Participant = {
-      socket,
-      kinds: kinds as Set<string>,
-      frames: [],
-      acks: new Map(),
-      disconnected: null,
-      wake: () => {},
-    }
+    const participant = await IoParticipant.connect(this.#server.url, this.#transports, this.#kindsOf(who))
     this.#people.set(who, participant)
-    socket.onAny((...frame: unknown[]) => {
-      if (participant.kinds.has(frame[0] as string)) participant.frames.push(frame)
-      participant.wake()
-    })
-    socket.on('disconnect', (reason) => {
-      participant.disconnected = reason
-      participant.wake()
-    })
-    await new Promise<void>((resolve, reject) => {
-      socket.on('connect', resolve)
-      socket.on('connect_error', reject)
-    })
     return participant
-  }
-
-  #until(participant: Participant, holds: () => boolean, what: string): Promise<void> {
-    if (holds()) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      const timeout = setTimeout(() => reject(new Error(`${what} did not come`)), WAIT_MS)
-      participant.wake = () => {
-        if (!holds()) return
-        clearTimeout(timeout)
-        participant.wake = () => {}
-        resolve()
-      }
-    })
-  }
-
-  #filled(value: unknown): unknown {
-    if (typeof value === 'string') {
-      if (this.#values.has(value)) return this.#values.get(value)
-      return value.replace(/\$\{([^}]+)\}/g, (_all, name: string) =>
-        encodeURIComponent(String(this.#values.get(`$${name}`))),
-      )
-    }
-    if (Array.isArray(value)) return value.map((item) => this.#filled(item))
-    if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.#filled(item)]))
-  }
-
-  #match(expected: unknown, actual: unknown): void {
-    if (!this.#matches(expected, actual)) {
-      throw new Error(`expected ${JSON.stringify(this.#filled(expected))}\n     got ${JSON.stringify(actual)}`)
-    }
-  }
-
-  #matches(expected: unknown, actual: unknown): boolean {
-    if (typeof expected === 'string' && expected.startsWith('$')) {
-      if (expected === '$any') return actual !== undefined
-      if (expected === '$int') return Number.isInteger(actual)
-      if (expected === '$str') return typeof actual === 'string'
-      if (expected === '$iso') return typeof actual === 'string' && new Date(actual).toISOString() === actual
-      if (this.#values.has(expected)) return isDeepStrictEqual(this.#values.get(expected), actual)
-      this.#values.set(expected, actual)
-      return actual !== undefined
-    }
-    if (Array.isArray(expected)) {
-      return (
-        Array.isArray(actual) &&
-        actual.length === expected.length &&
-        expected.every((item, at) => this.#matches(item, actual[at]))
-      )
-    }
-    if (typeof expected !== 'object' || expected === null) return expected === actual
-    if (typeof actual !== 'object' || actual === null) return false
-    const keys = Object.keys(expected)
-    // `"$more": true` lets an answer have keys that the dialogue does not show.
-    const open = keys.includes('$more')
-    const shown = keys.filter((key) => key !== '$more')
-    return (
-      (open || Object.keys(actual).length === shown.length) &&
-      shown.every((key) =>
-        this.#matches((expected as Record<string, unknown>)[key], (actual as Record<string, unknown>)[key]),
-      )
-    )
   }
 }

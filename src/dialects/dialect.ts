@@ -95,7 +95,7 @@ export type Decoded =
       readonly path: string
       readonly reply: readonly FrameOut[]
       /** counts against the profile's strikes, or ends the connection; absent: it stays */
-      readonly then?: 'strike' | CloseReason
+      readonly after?: 'strike' | CloseReason
     }
   | { readonly is: 'ignored' }
 

@@ -7,6 +7,7 @@ import type { RefusalCode } from '../actors/refusals.ts'
 import type { Sanction } from '../actors/room/room.context.ts'
 import type { RoomFact } from '../actors/room/room.facts.ts'
 import type { Addressed, Decoded, Dialect, EventIn, FrameOut, Request, Standing, Welcome } from './dialect.ts'
+import { field, isPlainObject, textFaultOf } from './json.ts'
 
 const MAX_TEXT = 350
 const MAX_MINUTES = 525_600
@@ -19,13 +20,6 @@ const emit = (event: string, ...args: unknown[]): FrameOut => ({ event, args })
 const answer = (ack: number | null, ...args: unknown[]): FrameOut[] => (ack === null ? [] : [{ ack, args }])
 const clientError = (text: string): FrameOut => emit('client_error', text)
 const systemMessage = (text: string): FrameOut => emit('system_message', text)
-
-const isPlainObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** An own field; what the prototype chain has is nobody's. */
-const field = (object: Record<string, unknown>, name: string): unknown =>
-  Object.hasOwn(object, name) ? object[name] : undefined
 
 const malformed = (path: string, text: string, more: FrameOut[] = []): Decoded => ({
   is: 'malformed',
@@ -62,16 +56,8 @@ const TEXT_FAULTS = {
 const decodeMessage = ({ args }: EventIn): Decoded => {
   const [given, callback] = args
   const text = typeof given === 'string' ? given.trim() : ''
-  const fault =
-    typeof given !== 'string'
-      ? 'text-not-a-string'
-      : text === '' || text.includes('\0')
-        ? 'text-empty'
-        : text.length > MAX_TEXT
-          ? 'text-too-long'
-          : callback !== undefined && callback !== null
-            ? 'callback-invalid'
-            : null
+  const unread = callback !== undefined && callback !== null ? 'callback-invalid' : null
+  const fault = typeof given !== 'string' ? 'text-not-a-string' : (textFaultOf(text, MAX_TEXT) ?? unread)
   if (fault === null && /^\/(un)?mute/i.test(text)) return { is: 'request', request: decodeCommand(text) }
   return { is: 'request', request: { do: 'post', room: null, text, clientRef: null, ...(fault ? { fault } : {}) } }
 }

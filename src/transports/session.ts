@@ -165,18 +165,18 @@ export class Session implements Listener {
     }
   }
 
-  #malformed({ path, reply, then }: Extract<Decoded, { is: 'malformed' }>): Promise<void> {
+  #malformed({ path, reply, after }: Extract<Decoded, { is: 'malformed' }>): Promise<void> {
     const refusal: Refusal = { code: 'malformed', state: '', guard: null, values: { path }, at: null }
     const refusing = this.#refuse('frame', refusal, reply, [])
-    if (then === undefined) return refusing
-    if (then === 'strike') {
+    if (after === undefined) return refusing
+    if (after === 'strike') {
       this.#strikes++
       const { badFrameStrikes } = this.dialect.profile.limits
       return badFrameStrikes > 0 && this.#strikes >= badFrameStrikes
         ? refusing.then(() => this.end('protocol-error', UNTOLD))
         : refusing
     }
-    return refusing.then(() => this.end('protocol-error', then))
+    return refusing.then(() => this.end('protocol-error', after))
   }
 
   #follow(request: Request, ack: number | null, answer: Promise<{ outcome: Outcome; told?: Partial<Told> }>): null {
@@ -235,8 +235,13 @@ export class Session implements Listener {
     this.abort('slow-consumer')
   }
 
+  /** What cannot be written ends this connection and no other. */
   flush(): void {
-    this.#outbox.flush()
+    try {
+      this.#outbox.flush()
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   /** Its account became a member of this room. */
