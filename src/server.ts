@@ -21,6 +21,7 @@ import { type ApiDependencies, buildApi } from './api/server.ts'
 import type { MessageView } from './dialects/dialect.ts'
 import { maint } from './dialects/maint.ts'
 import { moneypot } from './dialects/moneypot.ts'
+import { native } from './dialects/native/native.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { ReadModels } from './projections/read-models.ts'
 import { Hub, type MessageOf } from './transports/hub.ts'
@@ -118,7 +119,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const hub = new Hub(host, messageIn(readModels), onFault)
   const { maxConnections } = options
   const around = { host, identity, rooms, rates, readModels, node, incarnation, onFault }
-  const dialects = [moneypot, maint]
+  const dialects = [moneypot, maint, native]
   const sessions = new Sessions({
     ...around,
     hub,
@@ -126,6 +127,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     maxConnections,
     typing: options.typing,
     head: () => log.head(),
+    epoch: await log.epoch(),
   })
   const mayCall = allowedOrigin(options.origins, options.publicUrl)
   const dependencies: ApiDependencies = {

@@ -184,6 +184,7 @@ class Life {
       maxConnections: 1_000,
       typing: true,
       head: () => own.head(),
+      epoch: 'world',
       onFault,
     })
     return mortal.dead ? null : Object.assign(new Life(host, sessions, identity, readModels), { mortal })

@@ -9,7 +9,7 @@ import { Actor, type ActorSurroundings, type Kind, type Summary, type WaitingCom
 import type { ConnectionCommand } from './connection/connection.facts.ts'
 import { Decider, stateName } from './decide.ts'
 import type { ActorKind, CommandFields, Fact, Wish } from './fact.ts'
-import type { FactCodec } from './fact-codec.ts'
+import { type FactCodec, Unreadable } from './fact-codec.ts'
 import { Ledger } from './ledger.ts'
 import { MessageIds } from './message-ids.ts'
 import { machinesStream, nodeStream } from './node.facts.ts'
@@ -181,6 +181,16 @@ export class Host {
     this.#actors.set(stream, actor)
     this.#arrived(stream, actor)
     return actor
+  }
+
+  /** Facts of a stream from this revision on; what cannot be read ends it. @throws LogUnavailable, Unreadable */
+  async *facts(stream: string, from: number, limit: number): AsyncGenerator<Fact> {
+    const { log, codec } = this.#options
+    for await (const recorded of log.readStream(stream, { from, limit })) {
+      const [fact] = await codec.decode([recorded])
+      if (fact instanceof Unreadable) throw fact
+      if (fact) yield fact
+    }
   }
 
   /** The actor if it is in memory. */

@@ -38,7 +38,12 @@ export type Request = { readonly tag?: string | number | null } & (
   | { readonly do: 'sign-in'; readonly credential: Credential }
   /** sign in (null: stay anonymous) and enter this room */
   | { readonly do: 'enter'; readonly room: RoomName; readonly credential: Credential | null }
-  | { readonly do: 'join'; readonly room: RoomName }
+  /** `since`: it heard the room up to there, and wants what it missed */
+  | {
+      readonly do: 'join'
+      readonly room: RoomName
+      readonly since?: { readonly epoch: string; readonly revision: number }
+    }
   | { readonly do: 'leave'; readonly room: RoomName }
   | {
       readonly do: 'post'
@@ -51,6 +56,17 @@ export type Request = { readonly tag?: string | number | null } & (
       readonly extra?: Readonly<Record<string, unknown>> | null
       readonly fault?: TextFault
     }
+  | {
+      readonly do: 'edit'
+      readonly room: RoomName
+      readonly message: number
+      readonly text: string
+      readonly fault?: TextFault
+    }
+  | { readonly do: 'remove'; readonly room: RoomName; readonly message: number; readonly reason: string | null }
+  | { readonly do: 'restore'; readonly room: RoomName; readonly message: number }
+  /** it was read up to this message */
+  | { readonly do: 'read'; readonly room: RoomName; readonly message: number }
   | { readonly do: 'typing'; readonly room: RoomName; readonly on: boolean }
   | {
       readonly do: 'history'
@@ -122,6 +138,8 @@ export interface RoomView {
 /** What a connection is told when it has signed in, or has entered a room. */
 export interface Welcome {
   readonly connection: string
+  /** the log's identity: revisions of another one mean nothing */
+  readonly epoch: string
   /** null: an anonymous reader */
   readonly user: { readonly id: string; readonly number: number; readonly username: string } | null
   readonly account: AccountRole | null
@@ -129,6 +147,8 @@ export interface Welcome {
   readonly rooms: readonly RoomView[]
   /** of the room entered, oldest first */
   readonly history: readonly MessageView[]
+  /** what a resuming connection missed, which follows as it happened; null: it has the history instead */
+  readonly missed: readonly Fact[] | null
 }
 
 /** What an answer may tell beside its outcome. */

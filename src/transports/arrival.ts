@@ -1,6 +1,7 @@
 // How a connection comes to be somebody somewhere: signing in, and entering or following rooms, in the order in which
 // each append rests on the one before (sign-in.ts, entry.ts). What fails on the way is taken back and told.
 
+import type { Fact } from '../actors/fact.ts'
 import { type Outcome, refused } from '../actors/outcome.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef } from '../actors/rooms.ts'
@@ -89,13 +90,22 @@ export class Arrival {
     return NOTHING_NEW
   }
 
-  #welcome(request: Request, rooms: readonly RoomView[], history: readonly MessageView[], ack: number | null): void {
+  #welcome(
+    request: Request,
+    rooms: readonly RoomView[],
+    history: readonly MessageView[],
+    ack: number | null,
+    missed: readonly Fact[] | null = null,
+  ): void {
     const session = this.#session
-    const { account, dialect } = session
+    const { account, dialect, around } = session
     const user = account && { id: account.id, number: account.number, username: account.username }
-    const welcome: Welcome = { connection: session.id, user, account: account?.role ?? null, rooms, history }
+    const { epoch, hub } = around
+    const role = account?.role ?? null
+    const welcome: Welcome = { connection: session.id, epoch, user, account: role, rooms, history, missed }
     session.send(dialect.welcome(request, welcome, ack))
-    for (const { room } of rooms) session.around.hub.release(room.room, session)
+    if (missed?.length && rooms[0]) hub.catchUp(rooms[0].room.room, session, missed)
+    for (const { room } of rooms) hub.release(room.room, session)
   }
 
   async #ownRooms(user: string): Promise<RoomRef[]> {
@@ -120,9 +130,9 @@ export class Arrival {
       if (!room) return refused('unknown-room', { room: request.room })
       if (session.places.get(room.id)?.entered) return NOTHING_NEW
       entry = new Entry(session, room)
-      const entered = await entry.run(request.room)
+      const entered = await entry.run(request.room, request.since)
       if ('ok' in entered) return entered
-      this.#welcome(request, [entered.view], entered.history, ack)
+      this.#welcome(request, [entered.view], entered.history, ack, entered.missed)
       return null
     })
     if (outcome === null) return

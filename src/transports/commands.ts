@@ -80,6 +80,34 @@ export class Commands {
     return { outcome: await host.send(speaker.stream, { ...speaker.fields, ...muting, ...fault }) }
   }
 
+  async change(request: Of<'edit'> | Of<'remove'> | Of<'restore'>): Promise<Answered> {
+    const { host } = this.#session.around
+    const place = await this.#placeOf(request.room)
+    if ('ok' in place) return { outcome: place }
+    const speaker = this.#speaker(place)
+    if ('ok' in speaker) return { outcome: speaker }
+    const { stream, fields } = speaker
+    const { message: id } = request
+    switch (request.do) {
+      case 'edit': {
+        const { text, fault } = request
+        const editing = { type: 'message.edit', id, text, ...(fault ? { fault } : {}) } as const
+        return { outcome: await host.send(stream, { ...fields, ...editing }) }
+      }
+      case 'remove':
+        return { outcome: await host.send(stream, { ...fields, type: 'message.remove', id, reason: request.reason }) }
+      case 'restore':
+        return { outcome: await host.send(stream, { ...fields, type: 'message.restore', id }) }
+    }
+  }
+
+  async read({ room, message }: Of<'read'>): Promise<Answered> {
+    const { places, record } = this.#session
+    const place = places.named(room)
+    if (!place) return { outcome: refused('not-present') }
+    return { outcome: await record.command({ type: 'read.mark', room: place.room, upTo: message }) }
+  }
+
   async typing({ room, on }: Of<'typing'>): Promise<Answered> {
     const { places, record, around, account } = this.#session
     const place = places.named(room)

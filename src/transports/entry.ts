@@ -10,8 +10,10 @@
 // A socket that goes away between the steps leaves nobody behind: the close that went before could not know of what
 // was appended here, so `undo` takes it back, also where an append whose answer never came may stand in the log.
 
+import type { Fact, MemberRole } from '../actors/fact.ts'
 import type { Submitted } from '../actors/host.ts'
 import { type Outcome, refused } from '../actors/outcome.ts'
+import type { RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef } from '../actors/rooms.ts'
 import { userStream } from '../actors/user/user.facts.ts'
@@ -26,7 +28,18 @@ const MAX_FOLLOWED_AT_ONCE = 500
 export interface Entered {
   readonly view: RoomView
   readonly history: readonly MessageView[]
+  /** what a resuming connection missed; null: it gets the history instead */
+  readonly missed: readonly Fact[] | null
 }
+
+/** Where a resuming connection was. */
+interface Since {
+  readonly epoch: string
+  readonly revision: number
+}
+
+/** Facts that may be caught up on; whoever missed more gets a fresh snapshot. */
+const MAX_MISSED = 1_000
 
 export class Entry {
   readonly #session: Session
@@ -40,13 +53,14 @@ export class Entry {
   }
 
   /** An anonymous reader is in no list and leaves no presence. @throws LogUnavailable */
-  async run(name: RoomName): Promise<Outcome | Entered> {
+  async run(name: RoomName, since: Since | null = null): Promise<Outcome | Entered> {
     const session = this.#session
     const { host, hub, node } = session.around
     const { id: room, parent } = this.#room
     if (session.account) {
       this.#present = true
-      const asker = session.asker(session.account)
+      const spaceRole = parent ? await roleInSpace(session, parent) : undefined
+      const asker = { ...session.asker(session.account), ...(spaceRole ? { spaceRole } : {}) }
       const from = { by: session.account.id, connection: session.id }
       const present = await host.send(roomStream(room), { type: 'presence.enter', ...from, asker, node })
       if (!present.ok) return present
@@ -58,10 +72,11 @@ export class Entry {
     session.places.add({ room, parent, entered: session.account !== null }, [name, ...this.#room.aliases])
     hub.join(room, session, revision)
     const view = hub.view(room)
-    const history = await messagesUpTo(session, room, revision)
+    const missed = since ? await missedSince(session, room, since, revision) : null
+    const history = missed ? [] : await messagesUpTo(session, room, revision)
     const shown = { count: history.length, firstId: history.at(0)?.id ?? null, lastId: history.at(-1)?.id ?? null }
     const noted = await session.record.command({ type: 'room.enter', room, revision, history: shown })
-    return noted.ok ? { view, history } : noted
+    return noted.ok ? { view, history, missed } : noted
   }
 
   /** Takes back what was appended, or may have been. */
@@ -102,6 +117,11 @@ export const follow = async (
   return { outcome: NOTHING_NEW, views }
 }
 
+const roleInSpace = async ({ around, account }: Session, space: string): Promise<MemberRole | undefined> => {
+  const { snapshot } = await around.host.load(roomStream(space))
+  return (snapshot.context as RoomContext).members.get(account?.id ?? '')
+}
+
 /** Takes back that the account came online here. */
 export const goOffline = (session: Session, user: string): Promise<void> =>
   carryBack(session, userStream(user), { type: 'connection.detach', detaching: session.id })
@@ -109,6 +129,20 @@ export const goOffline = (session: Session, user: string): Promise<void> =>
 const carryBack = async (session: Session, stream: string, command: Submitted): Promise<void> => {
   const { host, stopping } = session.around
   await untilStored(host, stopping, stream, { by: 'system', connection: session.id, ...command })
+}
+
+/** null: of another log, from the future, or too many: a hole would not be seen, so a snapshot must do. */
+const missedSince = async (
+  { around }: Session,
+  room: string,
+  { epoch, revision }: Since,
+  upTo: number,
+): Promise<Fact[] | null> => {
+  if (epoch !== around.epoch || revision > upTo || upTo - revision > MAX_MISSED) return null
+  const missed: Fact[] = []
+  if (revision === upTo) return missed
+  for await (const fact of around.host.facts(roomStream(room), revision + 1, upTo - revision)) missed.push(fact)
+  return missed
 }
 
 const messagesUpTo = async (session: Session, room: string, revision: number): Promise<MessageView[]> => {

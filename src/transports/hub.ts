@@ -73,6 +73,14 @@ export class Hub {
     places.set(listener.id, { listener, after, held: [] })
   }
 
+  /** Facts of the room that a resuming listener missed, before anything live. */
+  catchUp(room: string, listener: Listener, missed: readonly Fact[]): void {
+    const context = this.#host.peek(roomStream(room))?.snapshot.context as RoomContext
+    const heard = missed.map((fact) => ({ fact, revision: fact.revision, message: null, person: null }))
+    const batch = selection(encode(listener.dialect, heard, context).all, listener)
+    if (batch.frames.length > 0) listener.deliver(batch, room, missed.at(-1)?.revision ?? null)
+  }
+
   /** The snapshot has been handed over: what was held back follows, and then everything live. */
   release(room: string, listener: Listener): void {
     const place = this.#rooms.get(room)?.get(listener.id)
@@ -116,7 +124,7 @@ export class Hub {
 
   #hearConnection(fact: Fact): void {
     const { type, stream, data } = fact
-    if (type === 'TypingStarted' || type === 'TypingStopped') {
+    if (type === 'TypingStarted' || type === 'TypingStopped' || type === 'ReadMarked') {
       const { user } = this.#host.contextOf<ConnectionContext>(stream)
       this.#queue((data as { room: string }).room, [{ fact, revision: null, message: null, person: user }])
     } else if (type === 'RoomsFollowed') {

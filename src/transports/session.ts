@@ -34,6 +34,10 @@ const COMMANDS: Record<Exclude<Request['do'], 'answer'>, string> = {
   join: 'room.enter',
   leave: 'room.leave',
   post: 'message.post',
+  edit: 'message.edit',
+  remove: 'message.remove',
+  restore: 'message.restore',
+  read: 'read.mark',
   typing: 'typing.start',
   history: 'history.note',
   mute: 'mute.set',
@@ -158,6 +162,12 @@ export class Session implements Listener {
         return this.#follow(request, ack, this.#commands.post(request))
       case 'typing':
         return this.#follow(request, ack, this.#commands.typing(request))
+      case 'read':
+        return this.#follow(request, ack, this.#commands.read(request))
+      case 'edit':
+      case 'remove':
+      case 'restore':
+        return this.#answered(request, ack, this.#commands.change(request))
       case 'history':
         return this.#answered(request, ack, this.#commands.history(request))
       default:

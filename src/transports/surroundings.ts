@@ -24,6 +24,8 @@ export interface SessionsOptions {
   readonly maxConnections: number
   /** are typing events told and recorded? */
   readonly typing: boolean
+  /** the log's identity */
+  readonly epoch: string
   /** position of the last fact */
   head(): Promise<number>
   onFault(where: string, error: unknown): void

@@ -18,6 +18,8 @@ export interface ConnectionContext {
   readonly rooms: PersistentMap<string, number>
   /** rooms heard without entering → revision that live facts follow above */
   readonly followed: PersistentMap<string, number>
+  /** room → the last message it said to have read */
+  readonly read: PersistentMap<string, number>
   /** room → since when it is typing there */
   readonly typing: PersistentMap<string, Typing>
 }
@@ -38,6 +40,7 @@ export const absentConnection: ConnectionContext = {
   token: null,
   rooms: PersistentMap(),
   followed: PersistentMap(),
+  read: PersistentMap(),
   typing: PersistentMap(),
 }
 
@@ -45,19 +48,22 @@ export const summarise = (context: ConnectionContext): unknown => ({
   ...context,
   rooms: [...context.rooms],
   followed: [...context.followed],
+  read: [...context.read],
   typing: [...context.typing],
 })
 
 export const restoreContext = (json: unknown): ConnectionContext => {
-  const plain = json as Omit<ConnectionContext, 'rooms' | 'followed' | 'typing'> & {
+  const plain = json as Omit<ConnectionContext, 'rooms' | 'followed' | 'read' | 'typing'> & {
     rooms: Iterable<[string, number]>
     followed: Iterable<[string, number]>
+    read: Iterable<[string, number]>
     typing: Iterable<[string, Typing]>
   }
   return {
     ...plain,
     rooms: PersistentMap(plain.rooms),
     followed: PersistentMap(plain.followed),
+    read: PersistentMap(plain.read),
     typing: PersistentMap(plain.typing),
   }
 }

@@ -90,6 +90,8 @@ export const connectionFacts = {
     'connection',
     z.object({ room: z.string(), cause: z.enum(['client', 'message', 'timeout', 'left']) }),
   ),
+  /** its account has read the room up to this message */
+  ReadMarked: factType('connection', z.object({ room: z.string(), upTo: z.int() })),
   WentIdle: factType('connection', z.object({ since: instant })),
   BecameActive: factType('connection', z.object({})),
   /** What the socket was surely handed: room → revision. Written when it falls behind, has caught up, and at its end. */
@@ -146,6 +148,7 @@ export type ConnectionCommand =
   | (CommandFields & { type: 'typing.stop'; room: string; cause: 'client' | 'message' | 'left' })
   /** timer */
   | (CommandFields & { type: 'typing.expire'; room: string; due: number })
+  | (CommandFields & { type: 'read.mark' } & FactData<'ReadMarked'>)
   | (CommandFields & { type: 'activity.idle'; since: number })
   | (CommandFields & { type: 'activity.resume' })
   /** may a command of this kind be handed to a room now? answered `nothing` when authenticated, never a fact */

@@ -40,6 +40,10 @@ const guards = {
   },
   followsNothingNew: ({ context, event }: Given) =>
     Object.keys((event as CommandOf<'rooms.follow'>).rooms).every((room) => context.followed.has(room)),
+  hasReadFurther: ({ context, event }: Given) => {
+    const { room, upTo } = event as CommandOf<'read.mark'>
+    return (context.read.get(room) ?? 0) >= upTo
+  },
   isReader: ({ context }: Given) => context.user === null,
   isChosen: ({ context, event }: Given) => context.dialect === (event as CommandOf<'dialect.choose'>).dialect,
   startedJustNow: ({ context, event }: Given) => {
@@ -284,6 +288,11 @@ export const connectionMachine = connection.createMachine({
           lastId,
         })),
         'delivery.note': yes('delivery.note', 'Delivered', ({ rooms }) => ({ rooms })),
+        'read.mark': [
+          no('user-required', 'isReader'),
+          nothingNew('hasReadFurther'),
+          yes('read.mark', 'ReadMarked', ({ room, upTo }) => ({ room, upTo })),
+        ],
         'typing.start': [nothingNew('startedJustNow'), yes('typing.start', 'TypingStarted', ({ room }) => ({ room }))],
         'typing.stop': [
           nothingNew('isNotTyping'),
@@ -317,6 +326,10 @@ export const connectionMachine = connection.createMachine({
         },
         HistoryRead: { description: 'older messages were handed out' },
         Delivered: { description: 'what the socket was surely handed' },
+        ReadMarked: {
+          actions: fold<'ReadMarked'>(({ read }, { data }) => ({ read: read.set(data.room, data.upTo) })),
+          description: 'its account has read up to here; others in the room are told',
+        },
         TypingStarted: {
           actions: [
             connection.cancel(({ event }) => typingTimer(factRoomOf(event))),

@@ -1,5 +1,6 @@
 // The room's rules, one predicate each. A guard sees a command and the acknowledged state, and nothing else.
 
+import { isOpenToAll } from '../alias.ts'
 import { foldName } from '../names.ts'
 import {
   inForce,
@@ -122,6 +123,12 @@ export const guards = {
     const { entered, asker } = read(given.event)
     const member = asker === null || given.context.members.has(asker.id) || asker.spaceRole !== undefined
     return entered !== true && !member && !isStaff(given)
+  },
+  /** a room is its members' own, unless a protocol lets anybody in */
+  mayNotEnter: (given: Given) => {
+    const { asker } = read(given.event)
+    if (asker === null || isOpenToAll(given.context) || isStaff(given)) return false
+    return !given.context.members.has(asker.id) && asker.spaceRole === undefined
   },
   isMuted: (given: Given) => !isStaff(given) && inForce(muteOf(given), read(given.event).at),
   /** a locked room: staff and robots may still write */

@@ -169,6 +169,7 @@ export const roomMachine = room.createMachine({
         'presence.enter': [
           nothingNew('hasEntered'),
           isBanned,
+          no('mayNotEnter', 'not-a-member'),
           yes('presence.enter', {
             PresenceEntered: ({ asker, connection, node }, context) => ({
               user: personIn(context, asker),
