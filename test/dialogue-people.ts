@@ -8,11 +8,11 @@ import type { Step } from './dialogue.ts'
 
 const WAIT_MS = 5_000
 
-/** `new_message` of a socket.io frame; `t` or `type` of a WebSocket frame. */
+/** `new_message` of a socket.io frame; `t`, `type` or `is` of a WebSocket frame. */
 export const kindOf = (frame: unknown): string => {
   if (Array.isArray(frame)) return String(frame[0])
-  const { t, type } = (frame ?? {}) as { t?: unknown; type?: unknown }
-  return String(t ?? type)
+  const { t, type, is } = (frame ?? {}) as { t?: unknown; type?: unknown; is?: unknown }
+  return String(t ?? type ?? is)
 }
 
 export abstract class Participant {

@@ -207,6 +207,8 @@ export interface Profile {
   readonly closeCodes: Readonly<Partial<Record<CloseCause, number>>>
   /** for a peer that answers no ping */
   readonly lostCode: number | null
+  /** its frames about an edit or a removal show the whole message, which is looked up before they leave */
+  readonly showsWholeMessages: boolean
 }
 
 export interface Dialect {

@@ -262,6 +262,7 @@ export const maint: Dialect = {
     socketsPerAccount: 0,
     closeCodes: CLOSE_CODES,
     lostCode: 4409,
+    showsWholeMessages: false,
   },
   events: [],
   path: '/maint',

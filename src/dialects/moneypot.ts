@@ -183,6 +183,7 @@ export const moneypot: Dialect = {
     socketsPerAccount: 0,
     closeCodes: {},
     lostCode: null,
+    showsWholeMessages: false,
   },
   events: ['auth', 'new_message'],
   path: null,

@@ -1,6 +1,7 @@
 // A client's requests as commands to actors and questions to read models, and the answers to them. Rights are the
 // charts' to judge; what is added here is who asks, from which connection, and whether the account is over its rate.
 
+import { isOpenToAll } from '../actors/alias.ts'
 import type { ConnectionContext } from '../actors/connection/connection.context.ts'
 import { connectionStream } from '../actors/connection/connection.facts.ts'
 import { type Outcome, type Refused, refused } from '../actors/outcome.ts'
@@ -126,6 +127,7 @@ export class Commands {
     if (!account) return { outcome: refused('user-required') }
     const place = await this.#placeOf(name)
     if ('ok' in place) return { outcome: place }
+    if (!(await this.#mayRead(place))) return { outcome: refused('not-a-member') }
     const { room } = place
     const { revision } = await around.host.load(roomStream(room))
     const bounds = { ...(before === null ? {} : { before }), ...(after === null ? {} : { after }) }
@@ -138,6 +140,14 @@ export class Commands {
     const [firstId, lastId] = [shown.at(0)?.id ?? null, shown.at(-1)?.id ?? null]
     const outcome = await record.command({ type: 'history.note', room, count: shown.length, firstId, lastId })
     return { outcome, told: { ...this.#roomOf(place), history: shown as unknown as MessageView[], more } }
+  }
+
+  /** What it hears, belongs to, or anybody may read. @throws LogUnavailable */
+  async #mayRead({ room }: Place): Promise<boolean> {
+    const { places, account, around } = this.#session
+    if (places.get(room) || account?.role === 'admin') return true
+    const found = await around.rooms.byId(room)
+    return found !== null && (isOpenToAll(found) || (await around.rooms.roleOf(found, account?.id ?? '')) !== null)
   }
 
   /** The room by the name its client gave it, heard or not. @throws LogUnavailable */

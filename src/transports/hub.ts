@@ -158,7 +158,9 @@ export class Hub {
     const places = this.#rooms.get(room)
     if (!places) return
     const before = this.#waiting.get(room)
-    const needs = heard.some(({ fact }) => ABOUT_A_MESSAGE.has(fact.type))
+    const needs =
+      heard.some(({ fact }) => ABOUT_A_MESSAGE.has(fact.type)) &&
+      [...places.values()].some(({ listener }) => listener.dialect.profile.showsWholeMessages)
     if (!before && !needs && this.#host.peek(roomStream(room))) {
       this.#tell(room, heard, places.values())
       return

@@ -152,6 +152,7 @@ export const native: Dialect = {
     socketsPerAccount: 0,
     closeCodes: codes,
     lostCode: closeCodes.client.code,
+    showsWholeMessages: false,
   },
   events: [],
   path: '/native',
