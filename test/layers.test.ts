@@ -14,6 +14,7 @@ const mayImport: Record<string, readonly string[]> = {
   dialects: ['actors'],
   transports: ['dialects', 'actors', 'log', 'projections'],
   api: ['actors', 'projections', 'log', 'dialects', 'transports'],
+  client: [],
   page: [],
 }
 

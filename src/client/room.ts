@@ -1,0 +1,155 @@
+// A room as a client knows it: kept up to date from its facts, each folded in once.
+
+import type { Client } from './client.ts'
+import type { EventFrame, EventOf } from './frames.ts'
+
+type Message = EventOf<'posted'>['message']
+type Present = EventOf<'joined'>['present'][number]
+export type RoomEvent = Extract<EventFrame, { room: string }>
+
+/** messages kept here; older ones are a question of `history` */
+const MAX_MESSAGES = 1_000
+
+export class Room {
+  readonly id: string
+  name: string
+  mode: EventOf<'joined'>['mode']
+  /** of the last fact heard */
+  revision: number
+  /** oldest first, from where the client came in */
+  messages: Message[] = []
+  /** user id → who is here */
+  readonly present = new Map<string, Present>()
+  /** user's folded name → until when (ms since 1970; null: no end) */
+  readonly mutes = new Map<string, number | null>()
+  readonly #client: Client
+  readonly #listeners = new Set<(event: RoomEvent) => void>()
+
+  constructor(client: Client, joined: EventOf<'joined'>) {
+    this.#client = client
+    this.id = joined.room
+    this.name = joined.name
+    this.mode = joined.mode
+    this.revision = joined.revision
+    this.#show(joined)
+  }
+
+  /** Called with what happens here, after this room shows it. A `joined` means: look at everything anew. */
+  on(listener: (event: RoomEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Resolves with the message's id once it is stored. Sent again after a drop, and stored once. */
+  async post(
+    text: string,
+    { id = crypto.randomUUID(), replyTo }: { id?: string; replyTo?: number } = {},
+  ): Promise<number> {
+    const frame = { do: 'post', room: this.id, text, id, ...(replyTo === undefined ? {} : { replyTo }) } as const
+    const done = (await this.#client.command(frame, true)) as EventOf<'done'>
+    return done.message as number
+  }
+
+  async edit(message: number, text: string): Promise<void> {
+    await this.#client.command({ do: 'edit', room: this.id, message, text }, true)
+  }
+
+  async remove(message: number, reason: string | null = null): Promise<void> {
+    await this.#client.command({ do: 'remove', room: this.id, message, reason }, true)
+  }
+
+  async restore(message: number): Promise<void> {
+    await this.#client.command({ do: 'restore', room: this.id, message }, true)
+  }
+
+  async history(bounds: { before?: number; after?: number; limit?: number } = {}): Promise<EventOf<'history'>> {
+    return (await this.#client.command({ do: 'history', room: this.id, ...bounds }, true)) as EventOf<'history'>
+  }
+
+  /** A mute replaces an earlier one and is announced: it is not sent again by itself. */
+  async mute(user: string, seconds: number | null = null): Promise<void> {
+    await this.#client.command({ do: 'mute', room: this.id, user, seconds })
+  }
+
+  async unmute(user: string): Promise<void> {
+    await this.#client.command({ do: 'unmute', room: this.id, user })
+  }
+
+  typing(on = true): void {
+    this.#client.tell({ do: 'typing', room: this.id, on })
+  }
+
+  read(message: number): void {
+    this.#client.tell({ do: 'read', room: this.id, message })
+  }
+
+  async leave(): Promise<void> {
+    await this.#client.command({ do: 'leave', room: this.id }, true)
+  }
+
+  /** A frame about this room. What was folded in already is dropped. */
+  hear(event: RoomEvent): void {
+    if (event.is === 'joined') {
+      // What it missed follows, each with its own revision.
+      if (event.resumed) this.#people(event)
+      else {
+        this.revision = event.revision
+        this.#show(event)
+      }
+    } else if ('revision' in event) {
+      if (event.revision <= this.revision) return
+      this.revision = event.revision
+      this.#fold(event)
+    }
+    for (const listener of this.#listeners) listener(event)
+  }
+
+  #show(joined: EventOf<'joined'>): void {
+    this.messages = [...joined.messages]
+    this.#people(joined)
+  }
+
+  #people({ name, mode, present, mutes }: EventOf<'joined'>): void {
+    this.name = name
+    this.mode = mode
+    this.present.clear()
+    for (const each of present) this.present.set(each.id, each)
+    this.mutes.clear()
+    for (const { user, until } of mutes) this.mutes.set(user, until)
+  }
+
+  #fold(event: Exclude<RoomEvent, { is: 'joined' }>): void {
+    switch (event.is) {
+      case 'posted':
+        this.messages.push(event.message)
+        if (this.messages.length > MAX_MESSAGES) this.messages = this.messages.slice(-MAX_MESSAGES / 2)
+        return
+      case 'edited':
+        this.messages = this.messages.map((message) =>
+          message.id === event.message ? { ...message, text: event.text, edited: true } : message,
+        )
+        return
+      case 'removed':
+        this.messages = this.messages.filter(({ id }) => id !== event.message)
+        return
+      case 'entered':
+        this.present.set(event.user.id, event.user)
+        return
+      case 'left':
+        this.present.delete(event.user.id)
+        return
+      case 'muted':
+        this.mutes.set(event.user, event.until)
+        return
+      case 'unmuted':
+        this.mutes.delete(event.user)
+        return
+      case 'changed':
+        this.name = event.name
+        this.mode = event.mode
+        return
+      default:
+        return
+    }
+  }
+}

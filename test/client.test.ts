@@ -1,0 +1,122 @@
+// hansard/client against a running server, through a network that breaks.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Client, connect, type Room, type State } from '../src/client/client.ts'
+import { openRoom, runServer, type TestServer } from './running-server.ts'
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
+
+let server: TestServer
+let directory: string
+let proxy: TcpProxy
+let clients: Client[]
+let tokens: Record<'ann' | 'bob', string>
+beforeEach(async () => {
+  clients = []
+  directory = await mkdtemp(join(tmpdir(), 'hansard-client-'))
+  server = await runServer({ storage: 'sqlite', directory })
+  proxy = await startTcpProxy(server.port)
+  const [ann, bob] = [await server.account('ann'), await server.account('bob')]
+  tokens = { ann: ann.token, bob: bob.token }
+  await openRoom(server, 'native:1', [
+    { account: ann.account, role: 'owner' },
+    { account: bob.account, role: 'member' },
+  ])
+})
+afterEach(async () => {
+  for (const client of clients) client.close()
+  await proxy.close()
+  expect(server.faults).toEqual([])
+  await server.stop()
+  await rm(directory, { recursive: true, force: true })
+})
+
+const enter = async (who: keyof typeof tokens, port = proxy.port): Promise<{ client: Client; room: Room }> => {
+  const client = await connect({ url: `ws://127.0.0.1:${port}/native`, token: tokens[who], firstWaitMs: 5 })
+  clients.push(client)
+  return { client, room: await client.join('native:1') }
+}
+
+const texts = (room: Room) => room.messages.map(({ text }) => text)
+
+describe('hansard/client', () => {
+  it('joins, talks, and keeps the room up to date', async () => {
+    const { client, room } = await enter('ann')
+    const other = (await enter('bob')).room
+    const heard: string[] = []
+    other.on((event) => heard.push(event.is))
+    const id = await room.post('hello')
+    await room.edit(id, 'hello!')
+    const gone = await room.post('spam')
+    await room.remove(gone)
+    await room.mute('bob', 60)
+    await expect.poll(() => [...other.mutes.keys()]).toEqual(['bob'])
+    expect(texts(other)).toEqual(['hello!'])
+    expect(heard).toEqual(['posted', 'edited', 'posted', 'removed', 'muted'])
+    await expect(other.post('let me')).rejects.toMatchObject({ name: 'Refused', code: 'muted', retryable: true })
+    await room.unmute('bob')
+    await other.post('thanks')
+    expect([...room.present.values()].map(({ username }) => username)).toEqual(['ann', 'bob'])
+    expect((await room.history({ limit: 1 })).messages.map(({ text }) => text)).toEqual(['thanks'])
+    await other.leave()
+    await expect.poll(() => [...room.present.values()].map(({ username }) => username)).toEqual(['ann'])
+    expect(client.user?.username).toBe('ann')
+  })
+
+  it('loses and doubles nothing when the network is cut again and again', async () => {
+    const { room } = await enter('ann')
+    const { client, room: other } = await enter('bob', server.port)
+    let cuts = 0
+    const said: Promise<number>[] = []
+    for (let index = 0; index < 60; index++) {
+      said.push(room.post(`ann ${index}`), other.post(`bob ${index}`))
+      if (index % 10 === 5) {
+        await said.at(-1)
+        proxy.cut()
+        cuts++
+      }
+    }
+    const ids = await Promise.all(said)
+    expect(cuts).toBe(6)
+    expect(new Set(ids).size).toBe(120)
+    await expect.poll(() => texts(room).length).toBe(120)
+    expect(texts(room)).toEqual(texts(other))
+    expect(texts(room).filter((text) => text.startsWith('ann'))).toEqual(
+      Array.from({ length: 60 }, (_, at) => `ann ${at}`),
+    )
+    expect(client.state).toBe('ready')
+  })
+
+  it('comes back to a server that was away, with what was said meanwhile', async () => {
+    const { client, room } = await enter('ann')
+    const states: State[] = []
+    client.onState((state) => states.push(state))
+    await room.post('before')
+    proxy.target = null
+    await server.stop()
+    const waiting = room.post('typed while it was away')
+    await expect.poll(() => states).toContain('waiting')
+    server = await runServer({ storage: 'sqlite', directory })
+    const { room: other } = await enter('bob', server.port)
+    await other.post('said while she was away')
+    proxy.target = server.port
+    await waiting
+    expect(states.at(-1)).toBe('ready')
+    expect(texts(room)).toEqual(['before', 'said while she was away', 'typed while it was away'])
+  })
+
+  it('does not come back where it must not, and says why', async () => {
+    const bad = connect({ url: `ws://127.0.0.1:${proxy.port}/native`, token: 'x'.repeat(32) })
+    await expect(bad).rejects.toMatchObject({ name: 'ConnectionLost' })
+    const { client, room } = await enter('bob')
+    await fetch(`${server.url}/api/v1/users/@bob/bans`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${server.ownerTokenText}`, 'content-type': 'application/json' },
+      body: '{}',
+    })
+    await expect.poll(() => client.state).toBe('closed')
+    await expect(room.post('hello?')).rejects.toMatchObject({ name: 'ConnectionLost' })
+  })
+})
