@@ -1,6 +1,7 @@
 // The HTTP side of a node: REST under /api/v1, health, metrics, and the chat page.
 
 import { readdir, readFile } from 'node:fs/promises'
+import { stripTypeScriptTypes } from 'node:module'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
@@ -21,6 +22,12 @@ const MAX_BODY_BYTES = 64 * 1024
 
 const PAGE_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+
+/** The page speaks the protocol that its address names. */
+const ADDRESSES: Readonly<Record<string, readonly string[]>> = {
+  'index.html': ['/', '/moneypot'],
+  'favicon.svg': ['/favicon.svg'],
+}
 
 const PAGE_FOLDER = new URL('../page/', import.meta.url)
 const TYPES: Readonly<Record<string, string>> = {
@@ -72,15 +79,32 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   return app
 }
 
-/** The chat page: its files are few and small, and are read once. */
+const CLIENT_FOLDER = new URL('../client/', import.meta.url)
+
+/** The chat page and the client it uses: their files are few and small, and are read once. */
 const servePage = async (app: FastifyInstance): Promise<void> => {
+  // The client is TypeScript without anything that needs more than its types taken out.
+  for (const file of (await readdir(CLIENT_FOLDER)).filter((name) => name.endsWith('.ts'))) {
+    const content = stripTypeScriptTypes(await readFile(new URL(file, CLIENT_FOLDER), 'utf8'))
+    app.get(`/client/${file}`, { schema: { hide: true } }, async (_request, reply) =>
+      reply
+        .type(TYPES.js as string)
+        .header('cache-control', 'no-cache')
+        .send(content),
+    )
+  }
   for (const file of await readdir(PAGE_FOLDER)) {
     const content = await readFile(new URL(file, PAGE_FOLDER))
     const type = TYPES[file.slice(file.lastIndexOf('.') + 1)] ?? 'application/octet-stream'
-    const address = file === 'index.html' ? '/' : file === 'favicon.svg' ? '/favicon.svg' : `/page/${file}`
-    app.get(address, { schema: { hide: true } }, async (_request, reply) =>
-      reply.type(type).header('content-security-policy', PAGE_POLICY).header('cache-control', 'no-cache').send(content),
-    )
+    const addresses = ADDRESSES[file] ?? [`/page/${file}`]
+    for (const address of addresses)
+      app.get(address, { schema: { hide: true } }, async (_request, reply) =>
+        reply
+          .type(type)
+          .header('content-security-policy', PAGE_POLICY)
+          .header('cache-control', 'no-cache')
+          .send(content),
+      )
   }
 }
 

@@ -10,7 +10,8 @@ export { Room } from './room.ts'
 export interface ClientOptions {
   /** e.g. `wss://chat.example/native` */
   readonly url: string
-  readonly token: string
+  /** null: a reader without an account */
+  readonly token: string | null
   /** default: the platform's own */
   readonly WebSocket?: new (
     url: string,

@@ -3,7 +3,7 @@
 /** What a client sends. */
 export type CommandFrame =
   /** Who it is. First of all. */
-  | { readonly do: 'sign-in'; readonly ref?: string | number; readonly token: string }
+  | { readonly do: 'sign-in'; readonly ref?: string | number; readonly token: string | null }
   /** Enter a room and hear it. With `since`, what was missed comes instead of a snapshot. */
   | {
       readonly do: 'join'
@@ -76,7 +76,7 @@ export type EventFrame =
       readonly ref: string | number | null
       readonly epoch: string
       readonly connection: string
-      readonly user: { readonly id: string; readonly number: number; readonly username: string }
+      readonly user: { readonly id: string; readonly number: number; readonly username: string } | null
     }
   /** The answer to `join`. Live frames above `revision` follow. */
   | {

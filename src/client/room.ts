@@ -10,6 +10,10 @@ export type RoomEvent = Extract<EventFrame, { room: string }>
 /** messages kept here; older ones are a question of `history` */
 const MAX_MESSAGES = 1_000
 
+/** randomUUID is there in secure contexts only. */
+const reference = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+
 export class Room {
   readonly id: string
   name: string
@@ -41,10 +45,7 @@ export class Room {
   }
 
   /** Resolves with the message's id once it is stored. Sent again after a drop, and stored once. */
-  async post(
-    text: string,
-    { id = crypto.randomUUID(), replyTo }: { id?: string; replyTo?: number } = {},
-  ): Promise<number> {
+  async post(text: string, { id = reference(), replyTo }: { id?: string; replyTo?: number } = {}): Promise<number> {
     const frame = { do: 'post', room: this.id, text, id, ...(replyTo === undefined ? {} : { replyTo }) } as const
     const done = (await this.#client.command(frame, true)) as EventOf<'done'>
     return done.message as number

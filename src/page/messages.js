@@ -1,8 +1,8 @@
 // The message list: history and live messages, quiet lines, the mark of what came unseen, and below them the outbox of
 // what was written here and is not yet (or was never) confirmed.
 //
-// The protocol has no reference of the client's, so an outgoing text is settled by its own echo, by its ack, or, when
-// the connection broke between, by finding it in the fresh history.
+// Moneypot has no reference of the client's, so an outgoing text is settled by its own echo, by its ack, or, when the
+// connection broke between, by finding it in the fresh history.
 
 const keptRows = 1_000
 const bottomSlackPx = 48
@@ -28,7 +28,7 @@ export function messageList({ retry, discarded, missed }) {
   let below = 0
   let unseen = 0
   let markedId = null
-  /** Message id → when it came. The protocol tells no times: only what arrived live has one. */
+  /** Message id → when it came. Moneypot tells no times: there, only what arrived live has one. */
   const arrivals = new Map()
   const outgoing = new Set()
 
@@ -45,6 +45,7 @@ export function messageList({ retry, discarded, missed }) {
     unseen = count
     missed(count)
   }
+  const timeOf = (message) => message.at ?? arrivals.get(message.id)
   const isMine = (message) => me !== null && message.user.uname === me.uname
 
   log.addEventListener('scroll', () => {
@@ -76,13 +77,13 @@ export function messageList({ retry, discarded, missed }) {
   /** One author's messages in a row show the name once; the others keep it for screen readers. */
   function continuesRun(message, previous) {
     if (previous?.dataset.author !== message.user.uname || previous.dataset.role !== message.user.role) return false
-    return (arrivals.get(message.id) ?? 0) - Number(previous.dataset.at ?? 0) < runMs
+    return (timeOf(message) ?? 0) - Number(previous.dataset.at ?? 0) < runMs
   }
 
   function messageRow(message, previous) {
     const item = row('message-row')
     const { uname, role } = message.user
-    const at = arrivals.get(message.id)
+    const at = timeOf(message)
     item.querySelector('.name').textContent = uname
     item.querySelector('.text').textContent = message.text
     if (role !== 'member') item.querySelector('.role').textContent = role
@@ -159,6 +160,15 @@ export function messageList({ retry, discarded, missed }) {
         if (mine) settleByText(message)
         append(history, message)
       }, !mine)
+    },
+
+    edited(id, text) {
+      const item = history.querySelector(`[data-id="${Number(id)}"]`)
+      if (item) item.querySelector('.text').textContent = text
+    },
+
+    removed(id) {
+      show(() => history.querySelector(`[data-id="${Number(id)}"]`)?.remove())
     },
 
     line: (text) => show(() => history.append(line(text))),

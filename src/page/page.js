@@ -1,10 +1,15 @@
-// The lobby's page: which view is shown, who this tab is, and the wires between the connection (moneypot.js) and what
-// is on screen (messages.js, people.js). Text reaches the document through textContent only.
+// The lobby's page: which view is shown, who this tab is, and the wires between the connection and what is on screen
+// (messages.js, people.js). Text reaches the document through textContent only. At / it speaks hansard's own protocol
+// (native.js), at /moneypot that of 2015 (moneypot.js): both have the same face.
 
 import { canSignIn, hashToken, keepIdentity, recallIdentity, takeName } from './identity.js'
 import { messageList } from './messages.js'
-import { commandCanName, inWords, longestText, openLobby } from './moneypot.js'
 import { peoplePanel, timeLeft } from './people.js'
+
+const overMoneypot = location.pathname === '/moneypot'
+const { commandCanName, inWords, longestText, openLobby } = await import(overMoneypot ? './moneypot.js' : './native.js')
+/** Moneypot's credential is the token's hash, which browsers make in secure contexts only. */
+const maySignIn = () => !overMoneypot || canSignIn()
 
 const counterFrom = longestText - 50
 const backShownMs = 5_000
@@ -18,6 +23,10 @@ let identity = null
 /** none, connecting, live, busy, away or refused */
 let connection = 'none'
 let backTimer
+/** when others were last told that this person is writing; 0: they are not */
+let told = 0
+const typingAgainMs = 4_000
+const writing = new Set()
 /** Names in commands of ours under way: the system_message answers them, so no second line is written. */
 const commanded = new Set()
 
@@ -40,7 +49,7 @@ function showEntry(field = 'name', fault = '') {
   byId('entry').hidden = false
   byId('chat').hidden = true
   byId('chat-actions').hidden = true
-  byId('insecure').hidden = canSignIn()
+  byId('insecure').hidden = maySignIn()
   byId('insecure').textContent =
     'Browsers let a page sign you in only on a secure address: open this server as ' +
     `http://localhost:${location.port || 80}/ on its own machine, or through https. Reading works here too.`
@@ -60,7 +69,7 @@ byId('name-form').addEventListener('submit', async (event) => {
   const name = byId('name').value.trim()
   if (button.ariaDisabled === 'true') return
   if (name === '') return say('name', 'Write the name you want to be called by.')
-  if (!canSignIn()) return say('name', byId('insecure').textContent)
+  if (!maySignIn()) return say('name', byId('insecure').textContent)
   button.ariaDisabled = 'true'
   try {
     await enter(await takeName(name))
@@ -75,7 +84,7 @@ byId('token-form').addEventListener('submit', async (event) => {
   event.preventDefault()
   const token = byId('token').value.trim()
   if (token === '') return say('token', 'Paste your token here.')
-  if (!canSignIn()) return say('token', byId('insecure').textContent)
+  if (!maySignIn()) return say('token', byId('insecure').textContent)
   byId('token').value = ''
   await enter({ token })
 })
@@ -93,7 +102,8 @@ byId('copy-token').addEventListener('click', async () => {
 })
 
 async function enter(someone) {
-  if (!globalThis.io) return showEntry('name', 'The chat client did not load from this server. Reload the page.')
+  if (overMoneypot && !globalThis.io)
+    return showEntry('name', 'The chat client did not load from this server. Reload the page.')
   identity = someone
   keepIdentity(someone)
   byId('name-error').textContent = ''
@@ -105,7 +115,8 @@ async function enter(someone) {
   byId('reading').hidden = Boolean(someone.token)
   showAccount()
   lobby?.close()
-  lobby = openLobby(someone.token && (await hashToken(someone.token)), hear)
+  const credential = overMoneypot && someone.token ? await hashToken(someone.token) : someone.token
+  lobby = openLobby(credential, hear)
   if (someone.token) box.focus()
 }
 
@@ -150,6 +161,8 @@ const hear = {
       identity = { ...identity, username: user.uname }
       keepIdentity(identity)
     }
+    writing.clear()
+    byId('typing').textContent = ''
     people.reset(room, user ?? null)
     messages.reset(room.history, user ?? null)
     showConnection('live')
@@ -161,14 +174,21 @@ const hear = {
     people.spoke(message.user)
     showAccount()
   },
+  edited: messages.edited,
+  removed: messages.removed,
+  typing: showTyping,
   joined: people.joined,
-  left: people.left,
+  left(user) {
+    showTyping(user.uname, false)
+    people.left(user)
+  },
 
   muted(mute) {
     people.muted(mute)
     if (commanded.has(mute.uname)) return
     const who = people.isMe(mute.uname) ? 'You were' : `${mute.uname} was`
-    messages.line(`${who} muted for ${mute.mins} ${mute.mins === 1 ? 'minute' : 'minutes'}.`)
+    const length = mute.mins === null ? '' : ` for ${mute.mins} ${mute.mins === 1 ? 'minute' : 'minutes'}`
+    messages.line(`${who} muted${length}.`)
   },
 
   unmuted(name) {
@@ -234,7 +254,10 @@ function announce(text) {
   setTimeout(() => setText('announcer', text), 50)
 }
 
-box.addEventListener('input', showComposer)
+box.addEventListener('input', () => {
+  showComposer()
+  tellTyping(box.value.trim() !== '')
+})
 box.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
   event.preventDefault()
@@ -249,9 +272,26 @@ byId('composer').addEventListener('submit', (event) => {
   if (!mayWrite()) return announce(whyNot())
   box.value = ''
   box.focus()
+  told = 0
   showComposer()
   send(messages.outgoing(text))
 })
+
+/** Told again every few seconds while somebody writes, and once when the text is gone. */
+function tellTyping(on) {
+  const now = Date.now()
+  if (on === told > 0 && now - told < typingAgainMs) return
+  told = on ? now : 0
+  lobby?.typing?.(on)
+}
+
+function showTyping(name, on) {
+  if (on) writing.add(name)
+  else writing.delete(name)
+  const names = [...writing].slice(0, 3).join(', ')
+  const many = writing.size > 3 ? 'Several people are' : writing.size > 1 ? `${names} are` : `${names} is`
+  byId('typing').textContent = writing.size === 0 ? '' : `${many} writing…`
+}
 
 function send(entry) {
   messages.sending(entry)
@@ -296,5 +336,5 @@ document.addEventListener('click', ({ target }) => {
 })
 
 const kept = recallIdentity()
-if (kept && (canSignIn() || !kept.token)) enter(kept)
+if (kept && (maySignIn() || !kept.token)) enter(kept)
 else showEntry()

@@ -1,6 +1,7 @@
 // How a connection comes to be somebody somewhere: signing in, and entering or following rooms, in the order in which
 // each append rests on the one before (sign-in.ts, entry.ts). What fails on the way is taken back and told.
 
+import { isOpenToAll } from '../actors/alias.ts'
 import type { Fact } from '../actors/fact.ts'
 import { type Outcome, refused } from '../actors/outcome.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
@@ -125,9 +126,9 @@ export class Arrival {
     const session = this.#session
     let entry: Entry | null = null
     const outcome = await this.#safely(async () => {
-      if (!session.account) return refused('user-required')
       const room = await session.around.rooms.resolve(request.room)
       if (!room) return refused('unknown-room', { room: request.room })
+      if (!session.account && !isOpenToAll(room)) return refused('user-required')
       if (session.places.get(room.id)?.entered) return NOTHING_NEW
       entry = new Entry(session, room)
       const entered = await entry.run(request.room, request.since)
@@ -155,10 +156,9 @@ export class Arrival {
     const session = this.#session
     const place = session.places.named(request.room)
     const outcome = await this.#safely(async () => {
-      if (!session.account) return refused('user-required')
       if (!place) return refused('not-present')
       const { host } = session.around
-      const from = { by: session.account.id, connection: session.id }
+      const from = { by: session.account?.id ?? null, connection: session.id }
       const leaving = { type: 'presence.leave', leaving: session.id, cause: 'left' } as const
       const left = place.entered ? await host.send(roomStream(place.room), { ...from, ...leaving }) : NOTHING_NEW
       if (!left.ok) return left

@@ -123,8 +123,7 @@ export class Commands {
 
   /** What was handed out is on record before it leaves. */
   async history({ room: name, before, after = null, limit }: Of<'history'>): Promise<Answered> {
-    const { around, record, account } = this.#session
-    if (!account) return { outcome: refused('user-required') }
+    const { around, record } = this.#session
     const place = await this.#placeOf(name)
     if ('ok' in place) return { outcome: place }
     if (!(await this.#mayRead(place))) return { outcome: refused('not-a-member') }

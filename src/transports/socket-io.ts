@@ -51,7 +51,13 @@ export const serveSocketIo = (
   })
   mendOldPolling(io)
   const upgraded = new Set<Duplex>()
+  let stopped = false
   http.on('upgrade', (_request, socket) => {
+    // Whoever comes back while the last connections end: engine.io answers no more, and the server would wait for it.
+    if (stopped) {
+      socket.destroy()
+      return
+    }
     upgraded.add(socket)
     socket.once('close', () => upgraded.delete(socket))
   })
@@ -62,6 +68,7 @@ export const serveSocketIo = (
     else port.close({ how: 'drop' }, 'discard')
   })
   return async () => {
+    stopped = true
     io.engine.close()
     // A peer that is gone answers no closing handshake, which ws would await for half a minute.
     for (const socket of upgraded) socket.end()

@@ -68,7 +68,7 @@ const spoken = (given: string) => {
 const requestOf = (frame: CommandFrame): Request => {
   switch (frame.do) {
     case 'sign-in':
-      return { do: 'sign-in', credential: { token: frame.token } }
+      return { do: 'sign-in', credential: frame.token === null ? null : { token: frame.token } }
     case 'join':
       return { do: 'join', room: frame.room, ...(frame.since ? { since: frame.since } : {}) }
     case 'leave':
@@ -110,7 +110,7 @@ const requestOf = (frame: CommandFrame): Request => {
 
 const welcome = (asked: Request, { connection, epoch, user, rooms, history, missed }: Welcome): FrameOut[] => {
   const ref = refOf(asked)
-  if (asked.do === 'sign-in') return user ? [event({ is: 'signed-in', ref, epoch, connection, user })] : []
+  if (asked.do === 'sign-in') return [event({ is: 'signed-in', ref, epoch, connection, user })]
   return rooms.map(({ room, present, revision }) =>
     event({
       is: 'joined',

@@ -24,7 +24,9 @@ const command = <Name extends string, Shape extends z.ZodRawShape>(name: Name, s
   z.strictObject({ do: z.literal(name), ref: ref.optional(), ...shape }).describe(says)
 
 export const commands = {
-  'sign-in': command('sign-in', 'Who it is. First of all.', { token: z.string().min(1).max(256) }),
+  'sign-in': command('sign-in', 'Who it is. First of all.', {
+    token: z.string().min(1).max(256).nullable().describe('null: nobody, who may read what anybody may'),
+  }),
   join: command('join', 'Enter a room and hear it. With `since`, what was missed comes instead of a snapshot.', {
     room,
     since: z
@@ -103,7 +105,7 @@ export const events = {
       ref: ref.nullable(),
       epoch: z.string(),
       connection: z.string(),
-      user: person,
+      user: person.nullable(),
     })
     .describe('The answer to `sign-in`. Another epoch than before: forget every revision.'),
   joined: z
