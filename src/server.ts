@@ -19,9 +19,7 @@ import { roomStream } from './actors/room/room.facts.ts'
 import { Rooms } from './actors/rooms.ts'
 import { type ApiDependencies, buildApi } from './api/server.ts'
 import type { MessageView } from './dialects/dialect.ts'
-import { maint } from './dialects/maint.ts'
-import { moneypot } from './dialects/moneypot.ts'
-import { native } from './dialects/native/native.ts'
+import { dialects } from './dialects/dialects.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { ReadModels } from './projections/read-models.ts'
 import { Hub, type MessageOf } from './transports/hub.ts'
@@ -119,7 +117,6 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const hub = new Hub(host, messageIn(readModels), onFault)
   const { maxConnections } = options
   const around = { host, identity, rooms, rates, readModels, node, incarnation, onFault }
-  const dialects = [moneypot, maint, native]
   const sessions = new Sessions({
     ...around,
     hub,

@@ -34,8 +34,7 @@ export type RoomName = string
 export type Credential = { readonly token: string } | { readonly hashedToken: string }
 
 /** What a client asks for, in the words of the core. `tag`: its own reference to the request, for the answer. */
-export type Request = { readonly tag?: string | number | null } & /** null: nobody, who may read what anybody may */
-(
+export type Request = { readonly tag?: string | number | null } /** null: nobody, who may read what anybody may */ & (
   | { readonly do: 'sign-in'; readonly credential: Credential | null }
   /** sign in (null: stay anonymous) and enter this room */
   | { readonly do: 'enter'; readonly room: RoomName; readonly credential: Credential | null }

@@ -1,0 +1,237 @@
+// Random and mutated frames thrown at a running server, from a seed. Whatever they are, the server stays up, others go on
+// talking, nothing faults, and the log holds what it should: whole streams, and of strangers nothing but refusals.
+
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect } from 'vitest'
+import WebSocket from 'ws'
+import { runServer, type TestServer } from './running-server.ts'
+import { SeededChance } from './seeded-chance.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+export interface Fuzzed {
+  readonly dialect: string
+  readonly path: string
+  /** what a client of it sends, of every kind; `<token>` stands for a real one */
+  readonly frames: readonly unknown[]
+  /** how a frame is wrapped for the wire */
+  wire(frame: unknown): string
+  /** what a client says first, on the wire */
+  readonly opening: readonly string[]
+}
+
+const raw = (frame: unknown): string => JSON.stringify(frame)
+
+export const fuzzed: readonly Fuzzed[] = [
+  {
+    dialect: 'maint',
+    path: '/maint',
+    opening: [],
+    wire: raw,
+    frames: [
+      { fulfill: 'Bot <token>' },
+      { send: { room: 1, text: 'hi', nonce: 'n1' } },
+      { typing: { room: 1 } },
+      { history: { room: 1, before: 5, limit: 50 } },
+      { ping: 7 },
+    ],
+  },
+  {
+    dialect: 'native',
+    path: '/native',
+    opening: [],
+    wire: raw,
+    frames: [
+      { do: 'sign-in', ref: 1, token: '<token>' },
+      { do: 'join', ref: 2, room: 'maint:1', since: { epoch: 'memory', revision: 1 } },
+      { do: 'post', ref: 3, room: 'maint:1', text: 'hi', id: 'x', replyTo: 1 },
+      { do: 'edit', ref: 4, room: 'maint:1', message: 1, text: 'ho' },
+      { do: 'remove', room: 'maint:1', message: 1, reason: 'why' },
+      { do: 'restore', room: 'maint:1', message: 1 },
+      { do: 'history', room: 'maint:1', before: 3, after: 1, limit: 10 },
+      { do: 'mute', room: 'maint:1', user: 'bob', seconds: 5 },
+      { do: 'typing', room: 'maint:1', on: true },
+      { do: 'read', room: 'maint:1', message: 1 },
+      { do: 'leave', room: 'maint:1' },
+    ],
+  },
+  {
+    dialect: 'moneypot',
+    path: '/socket.io/?EIO=4&transport=websocket',
+    opening: ['40'],
+    wire: (frame) => `42${Array.isArray(frame) && frame.length > 2 ? frame[2] : 1}${raw(frame)}`,
+    frames: [
+      ['auth', { app_id: 1, hashed_token: '<hash>' }],
+      ['new_message', 'hi'],
+      ['new_message', '/mute bob 5'],
+      ['new_message', '/unmute bob'],
+      ['new_message', { text: 'hi' }, 5],
+    ],
+  },
+]
+
+const ODD: readonly unknown[] = [
+  null,
+  true,
+  -1,
+  1.5,
+  2 ** 53,
+  '',
+  '\0',
+  '\ud800',
+  [],
+  {},
+  'x'.repeat(6_000),
+  [[[]]],
+  'Bot ',
+]
+
+class Mutator {
+  readonly #chance: SeededChance
+  constructor(seed: number) {
+    this.#chance = new SeededChance(seed, new VirtualClock())
+  }
+
+  pick<T>(from: readonly T[]): T {
+    return this.#chance.pick(from)
+  }
+
+  below(n: number): number {
+    return this.#chance.below(n)
+  }
+
+  /** A value with one thing in it replaced, dropped, added or renamed. */
+  value(given: unknown): unknown {
+    if (this.below(4) === 0 || typeof given !== 'object' || given === null) return this.pick(ODD)
+    if (Array.isArray(given)) {
+      const at = this.below(given.length + 1)
+      return given.toSpliced(at, this.below(2), this.below(2) === 0 ? this.pick(ODD) : this.value(given[at]))
+    }
+    const entries = Object.entries(given)
+    const at = this.below(entries.length)
+    const [key, inner] = entries[at] ?? ['x', 1]
+    const kinds = [
+      () => [key, this.value(inner)],
+      () => [this.pick(['__proto__', 'constructor', 'toString', `${key} `, '']), inner],
+      () => null,
+    ] as const
+    const changed = this.pick(kinds)()
+    return Object.fromEntries([
+      ...entries.filter((_, index) => index !== at),
+      ...(changed ? [changed as [string, unknown]] : []),
+    ])
+  }
+
+  /** What goes on the wire: sometimes whole, mostly mutated, sometimes no JSON at all. */
+  frame({ frames, wire }: Fuzzed, secrets: Readonly<Record<string, string>>): string | Buffer {
+    const given = this.pick(frames)
+    const kind = this.below(10)
+    const text = (value: unknown) => wire(value).replace(/<(\w+)>/g, (all, name: string) => secrets[name] ?? all)
+    if (kind < 2) return text(given)
+    if (kind < 8) return text(this.value(given))
+    if (kind === 8) {
+      const whole = text(given)
+      return (
+        whole.slice(0, this.below(whole.length)) +
+        this.pick(['', '}', '"', '\\', '\u0000', '9'.repeat(400), '['.repeat(3_000)])
+      )
+    }
+    return Buffer.from(Array.from({ length: this.below(40) }, () => this.below(256)))
+  }
+}
+
+const heapBytes = (): number => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+/** Beyond what the log in memory grows by: a leak of a connection or a frame each would be far more. */
+const MAX_GROWTH_BYTES_A_FRAME = 4_000
+
+export const fuzz = async (subject: Fuzzed, count: number, seed: number): Promise<void> => {
+  const mutator = new Mutator(seed)
+  const server = await runServer({ pingIntervalMs: 0 })
+  try {
+    const bob = await server.account('bob')
+    const witness = await server.account('witness')
+    const members = [bob.account, witness.account].map((account) => ({ account, role: 'member' as const }))
+    const opened = await server.rooms.open({ name: 'r', aliases: ['maint:1', 'moneypot:1'], members, asker: null })
+    expect(opened.ok).toBe(true)
+    const secrets = { token: bob.token, hash: server.identity.hashToken(bob.token) }
+    const before = heapBytes()
+    for (let sent = 0; sent < count; ) {
+      const socket = await connected(server, subject)
+      // Some clients sign in properly and go wrong later.
+      if (mutator.below(3) > 0 && subject.frames[0]) {
+        socket.send(
+          subject.wire(subject.frames[0]).replace(/<(\w+)>/g, (all, name: string) => secrets[name as 'token'] ?? all),
+        )
+      }
+      for (let frame = mutator.below(60); frame > 0 && socket.readyState === WebSocket.OPEN; frame--, sent++) {
+        socket.send(mutator.frame(subject, secrets))
+        if (frame % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
+      }
+      sent++
+      await ended(socket)
+    }
+    await stillTalks(server, witness.token)
+    await server.settled()
+    expect(server.faults, `seed ${seed}`).toEqual([])
+    expect(heapBytes() - before, `seed ${seed}`).toBeLessThan(20_000_000 + count * MAX_GROWTH_BYTES_A_FRAME)
+    await wholeLog(server)
+    expect(server.sessions.size).toBe(0)
+  } finally {
+    await server.stop()
+  }
+}
+
+const connected = async (server: TestServer, { path, opening }: Fuzzed): Promise<WebSocket> => {
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}${path}`)
+  socket.on('error', () => {})
+  await new Promise((resolve, reject) => {
+    socket.once('open', resolve)
+    socket.once('error', reject)
+  })
+  for (const text of opening) socket.send(text)
+  return socket
+}
+
+/** Everything sent was taken in: the close handshake comes after it. */
+const ended = (socket: WebSocket): Promise<void> =>
+  new Promise((resolve) => {
+    if (socket.readyState === WebSocket.CLOSED) return resolve()
+    socket.once('close', () => resolve())
+    socket.close()
+  })
+
+const stillTalks = async (server: TestServer, token: string): Promise<void> => {
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/maint`)
+  const heard: { t: number; d: { nonce?: string } }[] = []
+  socket.on('message', (data) => heard.push(JSON.parse(String(data))))
+  await new Promise((resolve) => socket.once('open', resolve))
+  socket.send(JSON.stringify({ fulfill: `Bot ${token}` }))
+  socket.send(JSON.stringify({ send: { room: 1, text: 'still here', nonce: 'w' } }))
+  await expect.poll(() => heard.find(({ t, d }) => t === 4 && d.nonce === 'w'), { timeout: 5_000 }).toBeDefined()
+  await ended(socket)
+  await expect.poll(() => server.sessions.size, { timeout: 5_000 }).toBe(0)
+}
+
+/** Streams are whole, and every connection that opened has closed. */
+const wholeLog = async (server: TestServer): Promise<void> => {
+  const open = async (): Promise<string[]> => {
+    const revisions = new Map<string, number>()
+    const connections = new Set<string>()
+    for await (const { stream, revision, type, data } of server.log.readAll()) {
+      expect(revision).toBe((revisions.get(stream) ?? -1) + 1)
+      revisions.set(stream, revision)
+      JSON.parse(data)
+      if (type === 'ConnectionOpened') connections.add(stream)
+      if (type === 'ConnectionClosed') connections.delete(stream)
+    }
+    return [...connections]
+  }
+  // The last ones may be under way.
+  await expect.poll(open, { timeout: 5_000 }).toEqual([])
+}
