@@ -1,10 +1,10 @@
 // The load, in a process and on a core of its own: receivers that only count frames, and one sender that times its own
 // messages from send to delivery. Prints one JSON line.
 //
-// arguments: url, protocol (ws | socket.io), receivers, in flight (closed loop) or 0, messages a second (open loop),
-// seconds, hashed token
+// arguments: url, protocol (ws | native | socket.io), receivers, in flight (closed loop) or 0, messages a second (open loop),
+// seconds, token
 
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 
 const [url = '', protocol = '', receivers = '0', inFlight = '0', rate = '0', seconds = '0', token = ''] =
@@ -44,9 +44,38 @@ const reader = (count: () => void, read: ((text: string) => void) | null) => {
   }
 }
 
-const open = async (count: () => void, read: ((text: string) => void) | null, hash: string | null): Promise<Socket> => {
+const PATHS: Readonly<Record<string, string>> = {
+  ws: '/',
+  native: '/native',
+  'socket.io': '/socket.io/?EIO=4&transport=websocket',
+}
+
+interface Step {
+  readonly waitFor: string
+  readonly send: string | null
+}
+
+/** What is said until messages come. */
+const stepsIn = (own: string | null): Step[] => {
+  if (protocol === 'native') {
+    return [
+      { waitFor: '"hello"', send: JSON.stringify({ do: 'sign-in', token: own }) },
+      { waitFor: '"signed-in"', send: JSON.stringify({ do: 'join', room: 'moneypot:2' }) },
+      { waitFor: '"joined"', send: null },
+    ]
+  }
+  const hashed = own === null ? {} : { hashed_token: createHash('sha256').update(own).digest('hex') }
+  return [
+    // engine.io's open packet, then socket.io's connect, then auth and its answer
+    { waitFor: '0{"sid"', send: '40' },
+    { waitFor: '40{"sid"', send: `420${JSON.stringify(['auth', { app_id: 2, ...hashed }])}` },
+    { waitFor: '430[', send: null },
+  ]
+}
+
+const open = async (count: () => void, read: ((text: string) => void) | null, own: string | null): Promise<Socket> => {
   const socket = connect(Number(port), hostname)
-  const path = protocol === 'ws' ? '/' : '/socket.io/?EIO=4&transport=websocket'
+  const path = PATHS[protocol]
   socket.write(
     `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`,
   )
@@ -57,19 +86,13 @@ const open = async (count: () => void, read: ((text: string) => void) | null, ha
       head += chunk.toString('latin1')
       if (!head.includes('\r\n\r\n')) return
       if (protocol === 'ws') return done()
-      // engine.io's open packet, then socket.io's connect, then auth and its answer
       while (steps[0] && head.includes(steps[0].waitFor)) {
         const next = steps.shift()?.send ?? null
         if (next === null) done()
         else socket.write(frameOf(next))
       }
     }
-    const auth = JSON.stringify(['auth', { app_id: 2, ...(hash ? { hashed_token: hash } : {}) }])
-    const steps: { waitFor: string; send: string | null }[] = [
-      { waitFor: '0{"sid"', send: '40' },
-      { waitFor: '40{"sid"', send: `420${auth}` },
-      { waitFor: '430[', send: null },
-    ]
+    const steps = stepsIn(own)
     const done = () => {
       socket.off('data', until)
       resolve()
@@ -95,7 +118,12 @@ const send = () => {
   const number = sequence++
   sentAt.set(number, performance.now())
   const text = `n${String(number).padStart(9, '0')} ${padding}`
-  sender.write(frameOf(protocol === 'ws' ? text : `42${number}${JSON.stringify(['new_message', text])}`))
+  sender.write(frameOf(framed(number, text)))
+}
+const framed = (number: number, text: string): string => {
+  if (protocol === 'ws') return text
+  if (protocol === 'native') return JSON.stringify({ do: 'post', ref: number, room: 'moneypot:2', text })
+  return `42${number}${JSON.stringify(['new_message', text])}`
 }
 const heard = (text: string) => {
   const [, number] = /"text":"n(\d{9})/.exec(text) ?? []

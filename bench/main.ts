@@ -2,7 +2,6 @@
 // reports/bench.json. Servers run on one core and the load on another (taskset, where there is one).
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -14,7 +13,6 @@ const RECEIVERS = Number(process.env.RECEIVERS ?? 200)
 const SECONDS = 3
 const IN_FLIGHT = 60
 const TOKEN = '0123456789abcdef0123456789abcdef'
-const HASH = createHash('sha256').update(TOKEN).digest('hex')
 
 const pinned = (() => {
   try {
@@ -83,8 +81,12 @@ const subjects = [
     args: [join(import.meta.dirname, 'bare.ts'), 'socket.io'],
     token: '',
   },
-  { name: 'hansard, Moneypot over socket.io', protocol: 'socket.io', args: null, token: HASH },
+  { name: 'hansard, native over ws', protocol: 'native', args: null, token: TOKEN },
+  { name: 'hansard, Moneypot over socket.io', protocol: 'socket.io', args: null, token: TOKEN },
 ] as const
+
+/** The broadcast that keeps nothing, over the same transport. */
+const bareOf = (protocol: string): string => (protocol === 'socket.io' ? 'bare socket.io' : 'bare ws')
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
@@ -115,7 +117,7 @@ for (let round = 1; round <= ROUNDS; round++) {
     await withSubject(args, async (url) => {
       note(closed, name, await load(url, protocol, IN_FLIGHT, 0, token))
       // Half of what the bare broadcast of the same transport did in this round.
-      const bare = closed.get(protocol === 'ws' ? 'bare ws' : 'bare socket.io')?.at(-1)
+      const bare = closed.get(bareOf(protocol))?.at(-1)
       const rate = (bare?.deliveriesPerSecond ?? 0) / (RECEIVERS + 1) / 2
       note(half, name, await load(url, protocol, 0, rate, token))
       note(idle, name, await load(url, protocol, 0, 40, token))
@@ -128,7 +130,7 @@ const append = await measureAppend()
 const of = (table: Map<string, Load[]>, name: string, field: keyof Load) =>
   median((table.get(name) ?? []).map((result) => result[field]))
 const fanOut = subjects.map(({ name, protocol }) => {
-  const bare = protocol === 'ws' ? 'bare ws' : 'bare socket.io'
+  const bare = bareOf(protocol)
   const deliveries = of(closed, name, 'deliveriesPerSecond')
   return {
     name,
