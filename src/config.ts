@@ -2,7 +2,9 @@
 // parsing, defaults, `hansard config` and `--help`.
 
 import { z } from 'zod'
+import { factTypes } from './actors/fact-codec.ts'
 import type { Rate } from './actors/rate.ts'
+import { WEBHOOK_TYPES } from './api/webhooks.ts'
 
 interface Setting<T> {
   readonly says: string
@@ -84,6 +86,18 @@ export const settings = {
   TRUST_PROXY: setting('', 'addresses of proxies whose X-Forwarded-For is believed, comma separated', list),
   MAX_CONNECTIONS: setting('20000', 'sockets served at once', whole(1, 1_000_000)),
   TYPING: setting('on', 'whether typing is told and recorded: on, off', z.enum(['on', 'off'])),
+  WEBHOOK_URL: setting(
+    '',
+    'a backend that facts are posted to, e.g. http://127.0.0.1:9000/hansard',
+    text.regex(/^$|^https?:\/\/.+/, 'an http or https address'),
+  ),
+  WEBHOOK_SECRET: setting(
+    '',
+    'signs what is posted there; needed with WEBHOOK_URL',
+    text.regex(/^$|^[\x21-\x7e]{16,256}$/, '16 to 256 printable characters'),
+    true,
+  ),
+  WEBHOOK_TYPES: setting(WEBHOOK_TYPES.join(','), 'types of facts that are posted, comma separated', list),
   LOG_LEVEL: setting('info', 'what the process writes to stderr', z.enum(['debug', 'info', 'warn', 'error', 'silent'])),
 } as const satisfies Record<string, Setting<unknown>>
 
@@ -124,6 +138,12 @@ export const readConfig = (
     }
     config[name] = read.data
     origins[name] = origin
+  }
+  if (config.WEBHOOK_URL !== '' && config.WEBHOOK_SECRET === '') {
+    throw new ConfigError('HANSARD_WEBHOOK_URL needs HANSARD_WEBHOOK_SECRET, which signs what is posted')
+  }
+  for (const type of config.WEBHOOK_TYPES as string[]) {
+    if (!Object.hasOwn(factTypes, type)) throw new ConfigError(`HANSARD_WEBHOOK_TYPES: no fact type ${type}`)
   }
   return { config: config as Config, origins }
 }

@@ -47,6 +47,10 @@ const serve = async (config: Config): Promise<void> => {
     trustProxy: config.TRUST_PROXY,
     maxConnections: config.MAX_CONNECTIONS,
     typing: config.TYPING === 'on',
+    webhook:
+      config.WEBHOOK_URL === ''
+        ? null
+        : { url: config.WEBHOOK_URL, secret: config.WEBHOOK_SECRET, types: config.WEBHOOK_TYPES },
     onWarning: (text) => output.warn(text),
     onFault: (where, error) => output.error({ where, err: error }, 'an unexpected fault, isolated'),
   })

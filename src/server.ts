@@ -18,6 +18,7 @@ import { closeLeftOpen } from './actors/recovery.ts'
 import { roomStream } from './actors/room/room.facts.ts'
 import { Rooms } from './actors/rooms.ts'
 import { type ApiDependencies, buildApi } from './api/server.ts'
+import { type WebhookOptions, Webhooks } from './api/webhooks.ts'
 import type { MessageView } from './dialects/dialect.ts'
 import { dialects } from './dialects/dialects.ts'
 import type { EventLog } from './log/event-log.ts'
@@ -46,6 +47,8 @@ export interface ServerOptions {
   readonly trustProxy: readonly string[]
   readonly maxConnections: number
   readonly typing: boolean
+  /** null: nobody is told */
+  readonly webhook: WebhookOptions | null
   readonly pingIntervalMs?: number
   /** for the operator: nothing failed, something should be looked at */
   onWarning?(text: string): void
@@ -152,6 +155,8 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     newConnectionId: () => chance.uuid(),
     pingIntervalMs: options.pingIntervalMs ?? 20_000,
   })
+  const webhooks = options.webhook && new Webhooks(log, host, options.webhook, dependencies.onWarning)
+  await webhooks?.start()
   await api.listen({ host: options.host, port: options.port })
   const { port } = api.server.address() as AddressInfo
   const shown = options.host.includes(':') ? `[${options.host}]` : options.host
@@ -161,6 +166,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     deadlines.stop()
     await sessions.stop()
     await policies.settled()
+    await webhooks?.stop()
     stopHeartbeat()
     await stopSocketIo()
     await api.close()

@@ -58,6 +58,7 @@ export const runServer = async (options: TestServerOptions = {}): Promise<TestSe
     trustProxy: [],
     maxConnections: 20_000,
     typing: true,
+    webhook: null,
     onFault: (where, error) => faults.push(`${where}: ${(error as Error).stack ?? error}`),
     ...rest,
     log,

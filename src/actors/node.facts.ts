@@ -14,6 +14,8 @@ export const nodeFacts = {
   /** connections that went before their first frame, and frames beyond limits, counted per minute */
   ConnectionsTurnedAway: factType('node', z.object({ since: instant, counts: z.record(z.string(), z.int()) })),
   ActorQuarantined: factType('node', z.object({ stream: z.string(), revision: z.int(), error: z.string() })),
+  /** stream `webhook-<hash of the address>`: everything up to this position was confirmed */
+  WebhookDelivered: factType('webhook', z.object({ upTo: z.int() })),
   ClockStepped: factType('node', z.object({ byMs: z.int() })),
 
   /** stream `log`, once: the key that names claims when no setting gives one */

@@ -7,33 +7,16 @@ import { connectionStream } from '../actors/connection/connection.facts.ts'
 import { machinesStream } from '../actors/node.facts.ts'
 import type { Filter, Recorded } from '../log/event-log.ts'
 import type { ConnectionRow } from '../projections/connections.ts'
+import { factItem } from './fact-item.ts'
 import { cursorText, iso, isoOrNull, pageQuery, readNumberCursor, readPosition } from './position.ts'
 import { notFound, Problem } from './problem.ts'
 import type { Requests } from './request.ts'
-
-const HASHES: Readonly<Record<string, readonly string[]>> = { TokenIssued: ['hash'], LogBorn: ['nameKey'] }
 
 export const recordRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
   const { log } = requests.deps
 
-  /** What a fact tells a reader; credentials and what could verify them never leave the log. */
-  const factItem = ({ id, stream, revision, position, type, v, data, metadata }: Recorded) => {
-    const parsed = JSON.parse(data) as Record<string, unknown>
-    for (const field of HASHES[type] ?? []) delete parsed[field]
-    const parsedMetadata = JSON.parse(metadata) as { at: number }
-    return {
-      id,
-      stream,
-      revision,
-      position: requests.position(position),
-      type,
-      v,
-      at: iso(parsedMetadata.at),
-      data: parsed,
-      metadata: parsedMetadata,
-    }
-  }
+  const shown = (fact: Recorded) => factItem(requests.epoch, fact)
 
   const connectionItem = ({ id, dialect, user, state, openedAt, closedAt, code, cause, refusals }: ConnectionRow) => ({
     id,
@@ -98,7 +81,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       const { limit, cursor } = request.query
       const from = (readNumberCursor(cursor) ?? -1) + 1
       const items: ReturnType<typeof factItem>[] = []
-      for await (const fact of log.readStream(connectionStream(id), { from, limit })) items.push(factItem(fact))
+      for await (const fact of log.readStream(connectionStream(id), { from, limit })) items.push(shown(fact))
       const next = items.length === limit ? cursorText(items.at(-1)?.revision ?? 0) : null
       return { connection: connectionItem(connection), items, next, position: requests.position(position) }
     },
@@ -161,7 +144,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       const items: ReturnType<typeof factItem>[] = []
       let last = after
       for await (const fact of log.readAll({ from: after, filter, limit })) {
-        items.push(factItem(fact))
+        items.push(shown(fact))
         last = fact.position
       }
       return {
@@ -194,7 +177,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
         const text =
           'caughtUp' in fact
             ? `event: caught-up\ndata: {"position":"${requests.position(fact.caughtUp)}"}\n\n`
-            : `id: ${requests.position(fact.position)}\nevent: fact\ndata: ${JSON.stringify(factItem(fact))}\n\n`
+            : `id: ${requests.position(fact.position)}\nevent: fact\ndata: ${JSON.stringify(shown(fact))}\n\n`
         if (!raw.write(text)) await new Promise((resolve) => raw.once('drain', resolve).once('close', resolve))
       }
     } catch (error) {
