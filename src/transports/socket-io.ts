@@ -2,7 +2,7 @@
 
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { type Socket as IoSocket, Server } from 'socket.io'
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
 import type { Closing, FrameOut } from '../dialects/dialect.ts'
@@ -13,6 +13,8 @@ import { textFrame } from './websocket-frame.ts'
 
 export const SOCKET_IO_PATH = '/socket.io/'
 const MAX_PACKET_BYTES = 64 * 1024
+/** how long a stopping server waits for the answers under way */
+const LAST_ANSWERS_MS = 2_000
 
 export interface SocketIoOptions {
   /** `origin` as the browser sent it; `host` the request's own */
@@ -74,7 +76,12 @@ export const serveSocketIo = (
     for (const socket of upgraded) socket.end()
     await turn()
     for (const socket of upgraded) socket.destroy()
-    await new Promise<void>((resolve) => io.close(() => resolve()))
+    // A poll of a client that shook hands at the last moment would be awaited for a minute; requests to the API are not
+    // half as long. What is left then is ended with the server.
+    await Promise.race([
+      new Promise<void>((resolve) => io.close(() => resolve())),
+      pause(LAST_ANSWERS_MS, undefined, { ref: false }),
+    ])
   }
 }
 
