@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { factTypes } from './actors/fact-codec.ts'
 import type { Rate } from './actors/rate.ts'
 import { WEBHOOK_TYPES } from './api/webhooks.ts'
+import type { Address } from './transports/listeners.ts'
 
 interface Setting<T> {
   readonly says: string
@@ -38,12 +39,24 @@ const rate = z.string().transform((given, ctx): Rate | 'off' => {
   return z.NEVER
 })
 
+const address = z.string().transform((given, ctx): Address | null => {
+  if (given === '') return null
+  const [, v6, name, digits] = /^(?:\[([0-9a-f:]+)\]:|([^:\s]+):)?([0-9]{1,5})$/i.exec(given) ?? []
+  const port = Number(digits)
+  if (port <= 65_535) return { host: v6 ?? name ?? '127.0.0.1', port }
+  ctx.addIssue('port, host:port or [v6]:port')
+  return z.NEVER
+})
+
 const list = z.string().transform((given) =>
   given
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 )
+
+const listener = (dialect: string) =>
+  setting('', `an address of its own for ${dialect}, served at any path there: port, host:port or [v6]:port`, address)
 
 export const settings = {
   HOST: setting('127.0.0.1', 'address to listen on', text.min(1)),
@@ -98,6 +111,9 @@ export const settings = {
     true,
   ),
   WEBHOOK_TYPES: setting(WEBHOOK_TYPES.join(','), 'types of facts that are posted, comma separated', list),
+  LISTEN_MONEYPOT: listener('Moneypot'),
+  LISTEN_MAINT: listener('Maint'),
+  LISTEN_NATIVE: listener('the native protocol'),
   LOG_LEVEL: setting('info', 'what the process writes to stderr', z.enum(['debug', 'info', 'warn', 'error', 'silent'])),
 } as const satisfies Record<string, Setting<unknown>>
 
@@ -110,6 +126,16 @@ export interface Origin {
 }
 
 export class ConfigError extends Error {}
+
+/** dialect → the address of its own that its setting gives */
+export const listenIn = (config: Config): Record<string, Address> =>
+  Object.fromEntries(
+    Object.entries(config).flatMap(([name, value]) =>
+      name.startsWith('LISTEN_') && value !== null
+        ? [[name.slice('LISTEN_'.length).toLowerCase(), value as Address]]
+        : [],
+    ),
+  )
 
 /** @throws ConfigError naming the setting and what it allows */
 export const readConfig = (

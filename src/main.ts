@@ -6,7 +6,7 @@ import pino from 'pino'
 import { parseArguments } from './cli/arguments.ts'
 import { printConfig } from './cli/config-command.ts'
 import { help } from './cli/help.ts'
-import { type Config, ConfigError, readConfig } from './config.ts'
+import { type Config, ConfigError, listenIn, readConfig } from './config.ts'
 import { lockDirectory } from './log/directory-lock.ts'
 import { openLog } from './log/open-log.ts'
 import { LocalReadModels, rebuild, ThreadedReadModels } from './projections/read-models.ts'
@@ -47,6 +47,7 @@ const serve = async (config: Config): Promise<void> => {
     trustProxy: config.TRUST_PROXY,
     maxConnections: config.MAX_CONNECTIONS,
     typing: config.TYPING === 'on',
+    listen: listenIn(config),
     webhook:
       config.WEBHOOK_URL === ''
         ? null
@@ -89,7 +90,11 @@ const noteServer = (directory: string, { url }: RunningServer, node: string): ((
   return () => rmSync(file, { force: true })
 }
 
-const announce = ({ url, ownerToken, recovered }: RunningServer, config: Config, directory: string): void => {
+const announce = (
+  { url, listeners, ownerToken, recovered }: RunningServer,
+  config: Config,
+  directory: string,
+): void => {
   const lines = [`hansard ${version} listening on ${url}`]
   if (recovered > 0) lines.push(`closed ${recovered} connections that a dead process had left open`)
   if (ownerToken && process.stdout.isTTY) {
@@ -99,6 +104,7 @@ const announce = ({ url, ownerToken, recovered }: RunningServer, config: Config,
     writeFileSync(file, `${ownerToken}\n`, { mode: 0o600 })
     lines.push('', `the owner's token is in ${file}`)
   }
+  for (const listener of listeners) lines.push(`${listener.dialect} alone on ${listener.url}`)
   lines.push(
     '',
     `  the chat page      ${url}/          take a name; open a second tab and talk`,

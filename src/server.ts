@@ -24,10 +24,9 @@ import { dialects } from './dialects/dialects.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { ReadModels } from './projections/read-models.ts'
 import { Hub, type MessageOf } from './transports/hub.ts'
+import { type Address, listenFor, serveSockets } from './transports/listeners.ts'
 import { allowedOrigin } from './transports/origins.ts'
 import { Sessions } from './transports/sessions.ts'
-import { serveSocketIo } from './transports/socket-io.ts'
-import { serveWebSockets } from './transports/websocket.ts'
 
 export interface ServerOptions {
   readonly log: EventLog
@@ -47,6 +46,8 @@ export interface ServerOptions {
   readonly trustProxy: readonly string[]
   readonly maxConnections: number
   readonly typing: boolean
+  /** dialect → an address of its own */
+  readonly listen: Readonly<Record<string, Address>>
   /** null: nobody is told */
   readonly webhook: WebhookOptions | null
   readonly pingIntervalMs?: number
@@ -57,6 +58,8 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly url: string
+  /** addresses of one dialect each */
+  readonly listeners: readonly { readonly dialect: string; readonly url: string }[]
   readonly port: number
   readonly host: Host
   readonly identity: Identity
@@ -144,20 +147,21 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   }
   const api = await buildApi(dependencies)
   await api.ready()
-  const stopSocketIo = serveSocketIo(api.server, sessions, {
+  const socketOptions = {
     allowedOrigin: mayCall,
     newConnectionId: () => chance.uuid(),
-    ...(options.pingIntervalMs ? { pingIntervalMs: options.pingIntervalMs } : {}),
-  })
-  const stopHeartbeat = serveWebSockets(api.server, sessions, {
-    dialectOf: ({ pathname }) => dialects.find(({ path }) => path === pathname) ?? null,
-    allowedOrigin: mayCall,
-    newConnectionId: () => chance.uuid(),
-    pingIntervalMs: options.pingIntervalMs ?? 20_000,
-  })
+    ...(options.pingIntervalMs === undefined ? {} : { pingIntervalMs: options.pingIntervalMs }),
+  }
+  const stopSockets = serveSockets(api.server, sessions, dialects, socketOptions)
   const webhooks = options.webhook && new Webhooks(log, host, options.webhook, dependencies.onWarning)
   await webhooks?.start()
   await api.listen({ host: options.host, port: options.port })
+  const listeners = await Promise.all(
+    dialects.flatMap((dialect) => {
+      const address = options.listen[dialect.name]
+      return address ? [listenFor(dialect, address, api.routing, sessions, socketOptions)] : []
+    }),
+  )
   const { port } = api.server.address() as AddressInfo
   const shown = options.host.includes(':') ? `[${options.host}]` : options.host
 
@@ -167,8 +171,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     await sessions.stop()
     await policies.settled()
     await webhooks?.stop()
-    stopHeartbeat()
-    await stopSocketIo()
+    await Promise.all([stopSockets(), ...listeners.map((listener) => listener.stop())])
     await api.close()
     await host.ledger
       .append(nodeStream(node), () => ({ type: 'NodeStopped', data: { node, incarnation, cause } }))
@@ -180,6 +183,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   }
   return {
     url: `http://${shown}:${port}`,
+    listeners,
     port,
     host,
     identity,

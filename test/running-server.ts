@@ -59,6 +59,7 @@ export const runServer = async (options: TestServerOptions = {}): Promise<TestSe
     maxConnections: 20_000,
     typing: true,
     webhook: null,
+    listen: {},
     onFault: (where, error) => faults.push(`${where}: ${(error as Error).stack ?? error}`),
     ...rest,
     log,

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { type Socket as IoSocket, Server } from 'socket.io'
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
-import type { Closing, FrameOut } from '../dialects/dialect.ts'
+import type { Closing, Dialect, FrameOut } from '../dialects/dialect.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { Batch, Socket } from './transport.ts'
@@ -20,6 +20,8 @@ export interface SocketIoOptions {
   /** `origin` as the browser sent it; `host` the request's own */
   allowedOrigin(origin: string | undefined, host: string | undefined): boolean
   newConnectionId(): string
+  /** the only dialect spoken here; null: the first event tells */
+  readonly dialect: Dialect | null
   readonly pingIntervalMs?: number
   readonly pingTimeoutMs?: number
 }
@@ -65,7 +67,7 @@ export const serveSocketIo = (
   })
   io.on('connection', (socket) => {
     const port = new IoPort(socket, options.newConnectionId())
-    const session = sessions.open(port)
+    const session = sessions.open(port, options.dialect)
     if (session) receive(socket, session)
     else port.close({ how: 'drop' }, 'discard')
   })

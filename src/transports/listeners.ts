@@ -1,0 +1,76 @@
+// The addresses a node listens on for sockets. On the main one every dialect is told apart by path or first event; one
+// of its own (the setting LISTEN_<DIALECT>) serves a single dialect at any path, and the same API.
+
+import { createServer, type Server as HttpServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Dialect } from '../dialects/dialect.ts'
+import type { Sessions } from './sessions.ts'
+import { serveSocketIo } from './socket-io.ts'
+import { serveWebSockets } from './websocket.ts'
+
+export interface SocketOptions {
+  allowedOrigin(origin: string | undefined, host: string | undefined): boolean
+  newConnectionId(): string
+  /** 0: no heartbeat over raw WebSocket, and socket.io's own over that; absent: each transport's own */
+  readonly pingIntervalMs?: number
+}
+
+export interface Address {
+  readonly host: string
+  /** 0 picks one */
+  readonly port: number
+}
+
+const WS_PING_INTERVAL_MS = 20_000
+
+/** Serves all `dialects` on `http`. Returns what stops it, once the sessions have ended. */
+export const serveSockets = (
+  http: HttpServer,
+  sessions: Sessions,
+  dialects: readonly Dialect[],
+  { pingIntervalMs, ...options }: SocketOptions,
+): (() => Promise<void>) => {
+  const [only = null, ...others] = dialects
+  const own = others.length === 0 ? only : null
+  const stopSocketIo = serveSocketIo(http, sessions, {
+    ...options,
+    dialect: own,
+    ...(pingIntervalMs ? { pingIntervalMs } : {}),
+  })
+  const stopHeartbeat = serveWebSockets(http, sessions, {
+    ...options,
+    dialectOf: own
+      ? () => (own.path === null ? null : own)
+      : ({ pathname }) => dialects.find(({ path }) => path === pathname) ?? null,
+    pingIntervalMs: pingIntervalMs ?? WS_PING_INTERVAL_MS,
+  })
+  return async () => {
+    stopHeartbeat()
+    await stopSocketIo()
+  }
+}
+
+/** An address of one dialect's own. */
+export const listenFor = async (
+  dialect: Dialect,
+  { host, port }: Address,
+  answer: RequestListener,
+  sessions: Sessions,
+  options: SocketOptions,
+): Promise<{ readonly dialect: string; readonly url: string; stop(): Promise<void> }> => {
+  const http = createServer(answer)
+  const stopSockets = serveSockets(http, sessions, [dialect], options)
+  await new Promise<void>((resolve, reject) => {
+    http.once('error', reject)
+    http.listen(port, host, resolve)
+  })
+  const shown = host.includes(':') ? `[${host}]` : host
+  return {
+    dialect: dialect.name,
+    url: `http://${shown}:${(http.address() as AddressInfo).port}`,
+    stop: async () => {
+      await stopSockets()
+      http.closeAllConnections()
+    },
+  }
+}
