@@ -7,6 +7,7 @@ import { parseArguments } from './cli/arguments.ts'
 import { printConfig } from './cli/config-command.ts'
 import { help } from './cli/help.ts'
 import { type Config, ConfigError, listenIn, readConfig } from './config.ts'
+import { JsonWebTokens } from './json-web-tokens.ts'
 import { lockDirectory } from './log/directory-lock.ts'
 import { openLog } from './log/open-log.ts'
 import { LocalReadModels, rebuild, ThreadedReadModels } from './projections/read-models.ts'
@@ -48,6 +49,19 @@ const serve = async (config: Config): Promise<void> => {
     maxConnections: config.MAX_CONNECTIONS,
     typing: config.TYPING === 'on',
     listen: listenIn(config),
+    dialects: { plicAfkSeconds: config.PLIC_AFK_SECONDS },
+    foreignTokens: {
+      verifier:
+        config.JWT_SECRET === '' && config.JWKS_URL === ''
+          ? null
+          : new JsonWebTokens(clock, {
+              secret: config.JWT_SECRET,
+              jwksUrl: config.JWKS_URL,
+              audience: config.JWT_AUDIENCE,
+              issuer: config.JWT_ISSUER,
+            }),
+      provision: config.JWT_PROVISION === 'on',
+    },
     webhook:
       config.WEBHOOK_URL === ''
         ? null

@@ -9,7 +9,7 @@ import { Deadlines } from './actors/deadlines.ts'
 import { definitions } from './actors/definitions.ts'
 import { FactCodec } from './actors/fact-codec.ts'
 import { Host } from './actors/host.ts'
-import { Identity } from './actors/identity.ts'
+import { type ForeignTokens, Identity } from './actors/identity.ts'
 import { nodeStream } from './actors/node.facts.ts'
 import { Policies } from './actors/policies.ts'
 import type { Chance, Clock } from './actors/ports.ts'
@@ -20,7 +20,7 @@ import { Rooms } from './actors/rooms.ts'
 import { type ApiDependencies, buildApi } from './api/server.ts'
 import { type WebhookOptions, Webhooks } from './api/webhooks.ts'
 import type { MessageView } from './dialects/dialect.ts'
-import { dialects } from './dialects/dialects.ts'
+import { type DialectSettings, dialectsBy } from './dialects/dialects.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { ReadModels } from './projections/read-models.ts'
 import { Hub, type MessageOf } from './transports/hub.ts'
@@ -46,6 +46,8 @@ export interface ServerOptions {
   readonly trustProxy: readonly string[]
   readonly maxConnections: number
   readonly typing: boolean
+  readonly dialects: DialectSettings
+  readonly foreignTokens: ForeignTokens
   /** dialect → an address of its own */
   readonly listen: Readonly<Record<string, Address>>
   /** null: nobody is told */
@@ -95,7 +97,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   await host.start()
   const nameKey = await readNameKey(host.ledger, options.nameKey, chance)
   const claims = new Claims(host.ledger, clock, nameKey)
-  const identity = new Identity(host, claims)
+  const identity = new Identity(host, claims, options.foreignTokens)
   const rooms = new Rooms(host, claims)
   const policies = new Policies(host, onFault)
 
@@ -119,6 +121,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   )
   await deadlines.start()
 
+  const dialects = dialectsBy(options.dialects)
   const rates = new RateLimits(options.rate, clock)
   const hub = new Hub(host, messageIn(readModels), onFault)
   const { maxConnections } = options

@@ -3,12 +3,14 @@
 // A .dialogue file: a line `# purpose`, a line `{"cast": …}`, then one step a line, as docs/protocols/ shows them. For
 // each participant every frame of the kinds (event name, `t` or `type`) that the dialogue shows to it is listed, in
 // order; frames of other kinds may come between. Values are in dialogue-values.ts; of the cast there are
-// `"$bob.number"`, `"$bob.id"`, `"$bob.token"`, `"$bob.hash"`, and `"$moneypot:18"` for a room's id.
+// `"$bob.number"`, `"$bob.id"`, `"$bob.token"`, `"$bob.hash"`, his JSON Web Tokens (test/json-web-tokens.ts), and
+// `"$moneypot:18"` for a room's id.
 
 import { readFileSync } from 'node:fs'
 import type { AccountRole, MemberRole } from '../src/actors/fact.ts'
 import { IoParticipant, kindOf, type Participant, WsParticipant } from './dialogue-people.ts'
 import { Values } from './dialogue-values.ts'
+import { jsonWebTokens } from './json-web-tokens.ts'
 import { runServer, type TestServer, type TestServerOptions } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -107,6 +109,9 @@ class Player {
       this.#values.set(`${username}.id`, account.id)
       this.#values.set(`${username}.token`, token)
       this.#values.set(`${username}.hash`, this.#server.identity.hashToken(token))
+      for (const [kind, jwt] of Object.entries(await jsonWebTokens(account.id, this.#clock.now()))) {
+        this.#values.set(`${username}.${kind}`, jwt)
+      }
     }
     for (const [given, members] of Object.entries(rooms)) {
       const words = given.split(' ')
@@ -179,7 +184,7 @@ class Player {
 
   /** Nothing is under way in the server any more, and what it sent has arrived. */
   async #settle(): Promise<void> {
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 3 || this.#server.sessions.busy > 0; round++) {
       await this.#server.settled()
       await new Promise((resolve) => setImmediate(resolve))
     }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { MemberRole } from '../src/actors/fact.ts'
 import type { Account } from '../src/actors/identity.ts'
 import type { Chance, Clock } from '../src/actors/ports.ts'
+import { JsonWebTokens } from '../src/json-web-tokens.ts'
 import type { EventLog } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import { SqliteLog } from '../src/log/sqlite.ts'
@@ -29,6 +30,9 @@ export interface TestServerOptions extends Partial<Omit<ServerOptions, 'log' | '
   /** a log of the test's own */
   readonly log?: EventLog
 }
+
+/** What signs the tokens of another party, in tests. */
+export const JWT = { secret: 'a secret of the tests, long enough', audience: 'authenticated', issuer: '' }
 
 const OWNER_TOKEN = '0123456789abcdef0123456789abcdef'
 
@@ -60,6 +64,8 @@ export const runServer = async (options: TestServerOptions = {}): Promise<TestSe
     typing: true,
     webhook: null,
     listen: {},
+    dialects: { plicAfkSeconds: 0 },
+    foreignTokens: { verifier: new JsonWebTokens(clock, { ...JWT, jwksUrl: '' }), provision: false },
     onFault: (where, error) => faults.push(`${where}: ${(error as Error).stack ?? error}`),
     ...rest,
     log,

@@ -8,6 +8,7 @@ import type { Host } from './host.ts'
 import { foldName, nameFault, skeleton } from './names.ts'
 import { numbersStream } from './node.facts.ts'
 import { type Outcome, type Refused, refused } from './outcome.ts'
+import type { TokenClaims, TokenVerifier } from './ports.ts'
 import type { Asker } from './room/room.facts.ts'
 import { userStream } from './user/user.facts.ts'
 import type { UserContext } from './user/user.machine.ts'
@@ -22,10 +23,17 @@ export interface Account {
 /** Who a token speaks for. */
 export interface Bearing {
   readonly account: Account
-  /** the token's id */
-  readonly token: string
+  /** the token's id; null: a token of another party */
+  readonly token: string | null
   /** banned from everywhere, until when (null: no end); sockets are told by `connection.attach`, requests by this */
   readonly ban: { readonly until: number | null } | null
+}
+
+/** Tokens that another party signed, where they are accepted. */
+export interface ForeignTokens {
+  readonly verifier: TokenVerifier | null
+  /** does a first valid one make the account? */
+  readonly provision: boolean
 }
 
 export interface Registration {
@@ -53,12 +61,14 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 export class Identity {
   readonly #host: Host
   readonly #claims: Claims
+  readonly #foreign: ForeignTokens
   /** skeletons of staff names → user id, so that nobody passes for staff */
   readonly #staff = new Map<string, string>()
 
-  constructor(host: Host, claims: Claims) {
+  constructor(host: Host, claims: Claims, foreign: ForeignTokens = { verifier: null, provision: false }) {
     this.#host = host
     this.#claims = claims
+    this.#foreign = foreign
     host.onAcknowledged(({ kind, facts }) => {
       if (kind !== 'user') return
       for (const { type, stream } of facts) {
@@ -132,6 +142,25 @@ export class Identity {
     const known = await this.#known(owner)
     const token = known?.tokens.findKey((held) => held === hash)
     return known && token !== undefined ? { account: accountOf(known), token, ban: known.ban } : null
+  }
+
+  /** The account that a token of another party speaks for. @throws LogUnavailable */
+  async byForeignToken(token: string): Promise<Bearing | 'expired' | 'invalid'> {
+    const claims = (await this.#foreign.verifier?.verify(token)) ?? 'invalid'
+    if (typeof claims === 'string') return claims
+    const known = (await this.#known(claims.user)) ?? (await this.#provision(claims))
+    return known ? { account: accountOf(known), token: null, ban: known.ban } : 'invalid'
+  }
+
+  /** By the name that the token gives, else (none, taken, not allowed) by one made of the account's id. */
+  async #provision({ user: id, username }: TokenClaims): Promise<UserContext | null> {
+    if (!this.#foreign.provision) return null
+    for (const name of [username, `user-${id.slice(0, 8)}`, `user-${id.replaceAll('-', '').slice(0, 27)}`]) {
+      if (name === null) continue
+      const made = await this.register({ username: name, id, role: 'member', guest: false, asker: null })
+      if (made.ok) break
+    }
+    return this.#known(id)
   }
 
   /** @throws LogUnavailable */

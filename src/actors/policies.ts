@@ -69,15 +69,19 @@ const unfollow = ({ stream, data }: Fact, host: Host): Consequence[] => {
     .map((connection) => leaveRoom(connection, room))
 }
 
-/** Ids of connections are uuids v7: the smaller is the older. */
+/** In the order in which the account came online on them, which is the same for everybody. */
 const closeOlder: Policy = ({ stream, data }, host) => {
   const own = host.contextOf<ConnectionContext>(stream)
   const { user } = data as { user: { id: string } | null }
   if (!user || own.options.socketsPerAccount === 0) return []
-  const others = connectionsOf(host, userStream(user.id))
-    .filter((other) => other < own.connection && connectionOf(host, other)?.dialect === own.dialect)
-    .sort()
-  return others.slice(0, others.length + 1 - own.options.socketsPerAccount).map((other) => close(other, 'new-device'))
+  const { connections } = host.contextOf<UserContext>(userStream(user.id))
+  const since = connections.get(own.connection)?.revision ?? 0
+  const older = [...connections]
+    .filter(([other, { revision }]) => revision < since && connectionOf(host, other)?.dialect === own.dialect)
+    .sort(([, one], [, other]) => one.revision - other.revision)
+  return older
+    .slice(0, Math.max(0, older.length + 1 - own.options.socketsPerAccount))
+    .map(([other]) => close(other, 'new-device'))
 }
 
 const policies: Readonly<Record<string, Policy>> = {

@@ -18,6 +18,19 @@ export interface Chance {
   fraction(): number
 }
 
+/** What a token of another party says. */
+export interface TokenClaims {
+  /** the account's id */
+  readonly user: string
+  /** the name it would have here */
+  readonly username: string | null
+}
+
+/** Tokens that another party signed. */
+export interface TokenVerifier {
+  verify(token: string): Promise<TokenClaims | 'expired' | 'invalid'>
+}
+
 /** Resolves once the clock has moved on by `ms`. */
 export const pause = (clock: Clock, ms: number): Promise<void> =>
   new Promise((resolve) => {

@@ -53,6 +53,14 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void 
     },
   })
   new Gauge({
+    name: 'hansard_connections_busy',
+    help: 'sockets with frames that are not wholly dealt with',
+    registers,
+    collect: function () {
+      this.set(sessions.busy)
+    },
+  })
+  new Gauge({
     name: 'hansard_actors',
     help: 'actors in memory',
     labelNames: ['state'],

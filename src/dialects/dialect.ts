@@ -4,6 +4,7 @@
 import type { CloseCause, ConnectionLimits } from '../actors/connection/connection.facts.ts'
 import type { AccountRole, Fact, Person } from '../actors/fact.ts'
 import type { Outcome } from '../actors/outcome.ts'
+import type { RefusalCode } from '../actors/refusals.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
 import type { TextFault } from '../actors/room/room.facts.ts'
 
@@ -19,7 +20,12 @@ export interface TextIn {
   readonly text: string | null
 }
 
-export type FrameIn = EventIn | TextIn
+/** The address that a WebSocket was opened at, where the dialect reads it: before any message. */
+export interface OpenedIn {
+  readonly query: URLSearchParams
+}
+
+export type FrameIn = EventIn | TextIn | OpenedIn
 
 /** What goes out: an event, the answer to a callback, or a value as the JSON of a WebSocket text message. */
 export type FrameOut =
@@ -30,8 +36,8 @@ export type FrameOut =
 /** A room as clients of a dialect name it: an alias (`maint:1`) or an id. */
 export type RoomName = string
 
-/** A token's text, or the hex SHA-256 of it. */
-export type Credential = { readonly token: string } | { readonly hashedToken: string }
+/** A token's text, the hex SHA-256 of it, or a JSON Web Token of another party. */
+export type Credential = { readonly token: string } | { readonly hashedToken: string } | { readonly jwt: string }
 
 /** What a client asks for, in the words of the core. `tag`: its own reference to the request, for the answer. */
 export type Request = { readonly tag?: string | number | null } /** null: nobody, who may read what anybody may */ & (
@@ -219,6 +225,8 @@ export interface Dialect {
   readonly events: readonly string[]
   /** WebSocket: the path it is served at; null: it speaks socket.io */
   readonly path: string | null
+  /** WebSocket: the address it was opened at says something, too */
+  readonly readsAddress?: boolean
   /** what the server says first */
   readonly greeting: readonly FrameOut[]
   /** total: any frame at all */
@@ -229,6 +237,8 @@ export interface Dialect {
   reply(request: Request, outcome: Outcome, ack: number | null, told: Told): readonly FrameOut[]
   /** what listeners of the room get for a fact */
   encode(fact: Fact, view: View): readonly Addressed[]
+  /** a refusal that ends the connection, once it was told */
+  endsWith?(request: Request, code: RefusalCode): CloseReason | null
   closing(cause: CloseCause, told: CloseReason): Closing
 }
 

@@ -4,5 +4,19 @@ import type { Dialect } from './dialect.ts'
 import { maint } from './maint.ts'
 import { moneypot } from './moneypot.ts'
 import { native } from './native/native.ts'
+import { plic } from './plic.ts'
 
-export const dialects: readonly Dialect[] = [moneypot, maint, native]
+export interface DialectSettings {
+  /** PLIC: no command for this long ends the connection; 0: never */
+  readonly plicAfkSeconds: number
+}
+
+export const dialectsBy = ({ plicAfkSeconds }: DialectSettings): readonly Dialect[] => [
+  moneypot,
+  plic(plicAfkSeconds * 1_000),
+  maint,
+  native,
+]
+
+/** As they are when nothing is set. */
+export const dialects: readonly Dialect[] = dialectsBy({ plicAfkSeconds: 0 })

@@ -9,8 +9,10 @@ const MAX_WAITING_CHARACTERS = 128 * 1024
 /** Commands of one connection in a room's queue, which holds a thousand. */
 const MAX_UNDER_WAY = 500
 
-const sizeOf = (frame: FrameIn): number =>
-  'text' in frame ? (frame.text?.length ?? 0) : JSON.stringify(frame.args).length
+const sizeOf = (frame: FrameIn): number => {
+  if ('args' in frame) return JSON.stringify(frame.args).length
+  return 'text' in frame ? (frame.text?.length ?? 0) : 0
+}
 
 export interface InboxListener {
   /** a promise holds back the frames behind this one */
@@ -40,6 +42,11 @@ export class Inbox {
       return
     }
     if (!this.#draining) void this.#drain()
+  }
+
+  /** Frames wait, are handled, or have no answer yet. */
+  get busy(): boolean {
+    return this.#draining || this.#underWay > 0
   }
 
   /** Counts an answer that is awaited without holding back other frames. */

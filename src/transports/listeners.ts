@@ -41,7 +41,10 @@ export const serveSockets = (
     ...options,
     dialectOf: own
       ? () => (own.path === null ? null : own)
-      : ({ pathname }) => dialects.find(({ path }) => path === pathname) ?? null,
+      : ({ pathname, searchParams }) =>
+          dialects.find(({ path }) => path === pathname) ??
+          // A client may have been given any address that its token is then appended to.
+          (searchParams.has('token') ? (dialects.find(({ readsAddress }) => readsAddress) ?? null) : null),
     pingIntervalMs: pingIntervalMs ?? WS_PING_INTERVAL_MS,
   })
   return async () => {

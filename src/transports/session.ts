@@ -102,6 +102,11 @@ export class Session implements Listener {
     this.record.by = account?.id ?? null
   }
 
+  /** What its client sent is not wholly dealt with. */
+  get busy(): boolean {
+    return this.#inbox.busy
+  }
+
   get user(): string | null {
     return this.#account?.id ?? null
   }
@@ -210,6 +215,8 @@ export class Session implements Listener {
     else {
       const away = this.dialect.reply(request, refused('unavailable'), ack, told)
       await this.#refuse(COMMANDS[request.do], outcome.refusal, frames, away)
+      const end = this.dialect.endsWith?.(request, outcome.refusal.code)
+      if (end) await this.end('protocol-error', end)
     }
   }
 

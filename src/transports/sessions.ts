@@ -78,6 +78,13 @@ export class Sessions {
     return this.#sessions.size
   }
 
+  /** Sessions with frames that are not wholly dealt with. */
+  get busy(): number {
+    let busy = 0
+    for (const session of this.#sessions.values()) if (session.busy) busy++
+    return busy
+  }
+
   /** May one more handshake begin, with `begun` of them open? Those that never come to a session are bounded, too. */
   admits(begun: number): boolean {
     if (!this.#stopping && begun - this.#sessions.size < MAX_UNJOINED) return true

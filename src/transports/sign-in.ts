@@ -25,6 +25,10 @@ export class SignIn {
   async run(credential: Credential | null): Promise<Outcome> {
     if (credential === null) return this.#sign(null, null)
     const { identity } = this.#session.around
+    if ('jwt' in credential) {
+      const known = await identity.byForeignToken(credential.jwt)
+      return typeof known === 'string' ? this.#unknown() : this.#signInAs(known)
+    }
     const hashed = 'token' in credential ? identity.hashToken(credential.token) : credential.hashedToken
     const known = await identity.byToken(hashed)
     return known ? this.#signInAs(known) : this.#unknown()

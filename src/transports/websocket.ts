@@ -52,6 +52,7 @@ export const serveWebSockets = (http: HttpServer, sessions: Sessions, options: W
         return
       }
       ports.add(port)
+      if (turned.readsAddress) session.receive({ query: new URL(request.url ?? '', 'http://server').searchParams })
       webSocket.on('close', () => ports.delete(port))
       port.serve(session)
     })

@@ -8,6 +8,13 @@ import { type RefusalCode, refusals } from '../refusals.ts'
 import type { Asker } from '../room/room.facts.ts'
 import type { UserCommand, UserFactEvent } from './user.facts.ts'
 
+/** A connection that the account is online on. */
+export interface Attached {
+  readonly node: string
+  /** of its CameOnline: an older connection has a smaller one */
+  readonly revision: number
+}
+
 export interface UserContext {
   readonly user: string
   readonly number: number
@@ -16,8 +23,7 @@ export interface UserContext {
   readonly guest: boolean
   /** token id → SHA-256 of the hex of the token's SHA-256 */
   readonly tokens: PersistentMap<string, string>
-  /** connection → node */
-  readonly connections: PersistentMap<string, string>
+  readonly connections: PersistentMap<string, Attached>
   readonly ban: { readonly until: number | null; readonly fact: string } | null
 }
 
@@ -39,7 +45,7 @@ export const summarise = (context: UserContext): unknown => ({
 })
 
 export const restoreContext = (json: unknown): UserContext => {
-  const plain = json as UserContext & { tokens: Iterable<[string, string]>; connections: Iterable<[string, string]> }
+  const plain = json as UserContext & { tokens: Iterable<[string, string]>; connections: Iterable<[string, Attached]> }
   return { ...plain, tokens: PersistentMap(plain.tokens), connections: PersistentMap(plain.connections) }
 }
 
@@ -172,8 +178,8 @@ const banning = [
   })),
 ]
 
-const cameOnline = fold<'CameOnline'>((context, { data }) => ({
-  connections: context.connections.set(data.connection, data.node),
+const cameOnline = fold<'CameOnline'>((context, { data, revision }) => ({
+  connections: context.connections.set(data.connection, { node: data.node, revision }),
 }))
 
 const wentOffline = fold<'WentOffline'>((context, { data }) => ({
