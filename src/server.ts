@@ -19,6 +19,7 @@ import { roomStream } from './actors/room/room.facts.ts'
 import { Rooms } from './actors/rooms.ts'
 import { type ApiDependencies, buildApi } from './api/server.ts'
 import type { MessageView } from './dialects/dialect.ts'
+import { drivers } from './dialects/drivers.ts'
 import { maint } from './dialects/maint.ts'
 import { moneypot } from './dialects/moneypot.ts'
 import type { EventLog } from './log/event-log.ts'
@@ -118,7 +119,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const hub = new Hub(host, messageIn(readModels), onFault)
   const { maxConnections } = options
   const around = { host, identity, rooms, rates, readModels, node, incarnation, onFault }
-  const dialects = [moneypot, maint]
+  const dialects = [moneypot, drivers, maint]
   const sessions = new Sessions({
     ...around,
     hub,

@@ -26,6 +26,8 @@ export interface RoomOpening {
   readonly parent?: string | null
   readonly aliases?: readonly string[]
   readonly members?: readonly { account: Account; role: MemberRole }[]
+  /** what a dialect wants kept beside the name, under its own name */
+  readonly extra?: Readonly<Record<string, unknown>>
   readonly asker: Asker | null
   readonly correlationId?: string
 }
@@ -80,7 +82,7 @@ export class Rooms {
 
   /** @throws LogUnavailable */
   async open(wanted: RoomOpening): Promise<{ ok: true; room: RoomRef; revision: number } | Refused> {
-    const { name, kind = 'room', parent = null, aliases = [], members = [], asker } = wanted
+    const { name, kind = 'room', parent = null, aliases = [], members = [], extra = null, asker } = wanted
     const id = this.#host.chance.uuid()
     const correlationId = wanted.correlationId ?? id
     const taken = await this.#claimAll(id, aliases)
@@ -102,6 +104,7 @@ export class Rooms {
       kind,
       parent,
       aliases,
+      extra,
       machine: this.#host.machineHash('room'),
       members: members.map(({ account, role }) => ({ user: account.id, role })),
     })

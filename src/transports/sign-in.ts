@@ -12,6 +12,9 @@ import type { Session } from './session.ts'
 
 export const NOTHING_NEW: Done = { ok: true, facts: [], revision: 0, values: {} }
 
+export const hashOf = ({ around }: Session, credential: Credential): string =>
+  'token' in credential ? around.identity.hashToken(credential.token) : credential.hashedToken
+
 export class SignIn {
   readonly #session: Session
   /** who may be online by now */
@@ -24,9 +27,7 @@ export class SignIn {
   /** null: nobody, who may read where the dialect lets readers in. @throws LogUnavailable */
   async run(credential: Credential | null): Promise<Outcome> {
     if (credential === null) return this.#sign(null, null)
-    const { identity } = this.#session.around
-    const hashed = 'token' in credential ? identity.hashToken(credential.token) : credential.hashedToken
-    const known = await identity.byToken(hashed)
+    const known = await this.#session.around.identity.byToken(hashOf(this.#session, credential))
     return known ? this.#signInAs(known) : this.#unknown()
   }
 
