@@ -142,6 +142,8 @@ export class Arrival {
       if (!session.account) return refused('user-required')
       const room = await session.around.rooms.resolve(request.room)
       if (!room || room.kind === 'space') return refused('unknown-room', { room: request.room })
+      const { snapshot } = await session.around.host.load(roomStream(room.id))
+      if (snapshot.value === 'archived') return refused('room-archived')
       const place = session.places.get(room.id)
       // A member who follows the room hears it already.
       if (place && (place.entered || session.dialect.profile.rooms === 'followed-at-sign-in')) return NOTHING_NEW
