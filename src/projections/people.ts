@@ -76,6 +76,8 @@ export interface UserRow {
   readonly role: 'admin' | 'member' | 'robot'
   readonly guest: boolean
   readonly registeredAt: number
+  /** since when it is as it is: name and role */
+  readonly changedAt: number
 }
 
 export interface MemberRow {
@@ -84,7 +86,8 @@ export interface MemberRow {
   readonly online: boolean
 }
 
-const SELECT = 'select user as id, number, username, role, guest, registered_at as registeredAt from users'
+const SELECT =
+  'select user as id, number, username, role, guest, registered_at as registeredAt, from_at as changedAt from users'
 
 const userRow = (found: unknown): UserRow => {
   const row = found as Omit<UserRow, 'guest'> & { guest: number }

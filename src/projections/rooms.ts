@@ -86,7 +86,7 @@ export interface RoomRow {
   readonly extra: Readonly<Record<string, unknown>> | null
 }
 
-const SELECT = `select room as id, number, name, kind, parent, mode, slow_ms as slowMs, aliases, opened_at as openedAt,
+export const SELECT_ROOM = `select room as id, number, name, kind, parent, mode, slow_ms as slowMs, aliases, opened_at as openedAt,
   locked_at as lockedAt, extra from rooms`
 
 /** A member of the room or of its space, and not banned from it. */
@@ -96,7 +96,7 @@ const BELONGS = `exists (
       where b.user = m.user and b.to_position is null and b.room in (rooms.room, rooms.parent)))`
 const VISIBLE = `(${[...OPEN_DIALECTS.map((dialect) => `aliases like '%"${dialect}:%'`), BELONGS].join(' or ')})`
 
-const row = (found: unknown): RoomRow => {
+export const roomRow = (found: unknown): RoomRow => {
   const plain = found as Omit<RoomRow, 'aliases' | 'extra'> & { aliases: string; extra: string | null }
   return { ...plain, aliases: JSON.parse(plain.aliases), extra: plain.extra === null ? null : JSON.parse(plain.extra) }
 }
@@ -104,8 +104,8 @@ const row = (found: unknown): RoomRow => {
 export const roomQueries = {
   'rooms.get': (db: DatabaseSync, { id, at = null }: { id: string; at?: At }): RoomRow | null => {
     const cut = inForce(at)
-    const found = db.prepare(`${SELECT} where room = ? and ${cut.sql}`).get(id, ...cut.values)
-    return found ? row(found) : null
+    const found = db.prepare(`${SELECT_ROOM} where room = ? and ${cut.sql}`).get(id, ...cut.values)
+    return found ? roomRow(found) : null
   },
   /** ids of the rooms that a dialect shows and this user belongs to (`all`: and any other), by number */
   'rooms.of': (
@@ -127,8 +127,8 @@ export const roomQueries = {
     const cut = inForce(at)
     const seen = visibleTo === undefined ? { sql: '', values: [] } : { sql: `and ${VISIBLE}`, values: [visibleTo] }
     return db
-      .prepare(`${SELECT} where number > ? and ${cut.sql} ${seen.sql} order by number limit ?`)
+      .prepare(`${SELECT_ROOM} where number > ? and ${cut.sql} ${seen.sql} order by number limit ?`)
       .all(after, ...cut.values, ...seen.values, limit)
-      .map(row)
+      .map(roomRow)
   },
 }
