@@ -144,7 +144,8 @@ const anotherToken = async (requests: Requests, account: Account): Promise<strin
   const asker = askerOf(account)
   let issued = await identity.issueToken(account, asker)
   if (!issued.ok && issued.refusal.code === 'busy') {
-    const { result } = await requests.read('users.tokens', { user: account.id })
+    const { stream, revision } = await host.load(userStream(account.id))
+    const { result } = await requests.read('users.tokens', { user: account.id }, { stream, revision })
     const oldest = result.find(({ revokedAt }) => revokedAt === null)
     const revoking = { type: 'token.revoke', by: account.id, asker, token: oldest?.id ?? '' } as const
     await host.send(userStream(account.id), revoking)
