@@ -79,6 +79,11 @@ export const settings = {
     'who may take a name without an account: auto (requests from this machine only), on, off',
     z.enum(['auto', 'on', 'off']),
   ),
+  DRIVERS_SIGNUP_EXISTING: setting(
+    'refuse',
+    'drivers.uz sign_up with a phone number that is registered: refuse, or return a token of its account to anybody',
+    z.enum(['refuse', 'return']),
+  ),
   NODE: setting('main', 'name of this node in the log', text.regex(/^[a-z0-9-]{1,32}$/, 'a-z, 0-9 and -, at most 32')),
   NAME_KEY: setting(
     '',
@@ -127,6 +132,7 @@ export const settings = {
   ),
   WEBHOOK_TYPES: setting(WEBHOOK_TYPES.join(','), 'types of facts that are posted, comma separated', list),
   LISTEN_MONEYPOT: listener('Moneypot'),
+  LISTEN_DRIVERS: listener('drivers.uz'),
   LISTEN_PLIC: listener('PLIC'),
   LISTEN_MAINT: listener('Maint'),
   LISTEN_NATIVE: listener('the native protocol'),

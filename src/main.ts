@@ -43,6 +43,7 @@ const serve = async (config: Config): Promise<void> => {
     nameKey: config.NAME_KEY,
     rate: config.RATE_MESSAGES,
     guests: config.GUESTS,
+    driversSignupExisting: config.DRIVERS_SIGNUP_EXISTING,
     origins: config.ORIGINS,
     publicUrl: config.PUBLIC_URL,
     trustProxy: config.TRUST_PROXY,

@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly nameKey: string
   readonly rate: Rate | 'off'
   readonly guests: 'auto' | 'on' | 'off'
+  /** default: refuse */
+  readonly driversSignupExisting?: 'refuse' | 'return'
   readonly origins: readonly string[]
   readonly publicUrl: string
   readonly trustProxy: readonly string[]
@@ -143,6 +145,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     clock,
     chance,
     guests: options.guests,
+    driversSignupExisting: options.driversSignupExisting ?? 'refuse',
     trustProxy: options.trustProxy,
     version: options.version,
     allowedOrigin: mayCall,

@@ -9,7 +9,7 @@ import type { Fact } from './fact.ts'
 import type { Ledger } from './ledger.ts'
 import type { Clock } from './ports.ts'
 
-export type ClaimKind = 'username' | 'alias' | 'token' | 'invite'
+export type ClaimKind = 'username' | 'alias' | 'token' | 'invite' | 'phone'
 
 /** Does the owner's own stream say that it has this name? */
 export type Confirms = (owner: string) => Promise<boolean>

@@ -45,6 +45,9 @@ export interface Registration {
   readonly correlationId?: string
   /** a token of the caller's own making, e.g. the owner's from the settings */
   readonly token?: string
+  /** as written in digits; one account a number */
+  readonly phone?: string
+  readonly profile?: { readonly dialect: string; readonly fields: Readonly<Record<string, unknown>> }
 }
 
 export interface Registered {
@@ -116,6 +119,12 @@ export class Identity {
   }
 
   /** @throws LogUnavailable */
+  async byPhone(phone: string): Promise<Account | null> {
+    const owner = await this.#claims.owner('phone', phone)
+    return owner === null ? null : this.byId(owner)
+  }
+
+  /** @throws LogUnavailable */
   async byNumber(number: number): Promise<Account | null> {
     const owner = await this.#host.ledger.at(numbersStream('user'), number - 1)
     const account = owner === null ? null : await this.byId((owner.data as { owner: string }).owner)
@@ -174,6 +183,12 @@ export class Identity {
     if (!(await this.#claims.claim('username', folded, id, this.#hasName(folded)))) {
       return refused('name-taken', { field: 'username' })
     }
+    const { phone, profile = null } = wanted
+    // An account registers with its number or not at all, so that it exists confirms the claim.
+    if (phone && !(await this.#claims.claim('phone', phone, id, async (owner) => (await this.byId(owner)) !== null))) {
+      await this.#claims.release('username', folded, id)
+      return refused('phone-taken', { field: 'phone' })
+    }
     const correlationId = wanted.correlationId ?? this.#host.chance.uuid()
     const taken = await this.#host.ledger.append(
       numbersStream('user'),
@@ -195,6 +210,7 @@ export class Identity {
       guest,
       machine: this.#host.machineHash('user'),
       token: credential,
+      profile,
     })
     if (!outcome.ok) return outcome
     return { ok: true, account: { id, number, username, role }, token, revision: outcome.revision }

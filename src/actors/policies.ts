@@ -46,18 +46,23 @@ const leaveRoom = (connection: string, room: string): Consequence => ({
   command: { type: 'room.leave', room },
 })
 
-/** A socket of a dialect that lives in one room goes with it; others lose the room only. */
+/**
+ * A socket of a dialect that lives in one room goes with it; others lose the room only. Whoever is put out is a plain
+ * member no more; owners and mods keep their role, which an owner takes back by itself.
+ */
 const putOut =
   (cause: 'kicked' | 'banned'): Policy =>
   (fact, host) => {
     const { stream, data } = fact
     const { user } = data as { user: string }
-    const { room, presence } = host.contextOf<RoomContext>(stream)
+    const { room, presence, members } = host.contextOf<RoomContext>(stream)
+    const removed: Consequence[] =
+      members.get(user) === 'member' ? [{ stream, command: { type: 'member.remove', asker: null, user } }] : []
     const inside = [...(presence.get(user)?.connections.keys() ?? [])].flatMap((connection): Consequence[] => [
       { stream, command: { type: 'presence.leave', leaving: connection, cause } },
       connectionOf(host, connection)?.options.oneRoom ? close(connection, cause) : leaveRoom(connection, room),
     ])
-    return [...inside, ...unfollow(fact, host)]
+    return [...inside, ...removed, ...unfollow(fact, host)]
   }
 
 /** Whoever belongs to a room no more hears it no more, on any connection. */

@@ -39,6 +39,7 @@ export const refusals = {
   'unknown-token': kind(404, 'no such token'),
   'already-exists': kind(409, 'exists already'),
   'name-taken': kind(409, 'this name is taken'),
+  'phone-taken': kind(409, 'this phone number is registered already'),
   'name-invalid': kind(400, 'this name is not allowed'),
   'alias-taken': kind(409, 'this alias is taken'),
   'room-full': kind(409, 'too many members, mutes or bans in this room'),

@@ -26,6 +26,10 @@ export interface RoomOpening {
   readonly parent?: string | null
   readonly aliases?: readonly string[]
   readonly members?: readonly { account: Account; role: MemberRole }[]
+  /** also seen in this dialect, under the room's own number or, where that is taken, the next free one */
+  readonly dialect?: string
+  /** what a dialect wants kept beside the name, under its own name */
+  readonly extra?: Readonly<Record<string, unknown>>
   readonly asker: Asker | null
   readonly correlationId?: string
 }
@@ -36,6 +40,9 @@ export interface RoomChange {
   readonly slowMs?: number
   readonly aliases?: readonly string[]
 }
+
+/** An operator may have given numbers away ahead of the count, hardly so many in a row. */
+const MAX_NUMBERS_TRIED = 10_000
 
 export class Rooms {
   readonly #host: Host
@@ -80,7 +87,8 @@ export class Rooms {
 
   /** @throws LogUnavailable */
   async open(wanted: RoomOpening): Promise<{ ok: true; room: RoomRef; revision: number } | Refused> {
-    const { name, kind = 'room', parent = null, aliases = [], members = [], asker } = wanted
+    const { name, kind = 'room', parent = null, members = [], extra = null, dialect = null, asker } = wanted
+    let { aliases = [] } = wanted
     const id = this.#host.chance.uuid()
     const correlationId = wanted.correlationId ?? id
     const taken = await this.#claimAll(id, aliases)
@@ -91,6 +99,11 @@ export class Rooms {
       { by: asker?.id ?? null, correlationId },
     )
     const number = (fact?.revision ?? 0) + 1
+    if (dialect !== null) {
+      const own = await this.#claimNumber(id, dialect, number)
+      if (own === null) return refused('alias-taken', { alias: `${dialect}:${number}` })
+      aliases = [...aliases, own]
+    }
     const outcome = await this.#host.send(roomStream(id), {
       type: 'room.open',
       correlationId,
@@ -102,6 +115,7 @@ export class Rooms {
       kind,
       parent,
       aliases,
+      extra,
       machine: this.#host.machineHash('room'),
       members: members.map(({ account, role }) => ({ user: account.id, role })),
     })
@@ -151,6 +165,14 @@ export class Rooms {
   async byInvite(code: string): Promise<RoomRef | null> {
     const owner = await this.#claims.owner('invite', code)
     return owner === null ? null : this.byId(owner)
+  }
+
+  async #claimNumber(room: string, dialect: string, from: number): Promise<string | null> {
+    for (let number = from; number < from + MAX_NUMBERS_TRIED; number++) {
+      const alias = `${dialect}:${number}`
+      if (await this.#claims.claim('alias', alias, room, this.#hasAlias(alias))) return alias
+    }
+    return null
   }
 
   /** Claims each; the first that another owns undoes the rest and is returned. */

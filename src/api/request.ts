@@ -32,6 +32,8 @@ export interface ApiDependencies {
   readonly node: string
   readonly incarnation: string
   readonly guests: 'auto' | 'on' | 'off'
+  /** whoever names a registered phone number on drivers.uz: is refused, or gets a token of its account */
+  readonly driversSignupExisting: 'refuse' | 'return'
   readonly trustProxy: readonly string[]
   readonly version: string
   allowedOrigin(origin: string | undefined, host: string | undefined): boolean
@@ -59,6 +61,11 @@ export class Requests {
   /** Whose token this is. @throws Problem 401, 403 when banned */
   async bearer(request: FastifyRequest): Promise<Bearer> {
     const [, token] = /^Bearer ([\x21-\x7e]{1,256})$/.exec(request.headers.authorization ?? '') ?? []
+    return this.bearerOf(token)
+  }
+
+  /** The same, for a protocol that sends its tokens elsewhere. @throws Problem 401, 403 when banned */
+  async bearerOf(token: string | undefined): Promise<Bearer> {
     const { identity, clock } = this.deps
     const known = token === undefined ? null : await identity.byToken(identity.hashToken(token))
     if (!known) throw new Problem(401, 'user-required', 'send a token: Authorization: Bearer <token>')

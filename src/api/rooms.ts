@@ -14,7 +14,10 @@ const aliases = z.array(z.string().regex(ALIAS, 'a dialect and a number, e.g. mo
 const user = z.string().max(128)
 export const ofRoom = z.object({ room: z.string().max(128) })
 
-const shown = ({ openedAt, ...room }: RoomRow) => ({ ...room, openedAt: iso(openedAt) })
+const shown = ({ openedAt, lockedAt: _lockedAt, extra: _extra, ...room }: RoomRow) => ({
+  ...room,
+  openedAt: iso(openedAt),
+})
 
 export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()

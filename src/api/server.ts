@@ -6,6 +6,7 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { guardCallers } from './callers.ts'
+import { driversRoutes } from './drivers.ts'
 import { healthRoutes } from './health.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
@@ -13,6 +14,7 @@ import { handleProblems } from './problem.ts'
 import { recordRoutes } from './record.ts'
 import { type ApiDependencies, Requests } from './request.ts'
 import { roomRoutes } from './rooms.ts'
+import { tellDialectsApart } from './rooms-door.ts'
 import { sanctionRoutes } from './sanctions.ts'
 import { userRoutes } from './users.ts'
 
@@ -47,6 +49,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
+  tellDialectsApart(app)
   acceptEmptyJson(app)
   handleProblems(app, deps.onFault)
   app.addHook('onSend', async (request, reply) => {
@@ -73,6 +76,11 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     },
     { prefix: '/api/v1' },
   )
+  // The old protocols' own REST.
+  await app.register(async (old) => {
+    await guardCallers(old, deps)
+    await driversRoutes(old, requests)
+  })
   healthRoutes(app, deps)
   await servePage(app)
   app.addHook('preClose', () => requests.connections.stop())

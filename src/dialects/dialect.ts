@@ -73,7 +73,8 @@ export type Request = { readonly tag?: string | number | null } /** null: nobody
   | { readonly do: 'restore'; readonly room: RoomName; readonly message: number }
   /** it was read up to this message */
   | { readonly do: 'read'; readonly room: RoomName; readonly message: number }
-  | { readonly do: 'typing'; readonly room: RoomName; readonly on: boolean }
+  /** `named`: the client wants the name shown beside the account's number */
+  | { readonly do: 'typing'; readonly room: RoomName; readonly on: boolean; readonly named?: boolean }
   | {
       readonly do: 'history'
       readonly room: RoomName
@@ -189,6 +190,28 @@ export interface View {
   readonly person: Person | null
 }
 
+/** A room as the read models have it, at or after the fact that is announced. Times are ms since 1970. */
+export interface RoomNews {
+  readonly name: string
+  readonly kind: 'room' | 'space'
+  readonly aliases: readonly string[]
+  readonly openedAt: number
+  /** since when only staff may write; null: it is open */
+  readonly lockedAt: number | null
+  readonly extra: Readonly<Record<string, unknown>> | null
+}
+
+/** What a codec may know when it announces a fact of a room to whoever has signed in, there or not. */
+export interface NewsView {
+  readonly room: RoomNews
+  readonly parent: RoomNews | null
+  readonly owner: Pick<Person, 'number' | 'username'> | null
+  /** the account that the fact is about */
+  readonly person: Pick<Person, 'number' | 'username'> | null
+  /** since when that account has or had belonged to the room */
+  readonly since: number | null
+}
+
 /** How the socket is ended: `disconnect` tells the client not to come back by itself, `drop` lets it. */
 export interface Closing extends CloseReason {
   readonly frames: readonly FrameOut[]
@@ -205,6 +228,8 @@ export interface Profile {
   readonly unknownToken: 'reads' | 'may-retry' | 'closes'
   /** which rooms a connection hears once it has signed in: those it asks for, or all that it belongs to */
   readonly rooms: 'asked-for' | 'entered-at-sign-in' | 'followed-at-sign-in'
+  /** a robot hears and may write in every room that the dialect shows, a member or not; absent: as others do */
+  readonly robots?: 'everywhere'
   /** a connection that is put out of its only room has nothing left */
   readonly oneRoom: boolean
   /** connections an account may have in this dialect: a newer one closes the older; 0: any number */
@@ -239,6 +264,8 @@ export interface Dialect {
   encode(fact: Fact, view: View): readonly Addressed[]
   /** a refusal that ends the connection, once it was told */
   endsWith?(request: Request, code: RefusalCode): CloseReason | null
+  /** what every signed-in connection of this dialect gets for a fact of any room that the dialect shows */
+  announce?(fact: Fact, view: NewsView): readonly FrameOut[]
   closing(cause: CloseCause, told: CloseReason): Closing
 }
 

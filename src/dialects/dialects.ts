@@ -1,6 +1,7 @@
 // Every protocol this server speaks: a sixth is its codec, its dialogues and a line here.
 
 import type { Dialect } from './dialect.ts'
+import { drivers } from './drivers.ts'
 import { maint } from './maint.ts'
 import { moneypot } from './moneypot.ts'
 import { native } from './native/native.ts'
@@ -13,6 +14,7 @@ export interface DialectSettings {
 
 export const dialectsBy = ({ plicAfkSeconds }: DialectSettings): readonly Dialect[] => [
   moneypot,
+  drivers,
   plic(plicAfkSeconds * 1_000),
   maint,
   native,

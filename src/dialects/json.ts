@@ -14,6 +14,16 @@ export const parseJson = (text: string | null): unknown => {
   }
 }
 
+/** Compact JSON; null: it has none, or nests deeper than `parseJson` reads. */
+export const jsonText = (value: unknown): string | null => {
+  try {
+    const text = JSON.stringify(value) as string | undefined
+    return text === undefined || depthOf(text) > MAX_DEPTH ? null : text
+  } catch {
+    return null
+  }
+}
+
 /** How deep brackets nest, outside strings. */
 const depthOf = (text: string): number => {
   let depth = 0

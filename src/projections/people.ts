@@ -1,10 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type At, idOf, inForce, json, type ProjectedFact, type Projection, TEMPORAL, Temporal } from './projection.ts'
 
-/** Accounts as they were, their tokens (never the hashes), and who belonged to which room. */
+/** Accounts as they were, what dialects keep of them, their tokens (never the hashes), and who belonged to which room. */
 export const people: Projection = {
   name: 'people',
-  version: 1,
+  version: 2,
   tables: `
     create table users (
       user text not null, number integer not null, username text not null, role text not null, guest integer not null,
@@ -14,6 +14,8 @@ export const people: Projection = {
     create index users_by_number on users (number);
     create table tokens (user text not null, token text not null, ${TEMPORAL});
     create index tokens_by_user on tokens (user);
+    create table profiles (user text not null, dialect text not null, fields text not null, ${TEMPORAL});
+    create index profiles_by_user on profiles (user, dialect);
     create table members (room text not null, user text not null, role text not null, by text, ${TEMPORAL});
     create index members_by_room on members (room, user, from_position);
     create index members_by_user on members (user);`,
@@ -21,6 +23,8 @@ export const people: Projection = {
     const columns = ['user', 'number', 'username', 'role', 'guest', 'registered_at']
     const users = new Temporal(db, 'users', columns, ['user'])
     const tokens = new Temporal(db, 'tokens', ['user', 'token'], ['user', 'token'])
+    const profiles = new Temporal(db, 'profiles', ['user', 'dialect', 'fields'], ['user', 'dialect'])
+    const profile = db.prepare('select fields from profiles where user = ? and dialect = ? and to_position is null')
     const members = new Temporal(db, 'members', ['room', 'user', 'role', 'by'], ['room', 'user'])
     const current = db.prepare(`select ${columns.join(', ')} from users where user = ? and to_position is null`)
     const change = (fact: ProjectedFact, changes: Record<string, string>) => {
@@ -46,6 +50,17 @@ export const people: Projection = {
       RoleRevoked: (fact) => change(fact, { role: 'member' }),
       TokenIssued: (fact) => tokens.begin(fact, { user: idOf(fact.stream), token: fact.data.token }),
       TokenRevoked: (fact) => tokens.end(fact, idOf(fact.stream), fact.data.token),
+      ProfileSet: (fact) => {
+        const user = idOf(fact.stream)
+        const { dialect, fields } = fact.data
+        const before = profile.get(user, dialect) as { fields: string } | undefined
+        profiles.end(fact, user, dialect)
+        profiles.begin(fact, {
+          user,
+          dialect,
+          fields: json({ ...(before ? JSON.parse(before.fields) : {}), ...fields }),
+        })
+      },
       MemberAdded: (fact) => setRole(fact, fact.data.role),
       MemberRoleGranted: (fact) => setRole(fact, fact.data.role),
       MemberRoleRevoked: (fact) => setRole(fact, 'member'),
@@ -61,6 +76,8 @@ export interface UserRow {
   readonly role: 'admin' | 'member' | 'robot'
   readonly guest: boolean
   readonly registeredAt: number
+  /** since when it is as it is: name and role */
+  readonly changedAt: number
 }
 
 export interface MemberRow {
@@ -69,7 +86,8 @@ export interface MemberRow {
   readonly online: boolean
 }
 
-const SELECT = 'select user as id, number, username, role, guest, registered_at as registeredAt from users'
+const SELECT =
+  'select user as id, number, username, role, guest, registered_at as registeredAt, from_at as changedAt from users'
 
 const userRow = (found: unknown): UserRow => {
   const row = found as Omit<UserRow, 'guest'> & { guest: number }
@@ -100,6 +118,22 @@ export const peopleQueries = {
         'select token as id, from_at as issuedAt, to_at as revokedAt from tokens where user = ? order by from_position',
       )
       .all(user) as unknown as { id: string; issuedAt: number; revokedAt: number | null }[],
+  /** what a dialect keeps of an account, and since when as it is; null: nothing */
+  'users.profile': (
+    db: DatabaseSync,
+    { id, dialect, at = null }: { id: string; dialect: string; at?: At },
+  ): { fields: Readonly<Record<string, unknown>>; since: number } | null => {
+    const cut = inForce(at)
+    const found = db
+      .prepare(`select fields, from_at as since from profiles where user = ? and dialect = ? and ${cut.sql}`)
+      .get(id, dialect, ...cut.values) as { fields: string; since: number } | undefined
+    return found ? { fields: JSON.parse(found.fields), since: found.since } : null
+  },
+  /** since when the account has belonged to the room, or had when it belonged last */
+  'member.since': (db: DatabaseSync, { room, user }: { room: string; user: string }): number | null => {
+    const sql = 'select from_at as since from members where room = ? and user = ? order by from_position desc limit 1'
+    return (db.prepare(sql).get(room, user) as { since: number } | undefined)?.since ?? null
+  },
   /** in the order of their numbers, after `after`; online: present in the room on some connection */
   'room.members': (
     db: DatabaseSync,

@@ -9,6 +9,7 @@ import { presenceQueries } from './presence.ts'
 import { messageQueries } from './room-history.ts'
 import { roomQueries } from './rooms.ts'
 import { sanctionQueries } from './sanctions.ts'
+import { topicQueries } from './topics.ts'
 
 /** What the host keeps between a passivated actor's lives; disposable like every row here. */
 const summaryQueries = {
@@ -34,6 +35,7 @@ export const queries = {
   ...roomQueries,
   ...messageQueries,
   ...sanctionQueries,
+  ...topicQueries,
   ...peopleQueries,
   ...presenceQueries,
   ...connectionQueries,

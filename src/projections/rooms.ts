@@ -5,16 +5,29 @@ import { type At, inForce, json, type ProjectedFact, type Projection, TEMPORAL, 
 /** Rooms as they were: each change of name, mode or aliases ends a row and begins the next. */
 export const rooms: Projection = {
   name: 'rooms',
-  version: 1,
+  version: 2,
   tables: `
     create table rooms (
       room text not null, number integer not null, name text not null, kind text not null, parent text,
-      mode text not null, slow_ms integer not null, aliases text not null, opened_at integer not null, ${TEMPORAL}
+      mode text not null, slow_ms integer not null, aliases text not null, opened_at integer not null, locked_at integer,
+      extra text, ${TEMPORAL}
     );
     create index rooms_by_room on rooms (room, from_position);
     create index rooms_by_number on rooms (number);`,
   prepare(db) {
-    const columns = ['room', 'number', 'name', 'kind', 'parent', 'mode', 'slow_ms', 'aliases', 'opened_at']
+    const columns = [
+      'room',
+      'number',
+      'name',
+      'kind',
+      'parent',
+      'mode',
+      'slow_ms',
+      'aliases',
+      'opened_at',
+      'locked_at',
+      'extra',
+    ]
     const table = new Temporal(db, 'rooms', columns, ['room'])
     const current = db.prepare(`select ${columns.join(', ')} from rooms where room = ? and to_position is null`)
     const change = (fact: ProjectedFact, changes: Record<string, string | number | null>) => {
@@ -26,7 +39,7 @@ export const rooms: Projection = {
     }
     return {
       RoomOpened: (fact) => {
-        const { room, number, name, kind, parent, aliases } = fact.data
+        const { room, number, name, kind, parent, aliases, extra } = fact.data
         const opened_at = fact.metadata.at
         table.begin(fact, {
           room,
@@ -38,6 +51,8 @@ export const rooms: Projection = {
           slow_ms: 0,
           aliases: json(aliases),
           opened_at,
+          locked_at: null,
+          extra: json(extra),
         })
       },
       RoomChanged: (fact) => {
@@ -45,6 +60,7 @@ export const rooms: Projection = {
         change(fact, {
           ...(name === undefined ? {} : { name }),
           ...(mode === undefined ? {} : { mode, slow_ms: mode === 'slow' ? (slowMs ?? 0) : 0 }),
+          ...(mode === undefined ? {} : { locked_at: mode === 'locked' ? fact.metadata.at : null }),
           ...(mode === undefined && slowMs !== undefined ? { slow_ms: slowMs } : {}),
           ...(aliases === undefined ? {} : { aliases: json(aliases) }),
         })
@@ -64,9 +80,14 @@ export interface RoomRow {
   readonly slowMs: number
   readonly aliases: readonly string[]
   readonly openedAt: number
+  /** since when only staff may write; null: it is not locked */
+  readonly lockedAt: number | null
+  /** what dialects keep beside the name */
+  readonly extra: Readonly<Record<string, unknown>> | null
 }
 
-const SELECT = `select room as id, number, name, kind, parent, mode, slow_ms as slowMs, aliases, opened_at as openedAt from rooms`
+export const SELECT_ROOM = `select room as id, number, name, kind, parent, mode, slow_ms as slowMs, aliases, opened_at as openedAt,
+  locked_at as lockedAt, extra from rooms`
 
 /** A member of the room or of its space, and not banned from it. */
 const BELONGS = `exists (
@@ -75,25 +96,29 @@ const BELONGS = `exists (
       where b.user = m.user and b.to_position is null and b.room in (rooms.room, rooms.parent)))`
 const VISIBLE = `(${[...OPEN_DIALECTS.map((dialect) => `aliases like '%"${dialect}:%'`), BELONGS].join(' or ')})`
 
-const row = (found: unknown): RoomRow => {
-  const plain = found as Omit<RoomRow, 'aliases'> & { aliases: string }
-  return { ...plain, aliases: JSON.parse(plain.aliases) }
+export const roomRow = (found: unknown): RoomRow => {
+  const plain = found as Omit<RoomRow, 'aliases' | 'extra'> & { aliases: string; extra: string | null }
+  return { ...plain, aliases: JSON.parse(plain.aliases), extra: plain.extra === null ? null : JSON.parse(plain.extra) }
 }
 
 export const roomQueries = {
   'rooms.get': (db: DatabaseSync, { id, at = null }: { id: string; at?: At }): RoomRow | null => {
     const cut = inForce(at)
-    const found = db.prepare(`${SELECT} where room = ? and ${cut.sql}`).get(id, ...cut.values)
-    return found ? row(found) : null
+    const found = db.prepare(`${SELECT_ROOM} where room = ? and ${cut.sql}`).get(id, ...cut.values)
+    return found ? roomRow(found) : null
   },
-  /** ids of the rooms that a dialect shows and this user belongs to, by number */
-  'rooms.of': (db: DatabaseSync, { user, dialect }: { user: string; dialect: string }): string[] =>
-    db
-      .prepare(
-        `select room from rooms where to_position is null and mode <> 'archived' and aliases like ? and ${BELONGS} order by number`,
-      )
-      .all(`%"${dialect}:%`, user)
-      .map(({ room }) => room as string),
+  /** ids of the rooms that a dialect shows and this user belongs to (`all`: and any other), by number */
+  'rooms.of': (
+    db: DatabaseSync,
+    { user, dialect, all = false }: { user: string; dialect: string; all?: boolean },
+  ): string[] => {
+    const whose = all ? `and kind = 'room'` : `and ${BELONGS}`
+    const sql = `select room from rooms where to_position is null and mode <> 'archived' and aliases like ? ${whose} order by number`
+    return db
+      .prepare(sql)
+      .all(`%"${dialect}:%`, ...(all ? [] : [user]))
+      .map(({ room }) => room as string)
+  },
   /** in the order of their numbers, after `after`; `visibleTo`: those that this user may read now */
   'rooms.list': (
     db: DatabaseSync,
@@ -102,8 +127,8 @@ export const roomQueries = {
     const cut = inForce(at)
     const seen = visibleTo === undefined ? { sql: '', values: [] } : { sql: `and ${VISIBLE}`, values: [visibleTo] }
     return db
-      .prepare(`${SELECT} where number > ? and ${cut.sql} ${seen.sql} order by number limit ?`)
+      .prepare(`${SELECT_ROOM} where number > ? and ${cut.sql} ${seen.sql} order by number limit ?`)
       .all(after, ...cut.values, ...seen.values, limit)
-      .map(row)
+      .map(roomRow)
   },
 }

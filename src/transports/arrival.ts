@@ -10,7 +10,7 @@ import type { MessageView, Request, RoomView, Standing, Welcome } from '../diale
 import { LogUnavailable } from '../log/event-log.ts'
 import { Entry, follow, goOffline } from './entry.ts'
 import type { Session } from './session.ts'
-import { NOTHING_NEW, SignIn } from './sign-in.ts'
+import { bearingOf, NOTHING_NEW, SignIn } from './sign-in.ts'
 
 type Of<Kind extends Request['do']> = Extract<Request, { do: Kind }>
 
@@ -24,6 +24,7 @@ export class Arrival {
   /** Never rejects: what fails is told as unavailable. Returns how far the connection is then. */
   async run(request: Of<'sign-in'> | Of<'enter'>, ack: number | null): Promise<Standing> {
     const session = this.#session
+    if (session.account && request.do === 'sign-in') return this.#again(request, session.account.id, ack)
     const signIn = new SignIn(session)
     const entries: Entry[] = []
     const outcome = await this.#safely(async () => {
@@ -44,6 +45,20 @@ export class Arrival {
       return 'connected'
     }
     session.record.watchActivity(session.dialect.profile.idleAfterMs)
+    return 'ready'
+  }
+
+  /** Signing in once more: as whoever it is, or refused. What it has stays. */
+  async #again(request: Of<'sign-in'>, user: string, ack: number | null): Promise<Standing> {
+    const session = this.#session
+    const outcome = await this.#safely(async () => {
+      const known = request.credential && (await bearingOf(session, request.credential))
+      if (!known) return refused('unknown-token')
+      return known.account.id === user ? NOTHING_NEW : refused('already-exists')
+    })
+    if (session.ended) return 'ready'
+    if (outcome.ok) this.#welcome(request, [], [], ack)
+    else await session.answer(request, outcome, ack)
     return 'ready'
   }
 
@@ -112,14 +127,23 @@ export class Arrival {
   async #ownRooms(user: string): Promise<RoomRef[]> {
     const { readModels, rooms, head } = this.#session.around
     const { name } = this.#session.dialect
-    const { result } = await readModels.query('rooms.of', { user, dialect: name }, { atLeast: await head() })
+    const all = this.#session.isEverywhere
+    const { result } = await readModels.query('rooms.of', { user, dialect: name, all }, { atLeast: await head() })
     const found: RoomRef[] = []
     for (const id of result) {
       const room = await rooms.byId(id)
       // A ban that ended by its time a moment ago, or one set just now: the room itself says who belongs to it.
-      if (room && (await rooms.roleOf(room, user)) !== null) found.push(room)
+      if (room && (all || (await rooms.roleOf(room, user)) !== null)) found.push(room)
     }
     return found
+  }
+
+  /** Does it hear this room whether it enters it or not? */
+  async #belongs({ id, user }: { readonly id: string; readonly user: string }): Promise<boolean> {
+    const { around, dialect, isEverywhere } = this.#session
+    if (dialect.profile.rooms !== 'followed-at-sign-in') return false
+    const room = await around.rooms.byId(id)
+    return room !== null && (isEverywhere || (await around.rooms.roleOf(room, user)) !== null)
   }
 
   async join(request: Of<'join'>, ack: number | null): Promise<void> {
@@ -127,9 +151,13 @@ export class Arrival {
     let entry: Entry | null = null
     const outcome = await this.#safely(async () => {
       const room = await session.around.rooms.resolve(request.room)
-      if (!room) return refused('unknown-room', { room: request.room })
+      if (!room || room.kind === 'space') return refused('unknown-room', { room: request.room })
       if (!session.account && !isOpenToAll(room)) return refused('user-required')
-      if (session.places.get(room.id)?.entered) return NOTHING_NEW
+      const { snapshot } = await session.around.host.load(roomStream(room.id))
+      if (snapshot.value === 'archived') return refused('room-archived')
+      const place = session.places.get(room.id)
+      // A member who follows the room hears it already.
+      if (place && (place.entered || session.dialect.profile.rooms === 'followed-at-sign-in')) return NOTHING_NEW
       entry = new Entry(session, room)
       const entered = await entry.run(request.room, request.since)
       if ('ok' in entered) return entered
@@ -158,12 +186,19 @@ export class Arrival {
     const outcome = await this.#safely(async () => {
       if (!place) return refused('not-present')
       const { host } = session.around
-      const from = { by: session.account?.id ?? null, connection: session.id }
+      const user = session.account?.id ?? null
+      const stays = user !== null && (await this.#belongs({ id: place.room, user }))
+      if (stays && !place.entered) return NOTHING_NEW
+      const from = { by: user, connection: session.id }
       const leaving = { type: 'presence.leave', leaving: session.id, cause: 'left' } as const
       const left = place.entered ? await host.send(roomStream(place.room), { ...from, ...leaving }) : NOTHING_NEW
       if (!left.ok) return left
       // The fact tells this session too, which forgets the room then.
-      return session.record.command({ type: 'room.leave', room: place.room })
+      const { revision } = await host.load(roomStream(place.room))
+      const gone = session.record.command({ type: 'room.leave', room: place.room })
+      if (!stays) return gone
+      // It became a member meanwhile and goes on hearing: submitted together, so one append, and nothing is missed.
+      return session.record.command({ type: 'rooms.follow', rooms: { [place.room]: revision } })
     })
     await session.answer(request, outcome, ack)
   }

@@ -42,7 +42,9 @@ export class Commands {
 
   async #post(request: Of<'post'>, place: Place | null): Promise<Answered> {
     const { host } = this.#session.around
-    const { text, clientRef, replyTo = null, extra = null, fault } = request
+    const { text, clientRef, extra = null, fault } = request
+    // Only a reply waits here; what follows it waits for it (see Session), so that no message overtakes another.
+    const replyTo = request.replyTo ? await this.#known(place, request.replyTo) : null
     const speaker = this.#speaker(place)
     if ('ok' in speaker) return { outcome: speaker }
     const outcome = await host.send(speaker.stream, {
@@ -54,6 +56,7 @@ export class Commands {
       replyTo,
       extra,
       entered: place?.entered ?? false,
+      robotsWrite: this.#session.dialect.profile.robots === 'everywhere',
       ...(fault ? { fault } : {}),
     })
     if (outcome.ok) this.#stopTyping(place as Place)
@@ -109,14 +112,14 @@ export class Commands {
     return { outcome: await record.command({ type: 'read.mark', room: place.room, upTo: message }) }
   }
 
-  async typing({ room, on }: Of<'typing'>): Promise<Answered> {
+  async typing({ room, on, named = false }: Of<'typing'>): Promise<Answered> {
     const { places, record, around, account } = this.#session
     const place = places.named(room)
     if (!account) return { outcome: refused('user-required') }
     if (!place) return { outcome: refused('not-present') }
     if (!around.typing) return { outcome: { ok: true, facts: [], revision: 0, values: {} } }
     const typing = on
-      ? ({ type: 'typing.start', room: place.room } as const)
+      ? ({ type: 'typing.start', room: place.room, named } as const)
       : ({ type: 'typing.stop', room: place.room, cause: 'client' } as const)
     return { outcome: await record.command(typing) }
   }
@@ -189,6 +192,13 @@ export class Commands {
   #roomOf(place: Place | null): Pick<Told, 'room'> {
     const actor = place && this.#session.around.host.peek(roomStream(place.room))
     return { room: actor ? (actor.snapshot.context as RoomContext) : TOLD_NOTHING.room }
+  }
+
+  /** What answers a message that is not in this room answers none. */
+  async #known(place: Place | null, id: number): Promise<number | null> {
+    if (!place) return null
+    const actor = await this.#session.around.host.load(roomStream(place.room))
+    return (await this.#message(place.room, id, actor)) ? id : null
   }
 
   async #message(room: string, id: number, { revision }: { revision: number }): Promise<MessageView | null> {

@@ -19,6 +19,12 @@ export class Places {
     for (const name of [place.room, ...names]) this.#names.set(name, place.room)
   }
 
+  /** It is in the room no more as somebody who entered, and goes on hearing it as a member. */
+  stay(room: string): void {
+    const place = this.#places.get(room)
+    if (place) this.#places.set(room, { ...place, entered: false })
+  }
+
   delete(room: string): boolean {
     for (const [name, id] of this.#names) if (id === room) this.#names.delete(name)
     return this.#places.delete(room)

@@ -44,8 +44,13 @@ const COMMANDS: Record<Exclude<Request['do'], 'answer'>, string> = {
   unmute: 'mute.lift',
 }
 
-/** How a socket ends whose dialect is not known. */
-const DROPPED: Closing = { frames: [], how: 'drop', code: null, reason: null }
+/** How a socket ends whose dialect is not known; one that said nothing in time need not come back by itself. */
+const unknown = (cause: CloseCause): Closing => ({
+  frames: [],
+  how: cause === 'auth-timeout' ? 'disconnect' : 'drop',
+  code: null,
+  reason: null,
+})
 const UNTOLD: CloseReason = { code: null, reason: null }
 
 export class Session implements Listener {
@@ -107,6 +112,11 @@ export class Session implements Listener {
     return this.#inbox.busy
   }
 
+  /** It hears and may write in every room that its dialect shows. */
+  get isEverywhere(): boolean {
+    return this.#account?.role === 'robot' && this.#dialect?.profile.robots === 'everywhere'
+  }
+
   get user(): string | null {
     return this.#account?.id ?? null
   }
@@ -164,7 +174,9 @@ export class Session implements Listener {
       case 'leave':
         return this.#arrival.leave(request, ack)
       case 'post':
-        return this.#follow(request, ack, this.#commands.post(request))
+        return request.replyTo
+          ? this.#answered(request, ack, this.#commands.post(request))
+          : this.#follow(request, ack, this.#commands.post(request))
       case 'typing':
         return this.#follow(request, ack, this.#commands.typing(request))
       case 'read':
@@ -248,6 +260,11 @@ export class Session implements Listener {
     if (revision !== null) this.#outbox.reached(room, revision)
   }
 
+  /** What is news to everybody of its dialect. */
+  announce(batch: Batch): void {
+    if (!this.ended) this.#outbox.add(batch)
+  }
+
   overflow(): void {
     this.abort('slow-consumer')
   }
@@ -259,6 +276,11 @@ export class Session implements Listener {
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** It may be told what is news in its dialect. */
+  get hearsNews(): boolean {
+    return this.#standing === 'ready' && this.#account !== null && this.#dialect?.announce !== undefined
   }
 
   /** Its account became a member of this room. */
@@ -347,7 +369,7 @@ export class Session implements Listener {
   }
 
   #closeSocket(cause: CloseCause, told: CloseReason): void {
-    const closing = this.#dialect?.closing(cause, told) ?? DROPPED
+    const closing = this.#dialect?.closing(cause, told) ?? unknown(cause)
     if (cause === 'slow-consumer') {
       this.#outbox.close()
       this.#socket.close(closing, 'discard')

@@ -1,11 +1,13 @@
 // All sessions of this node: what they share, who is counted, and how they end together.
 
+import type { ConnectionContext } from '../actors/connection/connection.context.ts'
 import type { CloseCause, FactData } from '../actors/connection/connection.facts.ts'
 import type { Fact } from '../actors/fact.ts'
 import { nodeStream } from '../actors/node.facts.ts'
 import type { RefusalCode } from '../actors/refusals.ts'
 import type { UserContext } from '../actors/user/user.machine.ts'
 import type { Dialect } from '../dialects/dialect.ts'
+import { Announcements } from './announcements.ts'
 import { Session } from './session.ts'
 import type { Counted, SessionsOptions, Surroundings } from './surroundings.ts'
 import type { Socket } from './transport.ts'
@@ -39,8 +41,12 @@ export class Sessions {
       gone: (session) => this.#sessions.delete(session.id),
       stopping: () => this.#stopping,
     }
+    const announcements = new Announcements(options, (dialect) =>
+      [...this.#sessions.values()].filter((session) => session.hearsNews && session.dialect === dialect),
+    )
     host.onAcknowledged(({ kind, stream, facts }) => {
       if (kind === 'room') for (const fact of facts) this.#hearRoom(stream, fact)
+      if (kind === 'room') announcements.hear(stream, facts)
       if (kind === 'connection') for (const fact of facts) this.#hearConnection(fact)
       if (kind === 'user') for (const fact of facts) this.#hearUser(fact)
     })
@@ -49,18 +55,30 @@ export class Sessions {
   #hearConnection({ type, stream, data }: Fact): void {
     const session = this.#sessions.get(stream.slice('connection-'.length))
     if (!session) return
-    if (type === 'RoomLeft') session.forget((data as { room: string }).room)
+    if (type === 'RoomLeft') {
+      const { room } = data as { room: string }
+      const { followed } = this.#options.host.contextOf<ConnectionContext>(stream)
+      // Followed in the same append: a member's visit is over, and it goes on hearing the room.
+      if (followed.has(room)) session.places.stay(room)
+      else session.forget(room)
+    }
     if (type !== 'ConnectionClosed') return
     const { cause, code, reason } = data as FactData<'ConnectionClosed'>
     session.obey(cause, { code, reason })
   }
 
-  /** Whoever becomes a member hears the room from now on, where their dialect follows all that they belong to. */
+  /**
+   * Whoever becomes a member hears the room from now on, where their dialect follows all that they belong to; and
+   * whoever hears all rooms hears a new one.
+   */
   #hearRoom(stream: string, { type, data }: Fact): void {
-    if (type !== 'MemberAdded') return
-    const { user } = data as { user: string }
+    const isNew =
+      type === 'RoomOpened' || (type === 'RoomChanged' && (data as { aliases?: unknown }).aliases !== undefined)
+    if (type !== 'MemberAdded' && !isNew) return
+    const { user = null, kind = 'room' } = data as { user?: string; kind?: string }
     for (const session of this.#sessions.values()) {
-      if (session.account?.id === user) session.follow(stream.slice('room-'.length))
+      const hears = isNew ? session.isEverywhere && kind === 'room' : session.account?.id === user
+      if (hears) session.follow(stream.slice('room-'.length))
     }
   }
 

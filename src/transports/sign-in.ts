@@ -12,6 +12,16 @@ import type { Session } from './session.ts'
 
 export const NOTHING_NEW: Done = { ok: true, facts: [], revision: 0, values: {} }
 
+/** Whom a credential speaks for; null: nobody. @throws LogUnavailable */
+export const bearingOf = async ({ around }: Session, credential: Credential): Promise<Bearing | null> => {
+  const { identity } = around
+  if ('jwt' in credential) {
+    const known = await identity.byForeignToken(credential.jwt)
+    return typeof known === 'string' ? null : known
+  }
+  return identity.byToken('token' in credential ? identity.hashToken(credential.token) : credential.hashedToken)
+}
+
 export class SignIn {
   readonly #session: Session
   /** who may be online by now */
@@ -24,13 +34,7 @@ export class SignIn {
   /** null: nobody, who may read where the dialect lets readers in. @throws LogUnavailable */
   async run(credential: Credential | null): Promise<Outcome> {
     if (credential === null) return this.#sign(null, null)
-    const { identity } = this.#session.around
-    if ('jwt' in credential) {
-      const known = await identity.byForeignToken(credential.jwt)
-      return typeof known === 'string' ? this.#unknown() : this.#signInAs(known)
-    }
-    const hashed = 'token' in credential ? identity.hashToken(credential.token) : credential.hashedToken
-    const known = await identity.byToken(hashed)
+    const known = await bearingOf(this.#session, credential)
     return known ? this.#signInAs(known) : this.#unknown()
   }
 

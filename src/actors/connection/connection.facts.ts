@@ -85,7 +85,8 @@ export const connectionFacts = {
     'connection',
     z.object({ room: z.string(), count: z.int(), firstId: z.int().nullable(), lastId: z.int().nullable() }),
   ),
-  TypingStarted: factType('connection', z.object({ room: z.string() })),
+  /** `named`: by a client that shows who types by name */
+  TypingStarted: factType('connection', z.object({ room: z.string(), named: z.literal(true).optional() })),
   TypingStopped: factType(
     'connection',
     z.object({ room: z.string(), cause: z.enum(['client', 'message', 'timeout', 'left']) }),
@@ -144,7 +145,7 @@ export type ConnectionCommand =
   | (CommandFields & { type: 'room.leave'; room: string })
   | (CommandFields & { type: 'history.note' } & FactData<'HistoryRead'>)
   | (CommandFields & { type: 'delivery.note' } & FactData<'Delivered'>)
-  | (CommandFields & { type: 'typing.start'; room: string })
+  | (CommandFields & { type: 'typing.start'; room: string; named?: boolean })
   | (CommandFields & { type: 'typing.stop'; room: string; cause: 'client' | 'message' | 'left' })
   /** timer */
   | (CommandFields & { type: 'typing.expire'; room: string; due: number })

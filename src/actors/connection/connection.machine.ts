@@ -16,6 +16,8 @@ export { restoreContext, summarise } from './connection.context.ts'
 const TYPING_EVERY_MS = 1_000
 /** a client may have this many rooms open at once */
 const MAX_ROOMS = 1_000
+/** which may hear every room there is */
+const MAX_ROOMS_OF_A_ROBOT = 50_000
 
 type ConnectionEvent = ConnectionCommand | ConnectionFactEvent
 type CommandOf<T extends ConnectionCommand['type']> = Extract<ConnectionCommand, { type: T }>
@@ -36,7 +38,8 @@ const guards = {
   isNotInRoom: ({ context, event }: Given) => !context.rooms.has(roomOf(event)) && !context.followed.has(roomOf(event)),
   roomsAreFull: ({ context, event }: Given) => {
     const more = event.type === 'rooms.follow' ? Object.keys(event.rooms).length : 1
-    return context.rooms.size + context.followed.size + more > MAX_ROOMS
+    const most = context.user?.role === 'robot' ? MAX_ROOMS_OF_A_ROBOT : MAX_ROOMS
+    return context.rooms.size + context.followed.size + more > most
   },
   followsNothingNew: ({ context, event }: Given) =>
     Object.keys((event as CommandOf<'rooms.follow'>).rooms).every((room) => context.followed.has(room)),
@@ -293,7 +296,10 @@ export const connectionMachine = connection.createMachine({
           nothingNew('hasReadFurther'),
           yes('read.mark', 'ReadMarked', ({ room, upTo }) => ({ room, upTo })),
         ],
-        'typing.start': [nothingNew('startedJustNow'), yes('typing.start', 'TypingStarted', ({ room }) => ({ room }))],
+        'typing.start': [
+          nothingNew('startedJustNow'),
+          yes('typing.start', 'TypingStarted', ({ room, named }) => ({ room, ...(named ? { named } : {}) })),
+        ],
         'typing.stop': [
           nothingNew('isNotTyping'),
           yes('typing.stop', 'TypingStopped', ({ room, cause }) => ({ room, cause })),

@@ -62,6 +62,7 @@ export const tooSoon = no('isTooSoon', 'slow-mode', (given) => ({ waitMs: slowWa
 
 /** Posting, with what the room's mode adds between the mute and the text. */
 export const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
+  no('isSpace', 'unknown-room'),
   nothingNew('isRepeated', (given) => ({ messageId: firstUse(given)?.message ?? null })),
   no('isReferenceReused', 'ref-reused'),
   isBanned,

@@ -40,6 +40,8 @@ export const roomFacts = {
       parent: z.string().nullable(),
       /** `moneypot:18`: where each dialect sees this room */
       aliases: z.array(z.string()),
+      /** what a dialect wants kept beside the name: drivers.uz body and attrs of a topic */
+      extra: extra.optional(),
       /** hash of the statechart in force, see MachineDefined */
       machine: z.string(),
     }),
@@ -144,6 +146,7 @@ export type RoomCommand =
       kind: 'room' | 'space'
       parent: string | null
       aliases: readonly string[]
+      extra?: Readonly<Record<string, unknown>> | null
       machine: string
       /** members from birth, the owner among them */
       members: readonly { user: string; role: MemberRole }[]
@@ -173,6 +176,8 @@ export type RoomCommand =
       extra: Readonly<Record<string, unknown>> | null
       /** the sender entered the room on this connection (false: REST and membership dialects) */
       entered: boolean
+      /** the dialect spoken lets a robot write where it is no member */
+      robotsWrite?: boolean
     })
   | (Asked & { type: 'message.edit'; message: MessageRow | null; id: number; text: string; fault?: TextFault })
   | (Asked & { type: 'message.remove'; message: MessageRow | null; id: number; reason: string | null })

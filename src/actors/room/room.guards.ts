@@ -39,6 +39,7 @@ interface Read {
   readonly overRate?: boolean
   readonly fault?: TextFault | 'command-invalid'
   readonly entered?: boolean
+  readonly robotsWrite?: boolean
   readonly clientRef?: string | null
   readonly text?: string
   readonly name?: string
@@ -115,14 +116,17 @@ export const guards = {
   /** an admin's account stands above the room's bans */
   isBanned: (given: Given) =>
     read(given.event).asker?.account !== 'admin' && inForce(banOf(given), read(given.event).at),
+  /** it holds rooms; nobody talks in it */
+  isSpace: ({ context }: Given) => context.kind === 'space',
   isNotPresent: ({ context, event }: Given) => {
     const { entered, connection, asker } = read(event)
     return entered === true && context.connections.get(connection ?? '') !== asker?.id
   },
   isStranger: (given: Given) => {
-    const { entered, asker } = read(given.event)
+    const { entered, asker, robotsWrite } = read(given.event)
     const member = asker === null || given.context.members.has(asker.id) || asker.spaceRole !== undefined
-    return entered !== true && !member && !isStaff(given)
+    const robot = robotsWrite === true && asker?.account === 'robot'
+    return entered !== true && !member && !robot && !isStaff(given)
   },
   /** a room is its members' own, unless a protocol lets anybody in */
   mayNotEnter: (given: Given) => {

@@ -122,6 +122,7 @@ export const roomMachine = room.createMachine({
                 kind,
                 parent,
                 aliases,
+                extra,
                 machine,
                 members,
                 asker,
@@ -134,6 +135,7 @@ export const roomMachine = room.createMachine({
                   kind,
                   parent,
                   aliases: [...aliases],
+                  ...(extra ? { extra } : {}),
                   machine,
                 })) as never,
               )

@@ -35,6 +35,7 @@ export const userFacts = {
   /** `hash` is SHA-256 of the hex of the token's SHA-256; never shown to any reader */
   TokenIssued: factType('user', z.object({ token: z.string(), hash: z.string() })),
   TokenRevoked: factType('user', z.object({ token: z.string() })),
+  /** fields of a dialect's own; those not named keep their values */
   ProfileSet: factType(
     'user',
     z.object({ dialect: z.string(), fields: personal(z.record(z.string(), z.unknown()), 'self') }),
@@ -67,6 +68,8 @@ export type UserCommand =
       guest: boolean
       machine: string
       token: { id: string; hash: string } | null
+      /** what a dialect asks of whoever registers */
+      profile?: { readonly dialect: string; readonly fields: Readonly<Record<string, unknown>> } | null
     })
   | (Asked & { type: 'user.rename'; username: string })
   | (Asked & { type: 'token.issue'; token: string; hash: string })

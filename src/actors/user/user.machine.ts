@@ -215,11 +215,24 @@ export const userMachine = user.createMachine({
       on: {
         'user.register': {
           actions: user.enqueueActions(({ event, enqueue }) => {
-            const { user: id, number, username, role, guest, machine, token } = event as CommandOf<'user.register'>
+            const {
+              user: id,
+              number,
+              username,
+              role,
+              guest,
+              machine,
+              token,
+              profile,
+            } = event as CommandOf<'user.register'>
             enqueue(fact('UserRegistered', () => ({ user: id, number, username, role, guest, machine })) as never)
             if (token) enqueue(fact('TokenIssued', () => ({ token: token.id, hash: token.hash })) as never)
+            if (profile) {
+              const { dialect, fields } = profile
+              enqueue(fact('ProfileSet', () => ({ dialect, fields: { ...fields } })) as never)
+            }
           }),
-          description: 'registers the account with its first token',
+          description: 'registers the account with its first token, and what its dialect asks of it',
         },
         UserRegistered: {
           target: 'registered',
