@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { codesPage } from './codes-page.ts'
+import { jsonWebTokens } from './json-web-tokens.ts'
 import { openRoom, runServer, type TestServer } from './running-server.ts'
 
 const run = promisify(execFile)
@@ -39,6 +40,13 @@ describe('the clients on the pages of the protocols', () => {
   it('native.md', async () => {
     const { token } = await server.account('nat')
     expect(await plays('native', token)).toBe('nat: hello')
+  })
+
+  it('plic.md', async () => {
+    const { account } = await server.account('pia')
+    await openRoom(server, 'plic:7', [{ account, role: 'owner' }])
+    const { jwt } = await jsonWebTokens(account.id, Date.now())
+    expect(await plays('plic', jwt as string)).toBe('sent')
   })
 
   it('maint.md', async () => {

@@ -3,7 +3,7 @@
 import type { FastifyRequest } from 'fastify'
 import { isOpenToAll } from '../actors/alias.ts'
 import type { Host, Submitted } from '../actors/host.ts'
-import type { Account, Identity } from '../actors/identity.ts'
+import type { Account, Bearing, Identity } from '../actors/identity.ts'
 import { type Done, type Outcome, refused } from '../actors/outcome.ts'
 import type { Chance, Clock } from '../actors/ports.ts'
 import type { RateLimits } from '../actors/rate.ts'
@@ -60,15 +60,31 @@ export class Requests {
 
   /** Whose token this is. @throws Problem 401, 403 when banned */
   async bearer(request: FastifyRequest): Promise<Bearer> {
-    const [, token] = /^Bearer ([\x21-\x7e]{1,256})$/.exec(request.headers.authorization ?? '') ?? []
+    const [, token] = /^Bearer ([\x21-\x7e]{1,8192})$/.exec(request.headers.authorization ?? '') ?? []
     return this.bearerOf(token)
+  }
+
+  /** A token of ours, or one of another party. */
+  async #known(token: string): Promise<Bearing | 'expired' | 'invalid'> {
+    const { identity } = this.deps
+    return (await identity.byToken(identity.hashToken(token))) ?? (await identity.byForeignToken(token))
+  }
+
+  /** The same, for a protocol that has its own words for what is wrong with a token. */
+  async bearing(token: string): Promise<Bearer | 'expired' | 'invalid'> {
+    const known = await this.#known(token)
+    if (typeof known === 'string') return known
+    const { id, number, username, role } = known.account
+    const banned = known.ban && (known.ban.until === null || known.ban.until > this.deps.clock.now())
+    return banned ? 'invalid' : { account: known.account, asker: { id, number, username, account: role } }
   }
 
   /** The same, for a protocol that sends its tokens elsewhere. @throws Problem 401, 403 when banned */
   async bearerOf(token: string | undefined): Promise<Bearer> {
-    const { identity, clock } = this.deps
-    const known = token === undefined ? null : await identity.byToken(identity.hashToken(token))
-    if (!known) throw new Problem(401, 'user-required', 'send a token: Authorization: Bearer <token>')
+    const { clock } = this.deps
+    const known = token === undefined ? 'invalid' : await this.#known(token)
+    if (known === 'expired') throw new Problem(401, 'user-required', 'this token is expired')
+    if (known === 'invalid') throw new Problem(401, 'user-required', 'send a token: Authorization: Bearer <token>')
     const { id, number, username, role } = known.account
     const { until } = known.ban ?? { until: 0 }
     if (until === null || until > clock.now()) throw refusalProblem('banned', { until })

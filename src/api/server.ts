@@ -10,6 +10,7 @@ import { driversRoutes } from './drivers.ts'
 import { healthRoutes } from './health.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
+import { plicRoutes } from './plic.ts'
 import { handleProblems } from './problem.ts'
 import { recordRoutes } from './record.ts'
 import { type ApiDependencies, Requests } from './request.ts'
@@ -80,6 +81,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   await app.register(async (old) => {
     await guardCallers(old, deps)
     await driversRoutes(old, requests)
+    await plicRoutes(old, requests)
   })
   healthRoutes(app, deps)
   await servePage(app)

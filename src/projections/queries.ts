@@ -5,6 +5,7 @@ import { connectionQueries } from './connections.ts'
 import { deadlineQueries } from './deadlines.ts'
 import { moderationQueries } from './moderation.ts'
 import { peopleQueries } from './people.ts'
+import { plicRoomQueries } from './plic-rooms.ts'
 import { presenceQueries } from './presence.ts'
 import { messageQueries } from './room-history.ts'
 import { roomQueries } from './rooms.ts'
@@ -34,6 +35,7 @@ const summaryQueries = {
 export const queries = {
   ...roomQueries,
   ...messageQueries,
+  ...plicRoomQueries,
   ...sanctionQueries,
   ...topicQueries,
   ...peopleQueries,
