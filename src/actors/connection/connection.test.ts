@@ -169,6 +169,11 @@ describe('typing', () => {
     expect(over.armed).toEqual({})
     over.when(stop).nothing()
   })
+  it('says that it is shown by name, where the client wants that', () => {
+    ready()
+      .when({ ...start, named: true })
+      .yields(['TypingStarted', { room: 'r', named: true }])
+  })
   it('is dropped within a second of the last, and then told again with its full time', () => {
     const started = ready(typing('r', T0))
     started.when({ ...start, at: T0 + 999 }).nothing()
