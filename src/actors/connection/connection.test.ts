@@ -148,6 +148,11 @@ describe('rooms', () => {
     const full = ready(...Array.from({ length: 1_000 }, (_, n) => enteredRoom(`r${n}`)))
     full.when(enter).refused('busy')
     full.when({ ...enter, room: 'r7' }).nothing()
+    const robot = happened('AuthSucceeded', { user: { ...ann, role: 'robot' }, token: 't1' })
+    const hearing = Array.from({ length: 1_000 }, (_, n) => enteredRoom(`r${n}`))
+    given(opened(), robot, ...hearing)
+      .when(enter)
+      .yields(['RoomEntered'])
   })
   it('are remembered at the end, so that they can be left', () => {
     const { rooms, user } = given(opened(), signedIn, enteredRoom('r'), closed).context as ConnectionContext
