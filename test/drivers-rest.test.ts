@@ -1,6 +1,7 @@
 // The REST of drivers.uz's clients, over HTTP against a running node on the embedded log.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { IoParticipant } from './dialogue-people.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -307,6 +308,22 @@ describe('topics', () => {
     expect(await as(ali, `/rooms/1001/topics/${id}/unsubscribe`)).toEqual(OK)
     expect(await as(ali, `/rooms/1001/topics/${id}/unsubscribe`)).toEqual(OK)
     expect((await as(ali, '/rooms/1001/topics')).data[0].subscribed).toBe(false)
+  })
+
+  it('say of their members when each was seen last', async () => {
+    const id = await topicIn('seen')
+    await as(ali, `/rooms/1001/topics/${id}/subscribe`)
+    const socket = await IoParticipant.connect(server.url, ['websocket'], new Set(['signin_response']))
+    socket.send({ who: 'A', dir: 'C>S', ev: ['signin_request', { token: ali.token }] })
+    await socket.until(() => socket.frames.length > 0, 'an answer')
+    clock.advance(5_000)
+    socket.leave()
+    const seen = async () => {
+      const headers = { authorization: ali.token }
+      const { body } = await ask('GET', `/rooms/1001/topics/${id}/members`, undefined, headers)
+      return body[0].member.last_seen
+    }
+    await expect.poll(seen, { timeout: 5_000 }).toBe(clock.now())
   })
 
   it('are refused in words', async () => {

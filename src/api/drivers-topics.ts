@@ -90,10 +90,12 @@ export const topicRoutes = (app: FastifyInstance, requests: Requests): void => {
     const number = wholeOf(topic)
     const room = number === null ? null : await rooms.byAlias(`${DIALECT}:${number}`)
     const space = await rooms.byAlias(`${DIALECT}:${wholeOf(parent) ?? ''}`)
-    if (room?.kind !== 'room' || room.parent !== (space?.id ?? null)) throw new Failed('topic not found')
-    const { snapshot } = await host.load(roomStream(room.id))
+    // A topic that is in no space is found through any.
+    if (room?.kind !== 'room' || (room.parent !== null && room.parent !== space?.id))
+      throw new Failed('topic not found')
+    const { snapshot, stream, revision } = await host.load(roomStream(room.id))
     if (snapshot.value === 'archived' && archived === 'not') throw new Failed('topic not found')
-    const { result } = await requests.read('rooms.get', { id: room.id })
+    const { result } = await requests.read('rooms.get', { id: room.id }, { stream, revision })
     const owner = (result && topicExtra(result)?.owner) ?? null
     return { room, number: number as number, context: snapshot.context as RoomContext, owner }
   }

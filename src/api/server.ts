@@ -64,24 +64,23 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     transform: jsonSchemaTransform,
   })
   const requests = new Requests(deps, await deps.log.epoch())
-  await app.register(
-    async (api) => {
-      await guardCallers(api, deps)
-      userRoutes(api, requests)
-      roomRoutes(api, requests)
-      memberRoutes(api, requests)
-      messageRoutes(api, requests)
-      sanctionRoutes(api, requests)
-      recordRoutes(api, requests)
-      api.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
-    },
-    { prefix: '/api/v1' },
-  )
-  // The old protocols' own REST.
-  await app.register(async (old) => {
-    await guardCallers(old, deps)
-    await driversRoutes(old, requests)
-    await plicRoutes(old, requests)
+  await app.register(async (guarded) => {
+    await guardCallers(guarded, deps)
+    await guarded.register(
+      async (api) => {
+        userRoutes(api, requests)
+        roomRoutes(api, requests)
+        memberRoutes(api, requests)
+        messageRoutes(api, requests)
+        sanctionRoutes(api, requests)
+        recordRoutes(api, requests)
+        api.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+      },
+      { prefix: '/api/v1' },
+    )
+    // The old protocols' own REST.
+    await driversRoutes(guarded, requests)
+    await plicRoutes(guarded, requests)
   })
   healthRoutes(app, deps)
   await servePage(app)

@@ -162,7 +162,7 @@ export interface Welcome {
 export interface Told {
   /** the room asked about */
   readonly room: RoomContext | null
-  /** the message that a repeated reference was first used for */
+  /** the message that a repeated reference was first used for, or one posted to a room that its sender does not hear */
   readonly message: MessageView | null
   readonly history: readonly MessageView[]
   /** there are older (or, asked with `after`, newer) messages */

@@ -4,9 +4,9 @@
 import { isOpenToAll } from '../actors/alias.ts'
 import type { ConnectionContext } from '../actors/connection/connection.context.ts'
 import { connectionStream } from '../actors/connection/connection.facts.ts'
-import { type Outcome, type Refused, refused } from '../actors/outcome.ts'
+import { type Done, type Outcome, type Refused, refused } from '../actors/outcome.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
-import { type Asker, roomStream } from '../actors/room/room.facts.ts'
+import { type Asker, type RoomFact, roomStream } from '../actors/room/room.facts.ts'
 import { type MessageView, type Request, type RoomName, TOLD_NOTHING, type Told } from '../dialects/dialect.ts'
 import type { Place } from './places.ts'
 import type { Session } from './session.ts'
@@ -61,9 +61,13 @@ export class Commands {
     })
     if (outcome.ok) this.#stopTyping(place as Place)
     const repeated = outcome.ok && outcome.facts.length === 0 ? outcome.values.messageId : undefined
-    const room = (place as Place).room
-    const message = typeof repeated === 'number' ? await this.#message(room, repeated, outcome as never) : null
-    return { outcome, told: { ...this.#roomOf(place), message } }
+    const { room } = place as Place
+    const told = this.#roomOf(place)
+    if (typeof repeated === 'number') {
+      return { outcome, told: { ...told, message: await this.#message(room, repeated, outcome as never) } }
+    }
+    const unheard = outcome.ok && this.#session.places.get(room) === null
+    return { outcome, told: { ...told, message: unheard ? postedIn(outcome) : null } }
   }
 
   async moderate(request: Of<'mute'> | Of<'unmute'>): Promise<Answered> {
@@ -206,4 +210,12 @@ export class Commands {
     const { result } = await this.#session.around.readModels.query('room.message', { room, id }, { atLeast })
     return result as unknown as MessageView | null
   }
+}
+
+/** The message as whoever listens sees it. */
+const postedIn = ({ facts }: Done): MessageView | null => {
+  const posted = (facts as readonly RoomFact[]).find(({ type }) => type === 'MessagePosted')
+  if (posted?.type !== 'MessagePosted') return null
+  const { clientRef: ref, ...said } = posted.data
+  return { ...said, ref, at: posted.metadata.at, edited: false }
 }

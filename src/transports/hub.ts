@@ -139,11 +139,20 @@ export class Hub {
 
   #follow(fact: Fact, room: string): void {
     const { connection, user } = this.#host.contextOf<ConnectionContext>(fact.stream)
-    if (!user || !this.#attendance.add(room, user, connection)) return
+    if (!user || !this.#isOf(room, user) || !this.#attendance.add(room, user, connection)) return
     const data = { user, account: 'member', connection, node: this.#host.node, first: true }
     this.#queue(room, [
       { fact: { ...fact, type: 'PresenceEntered', data }, revision: null, message: null, person: user },
     ])
+  }
+
+  /** A robot may hear every room there is; it is in those only that it belongs to. */
+  #isOf(room: string, { id, role }: Person): boolean {
+    if (role !== 'robot') return true
+    const of = (stream: string) => this.#host.peek(stream)?.snapshot.context as RoomContext | undefined
+    const context = of(roomStream(room))
+    const space = context?.parent ? of(roomStream(context.parent)) : undefined
+    return context?.members.has(id) === true || space?.members.has(id) === true
   }
 
   #unfollow(fact: Fact, room: string): void {

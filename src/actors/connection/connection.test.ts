@@ -148,6 +148,11 @@ describe('rooms', () => {
     const full = ready(...Array.from({ length: 1_000 }, (_, n) => enteredRoom(`r${n}`)))
     full.when(enter).refused('busy')
     full.when({ ...enter, room: 'r7' }).nothing()
+    const robot = happened('AuthSucceeded', { user: { ...ann, role: 'robot' }, token: 't1' })
+    const hearing = Array.from({ length: 1_000 }, (_, n) => enteredRoom(`r${n}`))
+    given(opened(), robot, ...hearing)
+      .when(enter)
+      .yields(['RoomEntered'])
   })
   it('are remembered at the end, so that they can be left', () => {
     const { rooms, user } = given(opened(), signedIn, enteredRoom('r'), closed).context as ConnectionContext
@@ -168,6 +173,11 @@ describe('typing', () => {
     const over = started.whenDue('typing:r').yields(['TypingStopped', { room: 'r', cause: 'timeout' }])
     expect(over.armed).toEqual({})
     over.when(stop).nothing()
+  })
+  it('says that it is shown by name, where the client wants that', () => {
+    ready()
+      .when({ ...start, named: true })
+      .yields(['TypingStarted', { room: 'r', named: true }])
   })
   it('is dropped within a second of the last, and then told again with its full time', () => {
     const started = ready(typing('r', T0))

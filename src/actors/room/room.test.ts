@@ -175,6 +175,10 @@ describe('a message is refused for the first of these reasons', () => {
       extra: null,
     })
 
+  it('0: it is a space, whoever asks', () => {
+    const space = { ...opened, data: { ...opened.data, kind: 'space' } }
+    given(space, member('olga', 'owner')).when(writes(olga)).refused('unknown-room')
+  })
   it('1: its reference was used for another text', () => {
     room(locked, muted('bob'), banned('bob'), used('other')).when(says(bob, everything)).refused('ref-reused')
   })
@@ -194,6 +198,15 @@ describe('a message is refused for the first of these reasons', () => {
     room()
       .when(writes(ada))
       .yields(['MessagePosted', { author: { role: 'admin' } }])
+  })
+  it('4: but a robot, where its dialect lets robots write', () => {
+    room().when(writes(robby)).refused('not-a-member')
+    room()
+      .when(writes(robby, { robotsWrite: true }))
+      .yields(['MessagePosted', { author: { role: 'robot' } }])
+    room()
+      .when(writes(bob, { robotsWrite: true }))
+      .refused('not-a-member')
   })
   it('5: the account used up its rate', () => {
     room(locked, entered(bob), muted('bob')).when(says(bob, everything)).refused('rate-limited')

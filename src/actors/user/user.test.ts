@@ -50,6 +50,10 @@ describe('an account is registered', () => {
     expect(born.armed).toEqual({})
     absent.when({ ...register, token: null }).yields(['UserRegistered', { number: 3, guest: false }])
   })
+  it('with what its dialect asks of it, in one append', () => {
+    const profile = { dialect: 'drivers', fields: { phone_number: '5' } }
+    absent.when({ ...register, token: null, profile }).yields(['UserRegistered'], ['ProfileSet', profile])
+  })
   it('once, and before anything else can be asked of it', () => {
     ann()
       .when({ ...register, token: null })
