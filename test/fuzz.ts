@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect } from 'vitest'
 import WebSocket from 'ws'
+import { jsonWebTokens } from './json-web-tokens.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { SeededChance } from './seeded-chance.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -21,6 +22,8 @@ export interface Fuzzed {
 }
 
 const raw = (frame: unknown): string => JSON.stringify(frame)
+
+const socketIo = (frame: unknown): string => `42${Array.isArray(frame) && frame.length > 2 ? frame[2] : 1}${raw(frame)}`
 
 export const fuzzed: readonly Fuzzed[] = [
   {
@@ -59,7 +62,7 @@ export const fuzzed: readonly Fuzzed[] = [
     dialect: 'moneypot',
     path: '/socket.io/?EIO=4&transport=websocket',
     opening: ['40'],
-    wire: (frame) => `42${Array.isArray(frame) && frame.length > 2 ? frame[2] : 1}${raw(frame)}`,
+    wire: socketIo,
     frames: [
       ['auth', { app_id: 1, hashed_token: '<hash>' }],
       ['new_message', 'hi'],
@@ -67,6 +70,28 @@ export const fuzzed: readonly Fuzzed[] = [
       ['new_message', '/unmute bob'],
       ['new_message', { text: 'hi' }, 5],
     ],
+  },
+  {
+    dialect: 'drivers',
+    path: '/socket.io/?EIO=4&transport=websocket',
+    opening: ['40'],
+    wire: socketIo,
+    frames: [
+      ['signin_request', { token: '<token>' }],
+      ['message_events', { topic_id: 1, body: 'hi', stamp_id: 's', reply_to: 1, attrs: { a: [1] }, has_media: true }],
+      ['message_events', { topic_id: '1', body: { any: 'json' } }],
+      ['typing_event', { topic_id: 1, user_id: 1 }],
+      ['join_topic', { topic_id: 1 }],
+      ['leave_topic', { topic_id: 1 }],
+    ],
+  },
+  {
+    // Its query is the sign-in; every malformed frame ends the socket.
+    dialect: 'plic',
+    path: '/plic?token=<jwt>',
+    opening: [],
+    wire: raw,
+    frames: [{ type: 'SendMessage', data: { room_id: 1, message: 'hi', message_temp_id: 't' } }],
   },
 ]
 
@@ -85,6 +110,11 @@ const ODD: readonly unknown[] = [
   [[[]]],
   'Bot ',
 ]
+
+type Secrets = Readonly<Record<string, string>>
+
+const filled = (text: string, secrets: Secrets): string =>
+  text.replace(/<(\w+)>/g, (all, name: string) => secrets[name] ?? all)
 
 class Mutator {
   readonly #chance: SeededChance
@@ -123,10 +153,10 @@ class Mutator {
   }
 
   /** What goes on the wire: sometimes whole, mostly mutated, sometimes no JSON at all. */
-  frame({ frames, wire }: Fuzzed, secrets: Readonly<Record<string, string>>): string | Buffer {
+  frame({ frames, wire }: Fuzzed, secrets: Secrets): string | Buffer {
     const given = this.pick(frames)
     const kind = this.below(10)
-    const text = (value: unknown) => wire(value).replace(/<(\w+)>/g, (all, name: string) => secrets[name] ?? all)
+    const text = (value: unknown) => filled(wire(value), secrets)
     if (kind < 2) return text(given)
     if (kind < 8) return text(this.value(given))
     if (kind === 8) {
@@ -157,17 +187,21 @@ export const fuzz = async (subject: Fuzzed, count: number, seed: number): Promis
     const bob = await server.account('bob')
     const witness = await server.account('witness')
     const members = [bob.account, witness.account].map((account) => ({ account, role: 'member' as const }))
-    const opened = await server.rooms.open({ name: 'r', aliases: ['maint:1', 'moneypot:1'], members, asker: null })
+    const opened = await server.rooms.open({
+      name: 'r',
+      aliases: ['maint:1', 'moneypot:1', 'drivers:1', 'plic:1'],
+      members,
+      asker: null,
+    })
     expect(opened.ok).toBe(true)
-    const secrets = { token: bob.token, hash: server.identity.hashToken(bob.token) }
+    const { jwt } = await jsonWebTokens(bob.account.id, Date.now())
+    const secrets: Secrets = { token: bob.token, hash: server.identity.hashToken(bob.token), jwt }
     const before = heapBytes()
     for (let sent = 0; sent < count; ) {
-      const socket = await connected(server, subject)
+      const socket = await connected(server, { ...subject, path: filled(subject.path, secrets) })
       // Some clients sign in properly and go wrong later.
       if (mutator.below(3) > 0 && subject.frames[0]) {
-        socket.send(
-          subject.wire(subject.frames[0]).replace(/<(\w+)>/g, (all, name: string) => secrets[name as 'token'] ?? all),
-        )
+        socket.send(filled(subject.wire(subject.frames[0]), secrets))
       }
       for (let frame = mutator.below(60); frame > 0 && socket.readyState === WebSocket.OPEN; frame--, sent++) {
         socket.send(mutator.frame(subject, secrets))
