@@ -66,6 +66,7 @@ const roomCommands: Record<RoomCommand['type'], true> = {
   'message.restore': true,
   'mute.set': true,
   'mute.lift': true,
+  'rules.set': true,
   'invite.create': true,
   'mute.expire': true,
   'ban.expire': true,
@@ -130,6 +131,7 @@ const roomStories = fc
           clientRef: ref,
           replyTo: pick(null),
           extra: pick(null),
+          blocked: pick(null, null, { rule: 'r', version: 1, scope: 'all' }),
         }),
       },
       wish('message.edit', { asker: anyAsker, message: row, id: pick(1), text: pick('a', 'b') }),
@@ -144,6 +146,7 @@ const roomStories = fc
       wish('member.kick', { asker: anyAsker, user: person, reason }),
       wish('member.ban', { asker: anyAsker, user: person, seconds, reason }),
       wish('member.unban', { asker: anyAsker, user: person }),
+      wish('rules.set', { asker: anyAsker, rules: pick([], [{ name: 'no b', text: 'b' }]) }),
       wish('invite.create', { asker: anyAsker, code: pick('x') }),
       { weight: 3, arbitrary: wish('timer', {}) },
       wish('room.archive', {

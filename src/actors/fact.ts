@@ -6,7 +6,7 @@
 
 import { z } from 'zod'
 
-export type ActorKind = 'connection' | 'room' | 'user' | 'node' | 'name' | 'numbers' | 'machines' | 'webhook'
+export type ActorKind = 'connection' | 'room' | 'user' | 'node' | 'name' | 'numbers' | 'machines' | 'webhook' | 'rules'
 
 /** Who and why, beside the data of each fact. */
 export interface Metadata {

@@ -10,6 +10,7 @@ import type { ConnectionCommand } from './connection/connection.facts.ts'
 import { Decider, stateName } from './decide.ts'
 import type { ActorKind, CommandFields, Fact, Wish } from './fact.ts'
 import { type FactCodec, Unreadable } from './fact-codec.ts'
+import { GlobalRules } from './global-rules.ts'
 import { Ledger } from './ledger.ts'
 import { MessageIds } from './message-ids.ts'
 import { machinesStream, nodeStream } from './node.facts.ts'
@@ -58,6 +59,8 @@ export type Submitted = Wish<ConnectionCommand | UserCommand | RoomCommand>
 
 export class Host {
   readonly ledger: Ledger
+  /** words that may not be posted in any room */
+  readonly rules: GlobalRules
   readonly clock: Clock
   readonly chance: Chance
   readonly node: string
@@ -84,6 +87,7 @@ export class Host {
     this.chance = chance
     this.node = node
     this.ledger = new Ledger(log, codec, clock, chance)
+    this.rules = new GlobalRules(this.ledger)
     this.#messageIds = new MessageIds(this.ledger, node)
     for (const definition of options.definitions) {
       const { kind, machine, sources, summarise, restoreContext } = definition
@@ -121,6 +125,7 @@ export class Host {
       const definition = definitionOf(decider.machine)
       await this.ledger.append(machinesStream, () => ({ type: 'MachineDefined', data: { kind, hash, definition } }))
     }
+    await this.rules.load()
     this.#sweepLater()
   }
 
@@ -260,11 +265,15 @@ export class Host {
     for (const waiting of batch) {
       const { event } = waiting
       if (event.type === 'message.post')
-        enriched.push({ ...waiting, event: { ...event, newId: nextId++ } as typeof event })
+        enriched.push({
+          ...waiting,
+          event: { ...event, newId: nextId++, blocked: this.rules.verdictOn(textOf(event)) } as typeof event,
+        })
       else if (event.type === 'message.edit' || event.type === 'message.remove' || event.type === 'message.restore') {
         const { id } = event as unknown as { id: number }
         const message = await this.#options.store.message(actor.stream, actor.revision, id)
-        enriched.push({ ...waiting, event: { ...event, message } as typeof event })
+        const blocked = event.type === 'message.edit' ? { blocked: this.rules.verdictOn(textOf(event)) } : {}
+        enriched.push({ ...waiting, event: { ...event, message, ...blocked } as unknown as typeof event })
       } else enriched.push(waiting)
     }
     return enriched
@@ -318,6 +327,8 @@ export class Host {
     if (summary) this.#options.store.keepSummary(actor.stream, actor.kind.hash, summary)
   }
 }
+
+const textOf = (event: object): string => ('text' in event && typeof event.text === 'string' ? event.text : '')
 
 const definitionOf = (machine: AnyStateMachine): unknown => JSON.parse(JSON.stringify(machine.definition))
 

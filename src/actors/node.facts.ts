@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { type FactsOf, factType, instant } from './fact.ts'
+import { rule } from './rules.ts'
 
 export const nodeStream = (name: string): string => `node-${name}`
 export const numbersStream = (kind: 'user' | 'room' | 'message'): string => `numbers-${kind}`
@@ -17,6 +18,9 @@ export const nodeFacts = {
   /** stream `webhook-<hash of the address>`: everything up to this position was confirmed */
   WebhookDelivered: factType('webhook', z.object({ upTo: z.int() })),
   ClockStepped: factType('node', z.object({ byMs: z.int() })),
+
+  /** stream `rules`: the words blocked in every room, whole at each change */
+  RulesSet: factType('rules', z.object({ version: z.int(), rules: z.array(rule) })),
 
   /** stream `log`, once: the key that names claims when no setting gives one */
   LogBorn: factType('node', z.object({ nameKey: z.string().nullable(), nameKeyHash: z.string() })),

@@ -28,6 +28,7 @@ export const refusals = {
   'text-not-a-string': kind(400, 'the text must be a string'),
   'text-empty': kind(400, 'the text is empty'),
   'text-too-long': kind(400, 'the text is too long'),
+  blocked: kind(403, 'a blocking rule forbids this text'),
   'callback-invalid': kind(400, 'the callback must be a function'),
   'command-invalid': kind(400, 'the command was not understood'),
   'not-muted': kind(404, 'not on the mute list'),

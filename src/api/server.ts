@@ -16,6 +16,7 @@ import { recordRoutes } from './record.ts'
 import { type ApiDependencies, Requests } from './request.ts'
 import { roomRoutes } from './rooms.ts'
 import { tellDialectsApart } from './rooms-door.ts'
+import { rulesRoutes } from './rules.ts'
 import { sanctionRoutes } from './sanctions.ts'
 import { userRoutes } from './users.ts'
 
@@ -72,6 +73,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
         roomRoutes(api, requests)
         memberRoutes(api, requests)
         messageRoutes(api, requests)
+        rulesRoutes(api, requests)
         sanctionRoutes(api, requests)
         recordRoutes(api, requests)
         api.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())

@@ -163,6 +163,7 @@ const UNSENT: Readonly<Partial<Record<RefusalCode, string>>> = {
   'user-required': 'not-authenticated',
   muted: 'muted',
   banned: 'banned',
+  blocked: 'message not permitted',
 }
 
 const SIGN_IN: Readonly<Partial<Record<RefusalCode, string>>> = {

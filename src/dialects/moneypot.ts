@@ -111,6 +111,7 @@ const welcome = (_request: Request, { user, rooms, history }: Welcome, ack: numb
 /** What the sender of a refused frame is told, and the constant its callback gets. */
 const refusedTexts: Partial<Record<RefusalCode, { frame: FrameOut; constant: string }>> = {
   muted: { frame: systemMessage('You are muted'), constant: 'MUTED' },
+  blocked: { frame: systemMessage('This message is not permitted'), constant: 'NOT_PERMITTED' },
   'rate-limited': { frame: systemMessage('You are sending messages too fast'), constant: 'RATE_LIMITED' },
   'slow-mode': { frame: systemMessage('You are sending messages too fast'), constant: 'RATE_LIMITED' },
   'room-closed': { frame: systemMessage('This room is closed'), constant: 'ROOM_CLOSED' },

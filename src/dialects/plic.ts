@@ -96,6 +96,7 @@ const reasons: Partial<Record<RefusalCode, string>> = {
   'text-empty': 'empty message',
   'text-too-long': 'message too long',
   'room-closed': 'room closed',
+  blocked: 'message not permitted',
   'room-archived': 'not a participant',
   'not-a-member': 'not a participant',
   'unknown-room': 'not a participant',
@@ -106,6 +107,7 @@ const reasons: Partial<Record<RefusalCode, string>> = {
 /** §3: a refused message that ends the connection, and a sign-in that could not be looked at. */
 const endsWith = (asked: Request, code: RefusalCode): CloseReason | null => {
   if (asked.do === 'sign-in') return code === 'unknown-token' || code === 'banned' ? null : close(4006)
+  if (code === 'blocked') return close(4011)
   return reasons[code] === 'not a participant' ? close(4012) : null
 }
 

@@ -22,6 +22,7 @@ const refusals = {
   USER_REQUIRED: 'Only people with a name can write.',
   NOT_AUTHORIZED: 'Only moderators can do that.',
   ROOM_CLOSED: 'This room is closed.',
+  NOT_PERMITTED: 'A rule of this room forbids some of these words.',
   NOT_MUTED: 'This person is not muted.',
   INVALID_COMMAND: 'Write /mute name minutes (1 to 525600) or /unmute name.',
   INTERNAL_ERROR: 'The server could not store it; try again.',

@@ -18,6 +18,7 @@ const constants = {
   'not-authorized': 'NOT_AUTHORIZED',
   'room-closed': 'ROOM_CLOSED',
   'room-archived': 'ROOM_CLOSED',
+  blocked: 'NOT_PERMITTED',
   'not-muted': 'NOT_MUTED',
 }
 
@@ -29,6 +30,7 @@ const words = {
   USER_REQUIRED: 'Only people with a name can write.',
   NOT_AUTHORIZED: 'Only moderators can do that.',
   ROOM_CLOSED: 'This room is closed.',
+  NOT_PERMITTED: 'A rule of this room forbids some of these words.',
   NOT_MUTED: 'This person is not muted.',
   INVALID_COMMAND: 'Write /mute name minutes or /unmute name.',
   AWAY: 'The server is away.',

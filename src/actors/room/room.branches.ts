@@ -5,7 +5,17 @@ import { fact, nothing, refuse, type Values } from '../chart.ts'
 import { type RefusalCode, refusals } from '../refusals.ts'
 import { personIn, type RoomContext } from './room.context.ts'
 import type { Asker, RoomCommand } from './room.facts.ts'
-import { banOf, firstUse, type Given, type GuardName, muteOf, type RoomEvent, read, slowWaitMs } from './room.guards.ts'
+import {
+  banOf,
+  blockOf,
+  firstUse,
+  type Given,
+  type GuardName,
+  muteOf,
+  type RoomEvent,
+  read,
+  slowWaitMs,
+} from './room.guards.ts'
 
 export type CommandOf<T extends RoomCommand['type']> = Extract<RoomCommand, { type: T }>
 
@@ -57,6 +67,8 @@ export const isMuted = no('isMuted', 'muted', (given) => {
   return { until: mute?.until ?? null, by: mute?.by ?? null }
 })
 export const isBanned = no('isBanned', 'banned', (given) => ({ until: banOf(given)?.until ?? null }))
+/** Which rule, of which version: the record tells what the rules were. */
+export const blocked = no('isBlocked', 'blocked', (given) => ({ ...blockOf(given) }))
 export const closed = no('isClosedToAsker', 'room-closed')
 export const tooSoon = no('isTooSoon', 'slow-mode', (given) => ({ waitMs: slowWaitMs(given) }))
 
@@ -72,6 +84,7 @@ export const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
   isMuted,
   ...mode,
   fault,
+  blocked,
   yes('message.post', {
     MessagePosted: ({ newId, asker, text, kind, clientRef, replyTo, extra }, context) => ({
       id: newId,

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { List, Map as PersistentMap } from 'immutable'
 import type { AccountRole, MemberRole, Person, ShownRole } from '../fact.ts'
+import { NO_RULES, type RuleSet } from '../rules.ts'
 import type { Asker, RoomFactEvent, RoomMode } from './room.facts.ts'
 
 /** A client's reference is remembered this long, in the time of facts. */
@@ -51,6 +52,8 @@ export interface RoomContext {
   readonly mutes: PersistentMap<string, Sanction>
   /** user id → ban */
   readonly bans: PersistentMap<string, Sanction>
+  /** words that may not be posted here, beside those for all rooms */
+  readonly rules: RuleSet
   /** `<user> <reference>` → the message it was first used for */
   readonly references: PersistentMap<string, Reference>
   /** the same keys, oldest first, with their times */
@@ -74,6 +77,7 @@ export const absentRoom: RoomContext = {
   connections: PersistentMap(),
   mutes: PersistentMap(),
   bans: PersistentMap(),
+  rules: NO_RULES,
   references: PersistentMap(),
   referenceAges: List(),
   lastMessageId: 0,
@@ -211,6 +215,8 @@ export const unbanned: Evolve<'MemberBanLifted' | 'MemberBanExpired'> = (context
   bans: context.bans.delete(data.user),
 })
 
+export const ruled: Evolve<'RoomRulesSet'> = (_context, { data: { version, rules } }) => ({ rules: { version, rules } })
+
 /** Plain JSON for a summary. `restoreContext` is its inverse. */
 export const summarise = (context: RoomContext): unknown => ({
   ...context,
@@ -237,6 +243,8 @@ export const restoreContext = (json: unknown): RoomContext => {
   ][]
   return {
     ...(plain as unknown as RoomContext),
+    // A summary from before there were rules.
+    rules: (plain as unknown as RoomContext).rules ?? NO_RULES,
     members: PersistentMap(plain.members),
     presence: PersistentMap(
       presence.map(([user, present]) => [user, { ...present, connections: PersistentMap(present.connections) }]),

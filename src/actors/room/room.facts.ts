@@ -16,6 +16,7 @@ import {
   person,
   personal,
 } from '../fact.ts'
+import { type Blocked, type Rule, rule } from '../rules.ts'
 
 export const roomStream = (room: string): string => `room-${room}`
 
@@ -112,6 +113,9 @@ export const roomFacts = {
   MemberBanLifted: factType('room', z.object({ user: z.string(), by })),
   MemberBanExpired: factType('room', z.object({ user: z.string(), ...fired })),
 
+  /** the words blocked in this room, whole at each change; `version` counts the changes */
+  RoomRulesSet: factType('room', z.object({ version: z.int(), rules: z.array(rule), by })),
+
   InviteCreated: factType('room', z.object({ code: z.string(), by })),
 } as const
 
@@ -170,6 +174,8 @@ export type RoomCommand =
       newId: number
       text: string
       fault?: TextFault
+      /** what the rules for all rooms say of the text, filled by the host */
+      blocked?: Blocked | null
       kind: 'text' | 'action'
       clientRef: string | null
       replyTo: number | null
@@ -179,7 +185,15 @@ export type RoomCommand =
       /** the dialect spoken lets a robot write where it is no member */
       robotsWrite?: boolean
     })
-  | (Asked & { type: 'message.edit'; message: MessageRow | null; id: number; text: string; fault?: TextFault })
+  | (Asked & {
+      type: 'message.edit'
+      message: MessageRow | null
+      id: number
+      text: string
+      fault?: TextFault
+      /** as in `message.post` */
+      blocked?: Blocked | null
+    })
   | (Asked & { type: 'message.remove'; message: MessageRow | null; id: number; reason: string | null })
   | (Asked & { type: 'message.restore'; message: MessageRow | null; id: number })
   | (Asked & {
@@ -193,6 +207,7 @@ export type RoomCommand =
       fault?: TextFault | 'command-invalid'
     })
   | (Asked & { type: 'mute.lift'; name: string; fault?: TextFault | 'command-invalid' })
+  | (Asked & { type: 'rules.set'; rules: readonly Rule[] })
   | (Asked & { type: 'invite.create'; code: string })
   // timers: raised by the chart itself, decided like any command
   | (CommandFields & { type: 'mute.expire'; name: string; due: number })

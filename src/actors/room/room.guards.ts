@@ -2,6 +2,7 @@
 
 import { isOpenToAll } from '../alias.ts'
 import { foldName } from '../names.ts'
+import { type Blocked, blockedBy, sameRules } from '../rules.ts'
 import {
   inForce,
   REFERENCE_MS,
@@ -42,6 +43,7 @@ interface Read {
   readonly robotsWrite?: boolean
   readonly clientRef?: string | null
   readonly text?: string
+  readonly blocked?: Blocked | null
   readonly name?: string
   readonly user?: string
   readonly role?: string
@@ -104,6 +106,10 @@ export const slowWaitMs = ({ context, event }: Given): number => {
   return last === undefined ? 0 : Math.max(0, last + context.slowMs - at)
 }
 
+/** The room's own rules come before those for all. */
+export const blockOf = ({ context, event }: Given): Blocked | null =>
+  blockedBy(context.rules, 'room', read(event).text ?? '') ?? read(event).blocked ?? null
+
 export const firstUse = (given: Given) => referenceOf(given)
 
 export const guards = {
@@ -138,6 +144,10 @@ export const guards = {
   /** a locked room: staff and robots may still write */
   isClosedToAsker: (given: Given) => !isStaff(given) && roleOf(given) !== 'robot',
   isTooSoon: (given: Given) => !isStaff(given) && slowWaitMs(given) > 0,
+  /** staff may quote what they moderate */
+  isBlocked: (given: Given) => !isStaff(given) && blockOf(given) !== null,
+  hasSameRules: ({ context, event }: Given) =>
+    event.type === 'rules.set' && sameRules(context.rules.rules, event.rules),
   hasTextFault: ({ event }: Given) => {
     const { fault } = read(event)
     return fault !== undefined && fault !== 'command-invalid'

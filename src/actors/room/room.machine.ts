@@ -8,6 +8,7 @@ import { refusals } from '../refusals.ts'
 import {
   archivedAlready,
   banExpiring,
+  blocked,
   byOf,
   type CommandOf,
   closed,
@@ -39,6 +40,7 @@ import {
   type RoomContext,
   roleRevoked,
   roleSet,
+  ruled,
   unbanned,
   unmuted,
 } from './room.context.ts'
@@ -192,6 +194,7 @@ export const roomMachine = room.createMachine({
           isMuted,
           fault,
           nothingNew('hasSameText'),
+          blocked,
           yes('message.edit', {
             MessageEdited: ({ id, message, text, asker }) => ({ id, author: message?.author, text, by: byOf(asker) }),
           }),
@@ -276,6 +279,18 @@ export const roomMachine = room.createMachine({
           no('isNotBanned', 'not-banned'),
           yes('member.unban', { MemberBanLifted: ({ user, asker }) => ({ user, by: byOf(asker) }) }),
         ],
+        'rules.set': [
+          isBanned,
+          no('isNotChief', 'not-authorized'),
+          nothingNew('hasSameRules'),
+          yes('rules.set', {
+            RoomRulesSet: ({ rules, asker }, context) => ({
+              version: context.rules.version + 1,
+              rules: [...rules],
+              by: byOf(asker),
+            }),
+          }),
+        ],
         'invite.create': [
           isBanned,
           no('isNotStaff', 'not-authorized'),
@@ -307,6 +322,7 @@ export const roomMachine = room.createMachine({
         },
         MemberKicked: { description: 'a policy puts the member’s connections out' },
         MemberBanned: { actions: [cancelBan, fold(banned), armBan], description: 'arms the ban’s timer' },
+        RoomRulesSet: { actions: fold(ruled), description: 'what may not be posted here from now on' },
         InviteCreated: { description: 'the code stands in its claim stream' },
       },
       states: {
@@ -355,6 +371,7 @@ export const roomMachine = room.createMachine({
           'member.unban',
           'mute.set',
           'mute.lift',
+          'rules.set',
           'invite.create',
         ),
         ...memory,

@@ -161,6 +161,51 @@ describe('presence', () => {
   })
 })
 
+describe('blocking rules', () => {
+  const ruled = (version: number, ...rules: { name: string; text: string }[]) =>
+    happened('RoomRulesSet', { version, rules, by: null })
+  const spam = { name: 'no spam', text: 'spam' }
+  const edits = (text: string, who: Asker = bob) =>
+    ({
+      ...says(who),
+      type: 'message.edit',
+      id: 1,
+      text,
+      message: { id: 1, revision: 3, author: who.id, text: 'was', removed: false },
+    }) as unknown as RoomCommand
+
+  it('refuse a message and an edit, naming rule, version and scope; after an empty text', () => {
+    const here = room(member('bob', 'member'), entered(bob), ruled(4, spam))
+    const values = { rule: 'no spam', version: 4, scope: 'room' }
+    here.when(says(bob, { text: 'SPAM, eggs' })).refused('blocked', values)
+    here.when(edits('more spam')).refused('blocked', values)
+    here.when(says(bob, { text: 'spam', fault: 'text-too-long' })).refused('text-too-long')
+    here.when(says(bob, { text: 'spammer' })).yields(['MessagePosted'])
+  })
+  it('for all rooms come with the command; the room’s own are told first', () => {
+    const blocked = { rule: 'everywhere', version: 9, scope: 'all' }
+    const here = room(entered(bob), ruled(1, spam))
+    here.when(says(bob, { text: 'eggs', blocked })).refused('blocked', blocked)
+    here.when(says(bob, { text: 'spam', blocked })).refused('blocked', { rule: 'no spam', version: 1, scope: 'room' })
+  })
+  it('do not stop staff', () => {
+    room(entered(mona), ruled(1, spam))
+      .when(says(mona, { text: 'do not post spam' }))
+      .yields(['MessagePosted'])
+  })
+  it('are set by owner and admin, and count their versions', () => {
+    const set = (who: Asker, rules = [spam]) => ({ ...says(who), type: 'rules.set', rules }) as unknown as RoomCommand
+    room().when(set(mona)).refused('not-authorized')
+    room()
+      .when(set(olga))
+      .yields(['RoomRulesSet', { version: 1, rules: [spam] }])
+    room(ruled(1, spam))
+      .when(set(ada, []))
+      .yields(['RoomRulesSet', { version: 2, rules: [] }])
+    room(ruled(1, spam)).when(set(olga)).nothing()
+  })
+})
+
 describe('a message is refused for the first of these reasons', () => {
   const locked = changed({ mode: 'locked' })
   const everything = { overRate: true, fault: 'text-empty', clientRef: 'ref' } as const
