@@ -84,6 +84,11 @@ export const settings = {
   TRUST_PROXY: setting('', 'addresses of proxies whose X-Forwarded-For is believed, comma separated', list),
   MAX_CONNECTIONS: setting('20000', 'sockets served at once', whole(1, 1_000_000)),
   TYPING: setting('on', 'whether typing is told and recorded: on, off', z.enum(['on', 'off'])),
+  AYAKA_MESSAGE_CREATE: setting(
+    'on',
+    'whether Ayaka clients get MESSAGE_CREATE beside NOTIFICATION: on, off',
+    z.enum(['on', 'off']),
+  ),
   LOG_LEVEL: setting('info', 'what the process writes to stderr', z.enum(['debug', 'info', 'warn', 'error', 'silent'])),
 } as const satisfies Record<string, Setting<unknown>>
 

@@ -46,6 +46,7 @@ const serve = async (config: Config): Promise<void> => {
     publicUrl: config.PUBLIC_URL,
     trustProxy: config.TRUST_PROXY,
     maxConnections: config.MAX_CONNECTIONS,
+    ayakaMessageCreate: config.AYAKA_MESSAGE_CREATE === 'on',
     typing: config.TYPING === 'on',
     onWarning: (text) => output.warn(text),
     onFault: (where, error) => output.error({ where, err: error }, 'an unexpected fault, isolated'),

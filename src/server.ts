@@ -18,6 +18,7 @@ import { closeLeftOpen } from './actors/recovery.ts'
 import { roomStream } from './actors/room/room.facts.ts'
 import { Rooms } from './actors/rooms.ts'
 import { type ApiDependencies, buildApi } from './api/server.ts'
+import { ayakaWith } from './dialects/ayaka.ts'
 import type { MessageView } from './dialects/dialect.ts'
 import { maint } from './dialects/maint.ts'
 import { moneypot } from './dialects/moneypot.ts'
@@ -47,6 +48,8 @@ export interface ServerOptions {
   readonly trustProxy: readonly string[]
   readonly maxConnections: number
   readonly typing: boolean
+  /** does Ayaka tell a message as MESSAGE_CREATE, beside the NOTIFICATION? default true */
+  readonly ayakaMessageCreate?: boolean
   readonly pingIntervalMs?: number
   /** for the operator: nothing failed, something should be looked at */
   onWarning?(text: string): void
@@ -118,7 +121,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const hub = new Hub(host, messageIn(readModels), onFault)
   const { maxConnections } = options
   const around = { host, identity, rooms, rates, readModels, node, incarnation, onFault }
-  const dialects = [moneypot, maint]
+  const dialects = [moneypot, maint, ayakaWith({ messageCreate: options.ayakaMessageCreate ?? true })]
   const sessions = new Sessions({
     ...around,
     hub,
@@ -137,6 +140,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     guests: options.guests,
     trustProxy: options.trustProxy,
     version: options.version,
+    publicUrl: options.publicUrl,
     allowedOrigin: mayCall,
     onWarning: options.onWarning ?? (() => {}),
   }

@@ -49,7 +49,7 @@ const leaveRoom = (connection: string, room: string): Consequence => ({
 /** A socket of a dialect that lives in one room goes with it; others lose the room only. */
 const putOut =
   (cause: 'kicked' | 'banned'): Policy =>
-  (fact, host) => {
+  async (fact, host) => {
     const { stream, data } = fact
     const { user } = data as { user: string }
     const { room, presence } = host.contextOf<RoomContext>(stream)
@@ -57,17 +57,25 @@ const putOut =
       { stream, command: { type: 'presence.leave', leaving: connection, cause } },
       connectionOf(host, connection)?.options.oneRoom ? close(connection, cause) : leaveRoom(connection, room),
     ])
-    return [...inside, ...unfollow(fact, host)]
+    return [...inside, ...(await unfollow(fact, host))]
   }
 
-/** Whoever belongs to a room no more hears it no more, on any connection. */
-const unfollow = ({ stream, data }: Fact, host: Host): Consequence[] => {
+/** Whoever belongs to a room no more hears it no more, on any connection; nor the channels of a space. */
+const unfollow = async ({ stream, data }: Fact, host: Host): Promise<Consequence[]> => {
   const { user } = data as { user: string }
-  const { room } = host.contextOf<RoomContext>(stream)
-  return connectionsOf(host, userStream(user))
-    .filter((connection) => connectionOf(host, connection)?.followed.has(room))
-    .map((connection) => leaveRoom(connection, room))
+  const { room, kind } = host.contextOf<RoomContext>(stream)
+  const lost: Consequence[] = []
+  for (const connection of connectionsOf(host, userStream(user))) {
+    for (const followed of connectionOf(host, connection)?.followed.keys() ?? []) {
+      const gone = followed === room || (kind === 'space' && (await parentOf(host, followed)) === room)
+      if (gone) lost.push(leaveRoom(connection, followed))
+    }
+  }
+  return lost
 }
+
+const parentOf = async (host: Host, room: string): Promise<string | null> =>
+  ((await host.load(roomStream(room))).snapshot.context as RoomContext).parent
 
 /** Ids of connections are uuids v7: the smaller is the older. */
 const closeOlder: Policy = ({ stream, data }, host) => {

@@ -9,7 +9,7 @@ import type { Account } from './identity.ts'
 import { numbersStream } from './node.facts.ts'
 import { type Outcome, type Refused, refused } from './outcome.ts'
 import { inForce, type RoomContext } from './room/room.context.ts'
-import { type Asker, type RoomMode, roomStream } from './room/room.facts.ts'
+import { type Asker, type RoomAbout, type RoomMode, roomStream } from './room/room.facts.ts'
 
 export interface RoomRef {
   readonly id: string
@@ -25,6 +25,9 @@ export interface RoomOpening {
   readonly kind?: 'room' | 'space'
   readonly parent?: string | null
   readonly aliases?: readonly string[]
+  /** a dialect in which it gets an alias by its own number, or else by the next that is free there */
+  readonly aliasIn?: string
+  readonly about?: RoomAbout
   readonly members?: readonly { account: Account; role: MemberRole }[]
   readonly asker: Asker | null
   readonly correlationId?: string
@@ -35,6 +38,7 @@ export interface RoomChange {
   readonly mode?: RoomMode
   readonly slowMs?: number
   readonly aliases?: readonly string[]
+  readonly about?: RoomAbout
 }
 
 export class Rooms {
@@ -80,7 +84,8 @@ export class Rooms {
 
   /** @throws LogUnavailable */
   async open(wanted: RoomOpening): Promise<{ ok: true; room: RoomRef; revision: number } | Refused> {
-    const { name, kind = 'room', parent = null, aliases = [], members = [], asker } = wanted
+    const { name, kind = 'room', parent = null, aliasIn, about, members = [], asker } = wanted
+    const aliases = [...(wanted.aliases ?? [])]
     const id = this.#host.chance.uuid()
     const correlationId = wanted.correlationId ?? id
     const taken = await this.#claimAll(id, aliases)
@@ -91,6 +96,7 @@ export class Rooms {
       { by: asker?.id ?? null, correlationId },
     )
     const number = (fact?.revision ?? 0) + 1
+    if (aliasIn !== undefined) aliases.push(await this.#claimNumbered(id, aliasIn, number))
     const outcome = await this.#host.send(roomStream(id), {
       type: 'room.open',
       correlationId,
@@ -102,6 +108,7 @@ export class Rooms {
       kind,
       parent,
       aliases,
+      ...(about ? { about } : {}),
       machine: this.#host.machineHash('room'),
       members: members.map(({ account, role }) => ({ user: account.id, role })),
     })
@@ -165,6 +172,13 @@ export class Rooms {
       return alias
     }
     return null
+  }
+
+  async #claimNumbered(room: string, dialect: string, first: number): Promise<string> {
+    for (let number = first; ; number++) {
+      const alias = `${dialect}:${number}`
+      if (await this.#claims.claim('alias', alias, room, this.#hasAlias(alias))) return alias
+    }
   }
 
   #hasAlias(alias: string): Confirms {

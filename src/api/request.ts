@@ -34,6 +34,8 @@ export interface ApiDependencies {
   readonly guests: 'auto' | 'on' | 'off'
   readonly trustProxy: readonly string[]
   readonly version: string
+  /** the address clients see, when a proxy stands before the server; empty: the request's own */
+  readonly publicUrl: string
   allowedOrigin(origin: string | undefined, host: string | undefined): boolean
   /** for the operator */
   onWarning(text: string): void

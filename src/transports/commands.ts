@@ -4,8 +4,9 @@
 import type { ConnectionContext } from '../actors/connection/connection.context.ts'
 import { connectionStream } from '../actors/connection/connection.facts.ts'
 import { type Outcome, type Refused, refused } from '../actors/outcome.ts'
-import type { RoomContext } from '../actors/room/room.context.ts'
+import { inForce, type RoomContext } from '../actors/room/room.context.ts'
 import { type Asker, roomStream } from '../actors/room/room.facts.ts'
+import { userStream } from '../actors/user/user.facts.ts'
 import { type MessageView, type Request, type RoomName, TOLD_NOTHING, type Told } from '../dialects/dialect.ts'
 import type { Place } from './places.ts'
 import type { Session } from './session.ts'
@@ -80,6 +81,15 @@ export class Commands {
     return { outcome: await host.send(speaker.stream, { ...speaker.fields, ...muting, ...fault }) }
   }
 
+  /** A status is a wish to be heard, and so counts against the account's rate. */
+  async status({ status }: Of<'status'>): Promise<Answered> {
+    const { around, account, id } = this.#session
+    if (!account) return { outcome: refused('user-required') }
+    if (around.rates.overRate(account)) return { outcome: refused('rate-limited') }
+    const setting = { type: 'status.set', status, by: account.id, connection: id } as const
+    return { outcome: await around.host.send(userStream(account.id), setting) }
+  }
+
   async typing({ room, on }: Of<'typing'>): Promise<Answered> {
     const { places, record, around, account } = this.#session
     const place = places.named(room)
@@ -137,7 +147,8 @@ export class Commands {
     const permitted = host.ask(connectionStream(session.id), { type: 'command.permit', command: 'message.post' })
     if (permitted && !permitted.ok) return permitted
     const parent = place.parent && (host.peek(roomStream(place.parent))?.snapshot.context as RoomContext | undefined)
-    const spaceRole = parent ? parent.members.get(account.id) : undefined
+    const banned = parent ? inForce(parent.bans.get(account.id), host.clock.now()) : false
+    const spaceRole = parent && !banned ? parent.members.get(account.id) : undefined
     const asker = { ...session.asker(account), ...(spaceRole ? { spaceRole } : {}) }
     const fields = { by: account.id, connection: session.id, asker, overRate: rates.overRate(account) }
     return { stream: roomStream(place.room), fields }

@@ -82,11 +82,11 @@ export const follow = async (
   session: Session,
   rooms: readonly RoomRef[],
 ): Promise<{ readonly outcome: Outcome; readonly views: RoomView[] }> => {
-  const { host, hub } = session.around
+  const { hub } = session.around
   const views: RoomView[] = []
   for (let from = 0; from < rooms.length; from += MAX_FOLLOWED_AT_ONCE) {
     const some = rooms.slice(from, from + MAX_FOLLOWED_AT_ONCE)
-    await Promise.all(some.map(({ id }) => host.load(roomStream(id))))
+    await Promise.all(some.map(({ id }) => hub.meet(id)))
     if (session.ended) return { outcome: refused('unavailable'), views }
     const revisions: Record<string, number> = {}
     for (const { id: room, parent, aliases } of some) {

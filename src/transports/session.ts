@@ -2,6 +2,7 @@
 // actor and the room's, and answers once what the answer tells of is on the log.
 
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
+import type { Fact } from '../actors/fact.ts'
 import type { Account } from '../actors/identity.ts'
 import { type Outcome, refused } from '../actors/outcome.ts'
 import type { Refusal } from '../actors/refusals.ts'
@@ -9,6 +10,7 @@ import type { Asker } from '../actors/room/room.facts.ts'
 import {
   type CloseReason,
   type Closing,
+  type ConnectionOptions,
   type Decoded,
   type Dialect,
   type FrameIn,
@@ -36,8 +38,14 @@ const COMMANDS: Record<Exclude<Request['do'], 'answer'>, string> = {
   post: 'message.post',
   typing: 'typing.start',
   history: 'history.note',
+  status: 'status.set',
   mute: 'mute.set',
   unmute: 'mute.lift',
+}
+
+interface Reason {
+  readonly room: string
+  readonly because: Fact
 }
 
 /** How a socket ends whose dialect is not known. */
@@ -60,8 +68,12 @@ export class Session implements Listener {
   #standing: Standing = 'connected'
   #dialect: Dialect | null = null
   #strikes = 0
-  /** rooms it became a member of while it signed in */
-  readonly #missed: string[] = []
+  #options: ConnectionOptions = {}
+  /** rooms it came to belong to while it signed in */
+  readonly #missed: Reason[] = []
+  /** rooms it is about to follow, one after the other */
+  readonly #expected = new Set<string>()
+  #following: Promise<void> = Promise.resolve()
 
   /** `dialect` null: the first event tells. */
   constructor(socket: Socket, around: Surroundings, dialect: Dialect | null) {
@@ -131,7 +143,7 @@ export class Session implements Listener {
   /** What returns a promise holds back the frames behind it; what only submits does not. */
   #handle(frame: FrameIn): Promise<void> | null {
     if (this.ended) return null
-    const decoded = this.dialect.decode(frame, this.#standing)
+    const decoded = this.dialect.decode(frame, this.#standing, this.id)
     const ack = 'ack' in frame ? frame.ack : null
     if (decoded.is === 'ignored') {
       this.around.count('frames_ignored')
@@ -148,7 +160,9 @@ export class Session implements Listener {
         this.#standing = 'authenticating'
         return this.#arrival.run(request, ack).then((standing) => {
           this.#standing = standing
-          for (const room of this.#missed.splice(0)) if (standing === 'ready') this.follow(room)
+          for (const { room, because } of this.#missed.splice(0)) {
+            if (standing === 'ready') this.follow(room, because)
+          }
         })
       case 'join':
         return this.#arrival.join(request, ack)
@@ -158,6 +172,8 @@ export class Session implements Listener {
         return this.#follow(request, ack, this.#commands.post(request))
       case 'typing':
         return this.#follow(request, ack, this.#commands.typing(request))
+      case 'status':
+        return this.#follow(request, ack, this.#commands.status(request))
       case 'history':
         return this.#answered(request, ack, this.#commands.history(request))
       default:
@@ -244,12 +260,29 @@ export class Session implements Listener {
     }
   }
 
-  /** Its account became a member of this room. */
-  follow(room: string): void {
-    if (this.dialect.profile.rooms !== 'followed-at-sign-in' || this.places.get(room)) return
+  /** How its client wants to be served, before the first frame that tells it anything. */
+  serve(options: ConnectionOptions): void {
+    this.#options = options
+    if (options.zlib) this.#socket.startZlib?.()
+  }
+
+  get statuses(): boolean {
+    return this.#options.statuses !== false
+  }
+
+  /** Its account became a member of this room, or the room was opened in a space that it follows. */
+  follow(room: string, because: Fact): void {
+    if (this.ended || this.#dialect?.profile.rooms !== 'followed-at-sign-in' || this.places.get(room)) return
+    const { parent = null } = because.data as { parent?: string | null }
     // Its rooms may have been asked for already.
-    if (this.#standing === 'authenticating') this.#missed.push(room)
-    else this.#arrival.follow(room).catch((error) => this.#fail(error))
+    if (this.#standing === 'authenticating') this.#missed.push({ room, because })
+    else if (parent === null || this.places.get(parent) || this.#expected.has(parent)) {
+      this.#expected.add(room)
+      this.#following = this.#following
+        .then(() => this.#arrival.follow(room, because))
+        .catch((error) => this.#fail(error))
+        .finally(() => this.#expected.delete(room))
+    }
   }
 
   /** It hears this room no more. */

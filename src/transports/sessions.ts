@@ -7,6 +7,7 @@ import type { RefusalCode } from '../actors/refusals.ts'
 import type { UserContext } from '../actors/user/user.machine.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import { Session } from './session.ts'
+import { Statuses } from './statuses.ts'
 import type { Counted, SessionsOptions, Surroundings } from './surroundings.ts'
 import type { Socket } from './transport.ts'
 
@@ -39,10 +40,12 @@ export class Sessions {
       gone: (session) => this.#sessions.delete(session.id),
       stopping: () => this.#stopping,
     }
+    const statuses = new Statuses(options)
     host.onAcknowledged(({ kind, stream, facts }) => {
       if (kind === 'room') for (const fact of facts) this.#hearRoom(stream, fact)
       if (kind === 'connection') for (const fact of facts) this.#hearConnection(fact)
       if (kind === 'user') for (const fact of facts) this.#hearUser(fact)
+      if (kind === 'user') for (const fact of facts) statuses.hear(fact)
     })
   }
 
@@ -55,12 +58,17 @@ export class Sessions {
     session.obey(cause, { code, reason })
   }
 
-  /** Whoever becomes a member hears the room from now on, where their dialect follows all that they belong to. */
-  #hearRoom(stream: string, { type, data }: Fact): void {
-    if (type !== 'MemberAdded') return
-    const { user } = data as { user: string }
+  /**
+   * Whoever becomes a member hears the room from now on, where their dialect follows all that they belong to; and a
+   * new channel is heard by whoever hears its space.
+   */
+  #hearRoom(stream: string, fact: Fact): void {
+    const { type, data } = fact
+    if (type !== 'MemberAdded' && type !== 'RoomOpened') return
+    const { user, parent } = data as { user?: string; parent?: string | null }
+    if (type === 'RoomOpened' && parent === null) return
     for (const session of this.#sessions.values()) {
-      if (session.account?.id === user) session.follow(stream.slice('room-'.length))
+      if (user === undefined || session.account?.id === user) session.follow(stream.slice('room-'.length), fact)
     }
   }
 

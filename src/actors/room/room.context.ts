@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { List, Map as PersistentMap } from 'immutable'
 import type { AccountRole, MemberRole, Person, ShownRole } from '../fact.ts'
-import type { Asker, RoomFactEvent, RoomMode } from './room.facts.ts'
+import type { Asker, RoomAbout, RoomFactEvent, RoomMode } from './room.facts.ts'
 
 /** A client's reference is remembered this long, in the time of facts. */
 export const REFERENCE_MS = 10 * 60_000
@@ -39,6 +39,8 @@ export interface RoomContext {
   readonly kind: 'room' | 'space'
   readonly parent: string | null
   readonly aliases: readonly string[]
+  /** what dialects keep of the room itself, by their names */
+  readonly about: RoomAbout
   readonly mode: RoomMode
   /** in mode `slow`: least time between two messages of one member; else 0 */
   readonly slowMs: number
@@ -67,6 +69,7 @@ export const absentRoom: RoomContext = {
   kind: 'room',
   parent: null,
   aliases: [],
+  about: {},
   mode: 'open',
   slowMs: 0,
   members: PersistentMap(),
@@ -113,13 +116,14 @@ type Evolve<T extends RoomFactEvent['type']> = (
 type RoleFact = 'MemberAdded' | 'MemberRoleGranted'
 
 export const opened: Evolve<'RoomOpened'> = (_context, { data }) => {
-  const { room, number, name, kind, parent, aliases } = data
-  return { room, number, name, kind, parent, aliases }
+  const { room, number, name, kind, parent, aliases, about = {} } = data
+  return { room, number, name, kind, parent, aliases, about }
 }
 
 export const changed: Evolve<'RoomChanged'> = (context, { data }) => ({
   name: data.name ?? context.name,
   aliases: data.aliases ?? context.aliases,
+  about: data.about ? { ...context.about, ...data.about } : context.about,
   mode: data.mode ?? context.mode,
   slowMs: (data.mode ?? context.mode) === 'slow' ? (data.slowMs ?? context.slowMs) : 0,
   lastPosts: data.mode === undefined ? context.lastPosts : PersistentMap(),

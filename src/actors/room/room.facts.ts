@@ -29,6 +29,10 @@ export type LeaveCause = z.infer<typeof leaveCause>
 /** What a dialect wants kept beside the text: drivers.uz attrs and has_media, Ayaka embeds and tts. */
 const extra = z.record(z.string(), z.unknown()).nullable()
 
+/** What a dialect keeps of the room itself, under its own name: Ayaka a channel's type, category and description. */
+const about = z.record(z.string(), z.unknown())
+export type RoomAbout = Readonly<z.infer<typeof about>>
+
 export const roomFacts = {
   RoomOpened: factType(
     'room',
@@ -40,6 +44,7 @@ export const roomFacts = {
       parent: z.string().nullable(),
       /** `moneypot:18`: where each dialect sees this room */
       aliases: z.array(z.string()),
+      about: about.optional(),
       /** hash of the statechart in force, see MachineDefined */
       machine: z.string(),
     }),
@@ -52,6 +57,8 @@ export const roomFacts = {
       /** least time between two messages of one member in mode `slow` */
       slowMs: z.int().optional(),
       aliases: z.array(z.string()).optional(),
+      /** replaces what the dialects named in it kept before; of others it says nothing */
+      about: about.optional(),
     }),
   ),
   RoomArchived: factType('room', z.object({ by, reason: reason('by') })),
@@ -144,12 +151,20 @@ export type RoomCommand =
       kind: 'room' | 'space'
       parent: string | null
       aliases: readonly string[]
+      about?: RoomAbout
       machine: string
       /** members from birth, the owner among them */
       members: readonly { user: string; role: MemberRole }[]
       asker: Asker | null
     })
-  | (Asked & { type: 'room.change'; name?: string; mode?: RoomMode; slowMs?: number; aliases?: readonly string[] })
+  | (Asked & {
+      type: 'room.change'
+      name?: string
+      mode?: RoomMode
+      slowMs?: number
+      aliases?: readonly string[]
+      about?: RoomAbout
+    })
   | (Asked & { type: 'room.archive'; reason: string | null })
   | (Asked & { type: 'member.add'; user: string; role: MemberRole })
   | (Asked & { type: 'member.remove'; user: string })

@@ -122,6 +122,7 @@ export const roomMachine = room.createMachine({
                 kind,
                 parent,
                 aliases,
+                about,
                 machine,
                 members,
                 asker,
@@ -134,6 +135,7 @@ export const roomMachine = room.createMachine({
                   kind,
                   parent,
                   aliases: [...aliases],
+                  ...(about ? { about } : {}),
                   machine,
                 })) as never,
               )
@@ -286,7 +288,10 @@ export const roomMachine = room.createMachine({
           to('open'),
           to('slow'),
           to('locked'),
-          { actions: fold(changed), description: 'name or aliases changed, the mode did not' },
+          {
+            actions: fold(changed),
+            description: 'name, aliases or what dialects keep of it changed, the mode did not',
+          },
         ],
         RoomArchived: { target: 'archived', description: 'closed for good; its record stays' },
         MemberAdded: { actions: fold(roleSet), description: 'a member with this role' },
