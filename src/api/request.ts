@@ -45,6 +45,8 @@ export interface ApiDependencies {
 export interface Bearer {
   readonly account: Account
   readonly asker: Asker
+  /** the id of the token shown */
+  readonly token: string
 }
 
 export class Requests {
@@ -61,13 +63,26 @@ export class Requests {
   /** Whose token this is. @throws Problem 401, 403 when banned */
   async bearer(request: FastifyRequest): Promise<Bearer> {
     const [, token] = /^Bearer ([\x21-\x7e]{1,256})$/.exec(request.headers.authorization ?? '') ?? []
+    return this.holder(token)
+  }
+
+  /** Whose token this is, however it was shown. @throws Problem 401, 403 when banned */
+  async holder(token: string | undefined): Promise<Bearer> {
     const { identity, clock } = this.deps
     const known = token === undefined ? null : await identity.byToken(identity.hashToken(token))
     if (!known) throw new Problem(401, 'user-required', 'send a token: Authorization: Bearer <token>')
     const { id, number, username, role } = known.account
     const { until } = known.ban ?? { until: 0 }
     if (until === null || until > clock.now()) throw refusalProblem('banned', { until })
-    return { account: known.account, asker: { id, number, username, account: role } }
+    return { account: known.account, asker: { id, number, username, account: role }, token: known.token }
+  }
+
+  /** Who asks something of this room: members of a space are members of its channels. @throws LogUnavailable */
+  async askerIn({ account, asker }: Bearer, room: RoomRef): Promise<Asker> {
+    if (room.parent === null) return asker
+    const space = await this.deps.rooms.byId(room.parent)
+    const spaceRole = space && (await this.deps.rooms.roleOf(space, account.id))
+    return spaceRole ? { ...asker, spaceRole } : asker
   }
 
   /** @throws Problem 401, 403; that somebody tried stands on their record */

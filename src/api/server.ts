@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { ayakaRoutes } from './ayaka.ts'
 import { guardCallers } from './callers.ts'
 import { healthRoutes } from './health.ts'
 import { memberRoutes } from './members.ts'
@@ -66,6 +67,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     },
     { prefix: '/api/v1' },
   )
+  await app.register((old) => ayakaRoutes(old, requests))
   healthRoutes(app, deps)
   await servePage(app)
   app.addHook('preClose', () => requests.connections.stop())

@@ -94,6 +94,12 @@ export const roomQueries = {
       )
       .all(`%"${dialect}:%`, user)
       .map(({ room }) => room as string),
+  /** ids of a space's rooms, by number */
+  'rooms.within': (db: DatabaseSync, { space }: { space: string }): string[] =>
+    db
+      .prepare(`select room from rooms where to_position is null and mode <> 'archived' and parent = ? order by number`)
+      .all(space)
+      .map(({ room }) => room as string),
   /** in the order of their numbers, after `after`; `visibleTo`: those that this user may read now */
   'rooms.list': (
     db: DatabaseSync,
