@@ -77,7 +77,10 @@ export class Entry {
   }
 }
 
-/** Follows these rooms from their revisions of now. @throws LogUnavailable */
+/**
+ * Follows these rooms from their revisions of now. Whoever was put out of one while that was being recorded, which
+ * the policy on it could not know of, leaves it again. @throws LogUnavailable
+ */
 export const follow = async (
   session: Session,
   rooms: readonly RoomRef[],
@@ -89,18 +92,27 @@ export const follow = async (
     await Promise.all(some.map(({ id }) => hub.meet(id)))
     if (session.ended) return { outcome: refused('unavailable'), views }
     const revisions: Record<string, number> = {}
-    for (const { id: room, parent, aliases } of some) {
+    const found = new Map<RoomRef, RoomView>()
+    for (const ref of some) {
+      const { id: room, parent, aliases } = ref
       const view = hub.view(room)
-      views.push(view)
+      found.set(ref, view)
       revisions[room] = view.revision
       session.places.add({ room, parent, entered: false }, aliases)
       hub.join(room, session, view.revision)
     }
     const outcome = await session.record.command({ type: 'rooms.follow', rooms: revisions })
     if (!outcome.ok) return { outcome, views }
+    for (const [room, view] of found) {
+      if (await belongs(session, room)) views.push(view)
+      else await session.record.command({ type: 'room.leave', room: room.id })
+    }
   }
   return { outcome: NOTHING_NEW, views }
 }
+
+const belongs = async ({ around, user }: Session, room: RoomRef): Promise<boolean> =>
+  user !== null && (await around.rooms.roleOf(room, user)) !== null
 
 /** Takes back that the account came online here. */
 export const goOffline = (session: Session, user: string): Promise<void> =>

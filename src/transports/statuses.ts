@@ -4,7 +4,7 @@
 import type { Fact } from '../actors/fact.ts'
 import type { SessionsOptions } from './surroundings.ts'
 
-type Needs = Pick<SessionsOptions, 'readModels' | 'hub' | 'dialects' | 'onFault'>
+type Needs = Pick<SessionsOptions, 'readModels' | 'hub' | 'dialects' | 'onFault' | 'head'>
 
 export class Statuses {
   readonly #needs: Needs
@@ -28,11 +28,13 @@ export class Statuses {
   }
 
   async #tell(user: string, fact: Fact): Promise<void> {
-    const { readModels, hub, dialects } = this.#needs
+    const { readModels, hub, dialects, head } = this.#needs
+    const atLeast = await head()
     const rooms = new Set<string>()
     for (const { name, profile } of dialects) {
       if (profile.rooms !== 'followed-at-sign-in') continue
-      for (const room of (await readModels.query('rooms.of', { user, dialect: name }, {})).result) rooms.add(room)
+      for (const room of (await readModels.query('rooms.of', { user, dialect: name }, { atLeast })).result)
+        rooms.add(room)
     }
     await hub.tellOnce([...rooms], fact, user)
   }
