@@ -587,6 +587,15 @@ describe('the room itself', () => {
       .when(change(olga, { mode: 'slow', slowMs: 5 }))
       .nothing()
   })
+  it('keeps what dialects say of it, each its own', () => {
+    const about = { ayaka: { type: 1 } }
+    expect((room(changed({ about })).context as RoomContext).about).toEqual(about)
+    const other = room(changed({ about }))
+      .when(change(olga, { about: { ayaka: { type: 1 }, plic: { apartment: 7 } } }))
+      .yields(['RoomChanged', { about: { plic: { apartment: 7 } } }])
+    expect((other.context as RoomContext).about).toEqual({ ...about, plic: { apartment: 7 } })
+    room(changed({ about })).when(change(olga, { about })).nothing()
+  })
   it('in slow mode always says how slow, and within limits', () => {
     const slow = room()
       .when(change(olga, { mode: 'slow' }))
@@ -614,7 +623,7 @@ describe('a summary', () => {
       entered(bob, 'bob-2', false),
       muted('__proto__', T0 + 5),
       banned('ann'),
-      changed({ mode: 'slow', slowMs: 5 }),
+      changed({ mode: 'slow', slowMs: 5, about: { ayaka: { type: 1 } } }),
     ).when(says(bob, { clientRef: 'n1' })).after
     const json = JSON.parse(JSON.stringify(summarise(context as RoomContext)))
     expect(restoreContext(json)).toEqual(context)
