@@ -5,6 +5,8 @@ import { connect as connectTcp } from 'node:net'
 import { constants, createInflate, inflateSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
+import { LogUnavailable } from '../src/log/event-log.ts'
+import { MemoryLog } from '../src/log/memory.ts'
 import { runServer, type TestServer, type TestServerOptions } from './running-server.ts'
 
 let server: TestServer
@@ -112,6 +114,33 @@ describe('its ends', () => {
       expect(await closed(socket)).toEqual([1013, 'too slow a reader'])
     }
   }, 30_000)
+})
+
+describe('a sign-in that cannot be decided', () => {
+  it('ends the connection, which may come back: no frame could say so', async () => {
+    let away = false
+    const log = new MemoryLog({
+      beforeAppend: async (stream) => {
+        if (away && stream.startsWith('user-')) throw new LogUnavailable(`${stream} is out of reach`, 'no')
+      },
+    })
+    const { ann } = await running({ log })
+    away = true
+    const socket = await opened()
+    const end = closed(socket)
+    socket.send(JSON.stringify({ session_id: ann.token }))
+    expect(await end).toEqual([1011, 'internal error'])
+    away = false
+    await expect
+      .poll(async () => {
+        const again = await opened()
+        const heard = heardBy(again)
+        again.send(JSON.stringify({ session_id: ann.token }))
+        await Promise.race([once(again, 'close'), once(again, 'message')])
+        return heard.length > 0
+      })
+      .toBe(true)
+  })
 })
 
 describe('its options', () => {

@@ -8,7 +8,7 @@ import { type Done, type Outcome, refused } from '../actors/outcome.ts'
 import type { Chance, Clock } from '../actors/ports.ts'
 import type { RateLimits } from '../actors/rate.ts'
 import type { Refusal } from '../actors/refusals.ts'
-import type { Asker } from '../actors/room/room.facts.ts'
+import { type Asker, roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef, Rooms } from '../actors/rooms.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { QueryArgs, QueryName } from '../projections/queries.ts'
@@ -150,6 +150,23 @@ export class Requests {
     const connection = await this.connections.of(account)
     await connection.refusals.note(command, refusal)
     throw refusalProblem(refusal.code, refusal.values)
+  }
+
+  /**
+   * Archives a room, and a space's rooms before it: cut off between, the space is still there to be archived again.
+   * @throws Problem
+   */
+  async archive(request: FastifyRequest, bearer: Bearer, room: RoomRef, reason: string | null): Promise<Done> {
+    const { account, asker } = bearer
+    const isOwner = (await this.deps.rooms.roleOf(room, account.id)) === 'owner'
+    if (room.kind === 'space' && (isOwner || account.role === 'admin')) {
+      const { result } = await this.read('rooms.within', { space: room.id }, await this.deps.log.head())
+      const within = { ...asker, ...(isOwner ? { spaceRole: 'owner' as const } : {}) }
+      for (const id of result) {
+        await this.command(request, bearer, roomStream(id), { type: 'room.archive', asker: within, reason })
+      }
+    }
+    return this.command(request, bearer, roomStream(room.id), { type: 'room.archive', asker, reason })
   }
 
   at(query: { at?: string | undefined }) {

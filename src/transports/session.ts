@@ -23,6 +23,7 @@ import {
 import { Arrival } from './arrival.ts'
 import { Commands } from './commands.ts'
 import { ConnectionRecord, type Ending } from './connection-record.ts'
+import { Following } from './following.ts'
 import type { Listener } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Outbox } from './outbox.ts'
@@ -41,11 +42,6 @@ const COMMANDS: Record<Exclude<Request['do'], 'answer'>, string> = {
   status: 'status.set',
   mute: 'mute.set',
   unmute: 'mute.lift',
-}
-
-interface Reason {
-  readonly room: string
-  readonly because: Fact
 }
 
 /** How a socket ends whose dialect is not known. */
@@ -69,11 +65,10 @@ export class Session implements Listener {
   #dialect: Dialect | null = null
   #strikes = 0
   #options: ConnectionOptions = {}
-  /** rooms it came to belong to while it signed in */
-  readonly #missed: Reason[] = []
-  /** rooms it is about to follow, one after the other */
-  readonly #expected = new Set<string>()
-  #following: Promise<void> = Promise.resolve()
+  readonly #following = new Following(this.places, {
+    follow: (room, because) => this.#arrival.follow(room, because),
+    fault: (error) => this.#fail(error),
+  })
 
   /** `dialect` null: the first event tells. */
   constructor(socket: Socket, around: Surroundings, dialect: Dialect | null) {
@@ -160,9 +155,7 @@ export class Session implements Listener {
         this.#standing = 'authenticating'
         return this.#arrival.run(request, ack).then((standing) => {
           this.#standing = standing
-          for (const { room, because } of this.#missed.splice(0)) {
-            if (standing === 'ready') this.follow(room, because)
-          }
+          this.#following.resume(standing)
         })
       case 'join':
         return this.#arrival.join(request, ack)
@@ -272,17 +265,8 @@ export class Session implements Listener {
 
   /** Its account became a member of this room, or the room was opened in a space that it follows. */
   follow(room: string, because: Fact): void {
-    if (this.ended || this.#dialect?.profile.rooms !== 'followed-at-sign-in' || this.places.get(room)) return
-    const { parent = null } = because.data as { parent?: string | null }
-    // Its rooms may have been asked for already.
-    if (this.#standing === 'authenticating') this.#missed.push({ room, because })
-    else if (parent === null || this.places.get(parent) || this.#expected.has(parent)) {
-      this.#expected.add(room)
-      this.#following = this.#following
-        .then(() => this.#arrival.follow(room, because))
-        .catch((error) => this.#fail(error))
-        .finally(() => this.#expected.delete(room))
-    }
+    const follows = this.#dialect?.profile.rooms === 'followed-at-sign-in'
+    if (follows && !this.ended) this.#following.add(room, because, this.#standing)
   }
 
   /** It hears this room no more. */

@@ -111,17 +111,10 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
     return shown(ref.id)
   })
 
-  /** The channels first: cut off between, the guild is still there to be deleted again. */
   app.delete('/guilds/:guild', async (request, reply) => {
     const bearer = await sessionOf(requests, request)
-    const guild = await guildAt(requests, bearer, numberAt(request, 'guild'))
-    const isOwner = guild.context.members.get(bearer.account.id) === 'owner'
-    if (!isOwner && bearer.account.role !== 'admin') await requests.refuse(request, bearer)
-    const { result: channels } = await requests.read('rooms.within', { space: guild.ref.id }, await freshness())
-    const asker = { ...bearer.asker, ...(isOwner ? { spaceRole: 'owner' as const } : {}) }
-    for (const room of [...channels, guild.ref.id]) {
-      await requests.command(request, bearer, roomStream(room), { type: 'room.archive', asker, reason: null })
-    }
+    const { ref } = await guildAt(requests, bearer, numberAt(request, 'guild'))
+    await requests.archive(request, bearer, ref, null)
     return reply.code(204).send()
   })
 
