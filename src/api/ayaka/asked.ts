@@ -2,12 +2,13 @@
 
 import type { FastifyRequest } from 'fastify'
 import type { z } from 'zod'
+import { refused } from '../../actors/outcome.ts'
 import { inForce, type RoomContext } from '../../actors/room/room.context.ts'
 import { roomStream } from '../../actors/room/room.facts.ts'
 import type { RoomRef } from '../../actors/rooms.ts'
 import { roomName } from '../../dialects/ayaka/forms.ts'
 import type { Bearer, Requests } from '../request.ts'
-import { badRequest, forbidden, notFound } from './errors.ts'
+import { badRequest, notFound } from './errors.ts'
 
 /** A session is one of our tokens, shown bare. @throws Problem 401, 403 when banned */
 export const sessionOf = (requests: Requests, { headers }: FastifyRequest): Promise<Bearer> => {
@@ -41,34 +42,42 @@ const seen = async ({ deps }: Requests, ref: RoomRef | null): Promise<(Seen & { 
   return { ref, context: snapshot.context as RoomContext, archived: snapshot.value === 'archived' }
 }
 
-/** To strangers it does not exist; whoever is banned is told so. @throws Problem 403, 404 */
-const asMember = async ({ deps }: Requests, { account }: Bearer, rooms: readonly Seen[]): Promise<void> => {
-  const now = deps.clock.now()
-  if (rooms.some(({ context }) => inForce(context.bans.get(account.id), now))) throw forbidden()
+/** To strangers it does not exist; whoever is banned is told so, which stands on their record. @throws Problem 403, 404 */
+const asMember = async (
+  requests: Requests,
+  request: FastifyRequest,
+  { account }: Bearer,
+  rooms: readonly Seen[],
+): Promise<void> => {
+  const now = requests.deps.clock.now()
+  if (rooms.some(({ context }) => inForce(context.bans.get(account.id), now))) {
+    await requests.accepted(account, `${request.method} ${request.routeOptions.url}`, refused('banned'))
+  }
   const belongs = rooms.some(({ context }) => context.members.has(account.id))
   if (!belongs && account.role !== 'admin') throw notFound()
 }
 
-/** The guild meant, of which whoever asks is a member. @throws Problem 403, 404 */
-export const guildAt = async (requests: Requests, bearer: Bearer, number: number): Promise<Seen> => {
-  const guild = await seen(requests, await requests.deps.rooms.byAlias(roomName(number)))
+/** The guild in the path, of which whoever asks is a member. @throws Problem 403, 404 */
+export const guildAt = async (requests: Requests, request: FastifyRequest, bearer: Bearer): Promise<Seen> => {
+  const alias = roomName(numberAt(request, 'guild'))
+  const guild = await seen(requests, await requests.deps.rooms.byAlias(alias))
   if (guild?.ref.kind !== 'space' || guild.archived) throw notFound()
-  await asMember(requests, bearer, [guild])
+  await asMember(requests, request, bearer, [guild])
   return guild
 }
 
-/** The channel meant, and the guild it is in. @throws Problem 403, 404 */
+/** The channel in the path, and the guild it is in. @throws Problem 403, 404 */
 export const channelAt = async (
   requests: Requests,
+  request: FastifyRequest,
   bearer: Bearer,
-  number: number,
 ): Promise<Seen & { readonly guild: Seen | null }> => {
   const { rooms } = requests.deps
-  const channel = await seen(requests, await rooms.byAlias(roomName(number)))
+  const channel = await seen(requests, await rooms.byAlias(roomName(numberAt(request, 'channel'))))
   if (channel?.ref.kind !== 'room') throw notFound()
   const { parent } = channel.ref
   const guild = await seen(requests, parent === null ? null : await rooms.byId(parent))
   if (guild?.archived) throw notFound()
-  await asMember(requests, bearer, guild ? [channel, guild] : [channel])
+  await asMember(requests, request, bearer, guild ? [channel, guild] : [channel])
   return { ...channel, guild }
 }

@@ -16,7 +16,6 @@ const STATUSES: Readonly<Partial<Record<RefusalCode, number>>> = {
 
 export const badRequest = (detail: string): Problem => new Problem(400, 'malformed', detail)
 export const notFound = (): Problem => new Problem(404, 'not-found', '')
-export const forbidden = (): Problem => new Problem(403, 'not-authorized', '')
 
 const ALREADY_IN = 'You are already in this guild'
 export const alreadyIn = (): Problem => new Problem(409, 'already-in', ALREADY_IN)

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import { refused } from '../../actors/outcome.ts'
 import type { RoomContext } from '../../actors/room/room.context.ts'
 import { roomStream } from '../../actors/room/room.facts.ts'
 import type { RoomOpening } from '../../actors/rooms.ts'
@@ -15,9 +16,8 @@ import {
   numberOf,
   TEXT_CHANNEL,
 } from '../../dialects/ayaka/forms.ts'
-import { refusalProblem } from '../problem.ts'
 import type { Bearer, Requests } from '../request.ts'
-import { bodyOf, guildAt, numberAt, type Seen, sessionOf } from './asked.ts'
+import { bodyOf, guildAt, type Seen, sessionOf } from './asked.ts'
 import { alreadyIn, badRequest, notFound } from './errors.ts'
 
 const MAX_LISTED = 1_000
@@ -75,11 +75,16 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
     return room
   }
 
+  /** What makes rooms counts as messages do. @throws Problem 429 */
+  const withinRate = async ({ account }: Bearer): Promise<void> => {
+    if (rates.overRate(account)) await requests.accepted(account, 'room.open', refused('rate-limited'))
+  }
+
   for (const path of ['/guilds/create', '/guilds']) {
     app.post(path, async (request, reply) => {
       const bearer = await sessionOf(requests, request)
       const { name: called, description: about } = bodyOf(newGuild, request)
-      if (rates.overRate(bearer.account)) throw refusalProblem('rate-limited')
+      await withinRate(bearer)
       const members = [{ account: bearer.account, role: 'owner' as const }]
       const guild = await open(bearer, { name: called, kind: 'space', members }, { description: about })
       const category = await open(bearer, { name: 'General', parent: guild.id }, { type: CATEGORY })
@@ -89,19 +94,19 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
   }
 
   app.get('/guilds/:guild', async (request) => {
-    const guild = await guildAt(requests, await sessionOf(requests, request), numberAt(request, 'guild'))
+    const guild = await guildAt(requests, request, await sessionOf(requests, request))
     const channels = (await channelsOf(guild)).map((each) => channelForm(each, numberOf(guild.context)))
     return { ...(await shown(guild.ref.id)), channels: inOrder(channels) }
   })
 
   app.get('/guilds/:guild/preview', async (request) => {
-    const guild = await guildAt(requests, await sessionOf(requests, request), numberAt(request, 'guild'))
+    const guild = await guildAt(requests, request, await sessionOf(requests, request))
     return shown(guild.ref.id)
   })
 
   app.patch('/guilds/:guild', async (request) => {
     const bearer = await sessionOf(requests, request)
-    const { ref } = await guildAt(requests, bearer, numberAt(request, 'guild'))
+    const { ref } = await guildAt(requests, request, bearer)
     const { name: called, description: about } = bodyOf(changedGuild, request)
     const change = {
       ...(called === undefined ? {} : { name: called }),
@@ -113,13 +118,13 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
 
   app.delete('/guilds/:guild', async (request, reply) => {
     const bearer = await sessionOf(requests, request)
-    const { ref } = await guildAt(requests, bearer, numberAt(request, 'guild'))
+    const { ref } = await guildAt(requests, request, bearer)
     await requests.archive(request, bearer, ref, null)
     return reply.code(204).send()
   })
 
   app.get('/guilds/:guild/members', async (request) => {
-    const { ref } = await guildAt(requests, await sessionOf(requests, request), numberAt(request, 'guild'))
+    const { ref } = await guildAt(requests, request, await sessionOf(requests, request))
     const { result } = await requests.read(
       'room.members.joined',
       { room: ref.id, limit: MAX_LISTED },
@@ -130,14 +135,14 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
 
   app.post('/guilds/:guild/channels/create', async (request, reply) => {
     const bearer = await sessionOf(requests, request)
-    const guild = await guildAt(requests, bearer, numberAt(request, 'guild'))
+    const guild = await guildAt(requests, request, bearer)
     const role = guild.context.members.get(bearer.account.id)
     if (role !== 'owner' && role !== 'mod' && bearer.account.role !== 'admin') await requests.refuse(request, bearer)
     const { name: called, position, ...about } = bodyOf(newChannel, request)
     const others = await channelsOf(guild)
     const isCategory = (each: RoomContext) => numberOf(each) === about.inside_of && aboutOf(each).type === CATEGORY
     if (about.inside_of !== 0 && !others.some(isCategory)) throw badRequest('inside_of is no category of this guild')
-    if (rates.overRate(bearer.account)) throw refusalProblem('rate-limited')
+    await withinRate(bearer)
     const siblings = others.filter((each) => aboutOf(each).inside_of === about.inside_of)
     const kept = { ...about, position: position ?? siblings.length }
     const { id } = await open(bearer, { name: called, parent: guild.ref.id }, kept)
@@ -146,7 +151,7 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
 
   app.post('/guilds/:guild/invites', async (request, reply) => {
     const bearer = await sessionOf(requests, request)
-    const { ref } = await guildAt(requests, bearer, numberAt(request, 'guild'))
+    const { ref } = await guildAt(requests, request, bearer)
     const { code } = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(ref, bearer.asker))
     return reply.code(201).send({ code })
   })

@@ -32,7 +32,7 @@ export const messageRoutes = (app: FastifyInstance, requests: Requests): void =>
 
   app.post('/channels/:channel/messages/create', async (request, reply) => {
     const bearer = await sessionOf(requests, request)
-    const channel = await channelAt(requests, bearer, numberAt(request, 'channel'))
+    const channel = await channelAt(requests, request, bearer)
     if (aboutOf(channel.context).type === CATEGORY) throw badRequest('a category has no messages')
     const { content, tts, embeds } = bodyOf(message, request)
     const text = content.trim()
@@ -56,7 +56,7 @@ export const messageRoutes = (app: FastifyInstance, requests: Requests): void =>
 
   app.get('/channels/:channel/messages/:message', async (request) => {
     const bearer = await sessionOf(requests, request)
-    const channel = await channelAt(requests, bearer, numberAt(request, 'channel'))
+    const channel = await channelAt(requests, request, bearer)
     const { revision } = await requests.deps.host.load(roomStream(channel.ref.id))
     const found = await read(channel, numberAt(request, 'message'), revision)
     if (found.removed) throw notFound()
@@ -65,7 +65,7 @@ export const messageRoutes = (app: FastifyInstance, requests: Requests): void =>
 
   app.delete('/channels/:channel/messages/:message', async (request) => {
     const bearer = await sessionOf(requests, request)
-    const channel = await channelAt(requests, bearer, numberAt(request, 'channel'))
+    const channel = await channelAt(requests, request, bearer)
     const id = numberAt(request, 'message')
     const asker = await requests.askerIn(bearer, channel.ref)
     const removal = { type: 'message.remove', asker, id, reason: null } as const
