@@ -5,6 +5,7 @@ import { connect as connectTcp } from 'node:net'
 import { constants, createInflate, inflateSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
+import { roomStream } from '../src/actors/room/room.facts.ts'
 import { LogUnavailable } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import { runServer, type TestServer, type TestServerOptions } from './running-server.ts'
@@ -203,6 +204,43 @@ describe('the zlib stream', () => {
     }
     expect(opcodes).toEqual([0x82, 0x82, 0x82])
     raw.destroy()
+  })
+})
+
+describe('whoever is put out and comes back at once', () => {
+  it('is told both, and hears of the guild exactly when in it', async () => {
+    const { ann, bob } = await running()
+    const space = await server.rooms.byAlias('ayaka:3')
+    const stream = roomStream(space?.id ?? '')
+    const user = bob.account.id
+    // Sent in one turn they are one append: what the first leads to has not begun when the next has happened.
+    const remove = () => server.host.send(stream, { type: 'member.remove', asker: null, user })
+    const add = () => server.host.send(stream, { type: 'member.add', asker: null, user, role: 'member' })
+    const { socket, heard } = await identified(bob.token)
+    const isHeard = async (text: string): Promise<boolean> => {
+      for (let round = 0; round < 3; round++) {
+        await server.settled()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      const before = heard.length
+      await say(ann.token, text)
+      socket.ping()
+      await once(socket, 'pong')
+      return kinds(heard.slice(before)).includes('MESSAGE_CREATE')
+    }
+    const guilds = () => kinds(heard).filter((t) => t.startsWith('GUILD_'))
+    for (let round = 1; round <= 3; round++) {
+      await Promise.all([remove(), add()])
+      await expect.poll(() => guilds().length).toBe(1 + 2 * round)
+      expect(guilds().slice(-2)).toEqual(['GUILD_DELETE', 'GUILD_JOIN'])
+      expect(await isHeard(`back ${round}`)).toBe(true)
+    }
+    await Promise.all([remove(), add(), remove()])
+    await expect.poll(() => guilds().at(-1)).toBe('GUILD_DELETE')
+    expect(await isHeard('gone')).toBe(false)
+    await Promise.all([add(), remove(), add()])
+    await expect.poll(() => guilds().at(-1)).toBe('GUILD_JOIN')
+    expect(await isHeard('here')).toBe(true)
   })
 })
 

@@ -79,7 +79,7 @@ export class Arrival {
       if (which === 'followed-at-sign-in') {
         const followed = await follow(session, rooms)
         if (!followed.outcome.ok) return followed.outcome
-        views.push(...followed.views)
+        views.push(...followed.views.filter(({ room }) => session.places.get(room.room)))
       } else {
         for (const room of rooms) {
           if (session.ended) return NOTHING_NEW
@@ -153,7 +153,10 @@ export class Arrival {
       for (const { id: left } of [room, ...within]) session.forget(left)
       return
     }
-    const channels = within.length > 0 ? views : []
+    // Put out again meanwhile: there is nothing to tell.
+    const isHeard = ({ room: { room: heard } }: RoomView) => session.places.get(heard) !== null
+    if (!isHeard(view)) return
+    const channels = (within.length > 0 ? views : []).filter(isHeard)
     const { id: connection, account } = session
     const told = { connection, user: account.id, room: view, channels, space: hub.spaceOf(view.room), because }
     session.send(session.dialect.followed?.(told) ?? [])

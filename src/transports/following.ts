@@ -22,7 +22,9 @@ export class Following {
   readonly #expected = new Set<string>()
   #last: Promise<void> = Promise.resolve()
   /** what came while it signed in, when its rooms may have been asked for already */
-  #missed: Reason[] = []
+  readonly #missed: Reason[] = []
+  /** membership that came back before the leaving of the room was through */
+  readonly #again = new Map<string, Fact>()
 
   constructor(places: Places, listener: FollowingListener) {
     this.#places = places
@@ -31,7 +33,10 @@ export class Following {
 
   /** `because`: MemberAdded, or RoomOpened with a parent. */
   add(room: string, because: Fact, standing: Standing): void {
-    if (this.#places.get(room)) return
+    if (this.#places.get(room)) {
+      if (because.type === 'MemberAdded') this.#again.set(room, because)
+      return
+    }
     if (standing === 'authenticating') {
       this.#missed.push({ room, because })
       return
@@ -43,6 +48,13 @@ export class Following {
       .then(() => this.#listener.follow(room, because))
       .catch((error) => this.#listener.fault(error))
       .finally(() => this.#expected.delete(room))
+  }
+
+  /** It hears this room no more, unless its account has come back meanwhile. */
+  left(room: string, standing: Standing): void {
+    const because = this.#again.get(room)
+    this.#again.delete(room)
+    if (because) this.add(room, because, standing)
   }
 
   /** It has signed in, or has not. */

@@ -275,6 +275,12 @@ export class Session implements Listener {
     this.places.delete(room)
   }
 
+  /** That it left the room is on record. */
+  left(room: string): void {
+    this.forget(room)
+    if (!this.ended) this.#following.left(room, this.#standing)
+  }
+
   // --- its end ---
 
   /** The transport is gone: the client's end, or a lost heartbeat. */

@@ -52,7 +52,7 @@ export class Sessions {
   #hearConnection({ type, stream, data }: Fact): void {
     const session = this.#sessions.get(stream.slice('connection-'.length))
     if (!session) return
-    if (type === 'RoomLeft') session.forget((data as { room: string }).room)
+    if (type === 'RoomLeft') session.left((data as { room: string }).room)
     if (type !== 'ConnectionClosed') return
     const { cause, code, reason } = data as FactData<'ConnectionClosed'>
     session.obey(cause, { code, reason })
