@@ -95,6 +95,24 @@ describe('where the gateway is', () => {
   })
 })
 
+describe('other pages', () => {
+  it('may ask from origins that are let in', async () => {
+    const preflight = async (origin: string, path: string) => {
+      const headers = {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization',
+      }
+      const response = await fetch(`${server.url}${path}`, { method: 'OPTIONS', headers })
+      return [response.headers.get('access-control-allow-origin'), response.headers.get('access-control-allow-headers')]
+    }
+    for (const path of ['/v3/guilds/create', '/available']) {
+      expect(await preflight('http://localhost:3000', path)).toEqual(['http://localhost:3000', 'authorization'])
+      expect((await preflight('https://evil.example', path))[0]).toBeNull()
+    }
+  })
+})
+
 describe('who may ask', () => {
   it('is nobody without a session, or with a wrong one', async () => {
     for (const session of [null, 'f'.repeat(32), 'x y', `Bearer ${olga}`]) {

@@ -7,11 +7,9 @@ import { gatewayRoutes } from './ayaka/gateway.ts'
 import { guildRoutes } from './ayaka/guilds.ts'
 import { messageRoutes } from './ayaka/messages.ts'
 import { userRoutes } from './ayaka/users.ts'
-import { guardCallers } from './callers.ts'
 import type { Requests } from './request.ts'
 
 export const ayakaRoutes = async (app: FastifyInstance, requests: Requests): Promise<void> => {
-  await guardCallers(app, requests.deps)
   // Their own page describes them; the description of the native API does not.
   app.addHook('onRoute', (route) => {
     route.schema = { ...route.schema, hide: true }

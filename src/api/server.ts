@@ -67,7 +67,11 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     },
     { prefix: '/api/v1' },
   )
-  await app.register((old) => ayakaRoutes(old, requests))
+  // The old protocols' own addresses.
+  await app.register(async (old) => {
+    await guardCallers(old, deps)
+    await old.register((ayaka) => ayakaRoutes(ayaka, requests))
+  })
   healthRoutes(app, deps)
   await servePage(app)
   app.addHook('preClose', () => requests.connections.stop())
