@@ -89,7 +89,7 @@ export const follow = async (
   const views: RoomView[] = []
   for (let from = 0; from < rooms.length; from += MAX_FOLLOWED_AT_ONCE) {
     const some = rooms.slice(from, from + MAX_FOLLOWED_AT_ONCE)
-    await Promise.all(some.map(({ id }) => hub.meet(id)))
+    await Promise.all(some.map(({ id }) => hub.meet(id, true)))
     if (session.ended) return { outcome: refused('unavailable'), views }
     const revisions: Record<string, number> = {}
     const found = new Map<RoomRef, RoomView>()

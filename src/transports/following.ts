@@ -23,7 +23,9 @@ export class Following {
   #last: Promise<void> = Promise.resolve()
   /** what came while it signed in, when its rooms may have been asked for already */
   readonly #missed: Reason[] = []
-  /** membership that came back before the leaving of the room was through */
+  /** rooms whose membership ended, and that it hears until its leaving them is on record */
+  readonly #ending = new Set<string>()
+  /** of those, the ones whose membership came back meanwhile */
   readonly #again = new Map<string, Fact>()
 
   constructor(places: Places, listener: FollowingListener) {
@@ -34,7 +36,7 @@ export class Following {
   /** `because`: MemberAdded, or RoomOpened with a parent. */
   add(room: string, because: Fact, standing: Standing): void {
     if (this.#places.get(room)) {
-      if (because.type === 'MemberAdded') this.#again.set(room, because)
+      if (this.#ending.has(room)) this.#again.set(room, because)
       return
     }
     if (standing === 'authenticating') {
@@ -50,10 +52,17 @@ export class Following {
       .finally(() => this.#expected.delete(room))
   }
 
+  /** Its account is no member any more. */
+  end(room: string): void {
+    if (this.#places.get(room)) this.#ending.add(room)
+    this.#again.delete(room)
+  }
+
   /** It hears this room no more, unless its account has come back meanwhile. */
   left(room: string, standing: Standing): void {
     const because = this.#again.get(room)
     this.#again.delete(room)
+    this.#ending.delete(room)
     if (because) this.add(room, because, standing)
   }
 

@@ -115,11 +115,11 @@ export class Hub {
     return space ? (space.snapshot.context as RoomContext) : null
   }
 
-  /** Brings into memory what is told with a room: its space, and who owns a space. @throws LogUnavailable */
-  async meet(room: string): Promise<void> {
+  /** Brings into memory what is told with a room: its space, and where asked for the owner. @throws LogUnavailable */
+  async meet(room: string, withOwner: boolean): Promise<void> {
     const context = (await this.#host.load(roomStream(room))).snapshot.context as RoomContext
     if (context.parent !== null) await this.#host.load(roomStream(context.parent))
-    const owner = context.kind === 'space' ? ownerOf(context) : undefined
+    const owner = withOwner && context.kind === 'space' ? ownerOf(context) : undefined
     if (owner !== undefined && !this.#numbers.has(owner)) this.#numbers.set(owner, (await this.#person(owner)).number)
   }
 
@@ -139,7 +139,7 @@ export class Hub {
     const heard: Heard[] = [{ fact, revision: null, message: null, person: await this.#person(about) }]
     for (const room of rooms) {
       if (!this.#rooms.has(room)) continue
-      await this.meet(room)
+      await this.meet(room, false)
       const places = [...(this.#rooms.get(room)?.values() ?? [])].filter(({ listener }) => !told.has(listener.id))
       for (const { listener } of places) told.add(listener.id)
       this.#tell(room, heard, places)
@@ -219,7 +219,7 @@ export class Hub {
   }
 
   async #prepare(room: string, heard: readonly Heard[]): Promise<void> {
-    await this.meet(room)
+    await this.meet(room, tellsOwner(heard))
     for (const each of heard) {
       if (each.fact.type === 'MemberAdded') each.person = await this.#person((each.fact.data as { user: string }).user)
       if (!ABOUT_A_MESSAGE.has(each.fact.type)) continue
@@ -229,7 +229,11 @@ export class Hub {
 
   #tell(room: string, heard: readonly Heard[], places: Iterable<Place>): void {
     const context = this.#host.peek(roomStream(room))?.snapshot.context as RoomContext
-    const around = { room: context, space: this.spaceOf(context), owner: this.#ownerIn(context) }
+    const around = {
+      room: context,
+      space: this.spaceOf(context),
+      owner: tellsOwner(heard) ? this.#ownerIn(context) : null,
+    }
     const known = heard.map((each) => this.#adjusted(room, context, each))
     const revision = heard.findLast((each) => each.revision !== null)?.revision ?? null
     const first = heard.find((each) => each.revision !== null)?.revision ?? Number.POSITIVE_INFINITY
@@ -265,6 +269,9 @@ export class Hub {
     return { ...heard, fact: { ...fact, data: { ...data, user, ...edge } }, revision }
   }
 }
+
+/** To look for the owner is to look through the members. */
+const tellsOwner = (heard: readonly Heard[]): boolean => heard.some(({ fact }) => fact.type === 'RoomChanged')
 
 const ownerOf = ({ members }: RoomContext): string | undefined => members.findKey((role) => role === 'owner')
 

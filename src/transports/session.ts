@@ -275,6 +275,11 @@ export class Session implements Listener {
     this.places.delete(room)
   }
 
+  /** Its account is a member of this room no more: leaving it is on its way. */
+  unfollow(room: string): void {
+    this.#following.end(room)
+  }
+
   /** That it left the room is on record. */
   left(room: string): void {
     this.forget(room)

@@ -64,11 +64,14 @@ export class Sessions {
    */
   #hearRoom(stream: string, fact: Fact): void {
     const { type, data } = fact
-    if (type !== 'MemberAdded' && type !== 'RoomOpened') return
+    if (type !== 'MemberAdded' && type !== 'MemberRemoved' && type !== 'RoomOpened') return
+    const room = stream.slice('room-'.length)
     const { user, parent } = data as { user?: string; parent?: string | null }
     if (type === 'RoomOpened' && parent === null) return
     for (const session of this.#sessions.values()) {
-      if (user === undefined || session.account?.id === user) session.follow(stream.slice('room-'.length), fact)
+      if (user !== undefined && session.account?.id !== user) continue
+      if (type === 'MemberRemoved') session.unfollow(room)
+      else session.follow(room, fact)
     }
   }
 
