@@ -134,8 +134,14 @@ export const settings = {
   LISTEN_MONEYPOT: listener('Moneypot'),
   LISTEN_DRIVERS: listener('drivers.uz'),
   LISTEN_PLIC: listener('PLIC'),
+  LISTEN_AYAKA: listener('Ayaka'),
   LISTEN_MAINT: listener('Maint'),
   LISTEN_NATIVE: listener('the native protocol'),
+  AYAKA_MESSAGE_CREATE: setting(
+    'on',
+    'whether Ayaka clients get MESSAGE_CREATE beside NOTIFICATION: on, off',
+    z.enum(['on', 'off']),
+  ),
   LOG_LEVEL: setting('info', 'what the process writes to stderr', z.enum(['debug', 'info', 'warn', 'error', 'silent'])),
 } as const satisfies Record<string, Setting<unknown>>
 

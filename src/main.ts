@@ -50,7 +50,10 @@ const serve = async (config: Config): Promise<void> => {
     maxConnections: config.MAX_CONNECTIONS,
     typing: config.TYPING === 'on',
     listen: listenIn(config),
-    dialects: { plicAfkSeconds: config.PLIC_AFK_SECONDS },
+    dialects: {
+      plicAfkSeconds: config.PLIC_AFK_SECONDS,
+      ayakaMessageCreate: config.AYAKA_MESSAGE_CREATE === 'on',
+    },
     foreignTokens: {
       verifier:
         config.JWT_SECRET === '' && config.JWKS_URL === ''

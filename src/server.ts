@@ -148,6 +148,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     driversSignupExisting: options.driversSignupExisting ?? 'refuse',
     trustProxy: options.trustProxy,
     version: options.version,
+    publicUrl: options.publicUrl,
     allowedOrigin: mayCall,
     onWarning: options.onWarning ?? (() => {}),
   }

@@ -32,6 +32,8 @@ export interface Step {
   readonly args?: readonly unknown[]
   readonly disconnect?: string
   readonly url?: string
+  /** kinds that it listens for beside those shown to it, so that silence says something of them */
+  readonly hears?: readonly string[]
   readonly msg?: unknown
   readonly text?: string
   /** hex */
@@ -144,7 +146,7 @@ class Player {
         return this.#http(step)
       case 'open': {
         const url = `${this.#server.url.replace('http', 'ws')}${this.#values.filled(step.url)}`
-        this.#people.set(step.who, await WsParticipant.connect(url, this.#kindsOf(step.who)))
+        this.#people.set(step.who, await WsParticipant.connect(url, this.#kindsOf(step.who, step.hears)))
         return
       }
     }
@@ -224,9 +226,10 @@ class Player {
     for (const participant of this.#people.values()) participant.leave()
   }
 
-  #kindsOf(who: string): Set<string> {
+  #kindsOf(who: string, more: readonly string[] = []): Set<string> {
     const shown = this.#steps.filter((step) => step.who === who && step.dir === 'S>C')
-    return new Set(shown.flatMap(({ ev, msg, zframe }) => ((ev ?? msg ?? zframe) ? [kindOf(ev ?? msg ?? zframe)] : [])))
+    const kinds = shown.flatMap(({ ev, msg, zframe }) => ((ev ?? msg ?? zframe) ? [kindOf(ev ?? msg ?? zframe)] : []))
+    return new Set([...kinds, ...more])
   }
 
   async #participant(who: string): Promise<Participant> {

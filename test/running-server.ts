@@ -64,7 +64,7 @@ export const runServer = async (options: TestServerOptions = {}): Promise<TestSe
     typing: true,
     webhook: null,
     listen: {},
-    dialects: { plicAfkSeconds: 0 },
+    dialects: { plicAfkSeconds: 0, ayakaMessageCreate: true },
     foreignTokens: { verifier: new JsonWebTokens(clock, { ...JWT, jwksUrl: '' }), provision: false },
     onFault: (where, error) => faults.push(`${where}: ${(error as Error).stack ?? error}`),
     ...rest,

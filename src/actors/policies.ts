@@ -52,27 +52,37 @@ const leaveRoom = (connection: string, room: string): Consequence => ({
  */
 const putOut =
   (cause: 'kicked' | 'banned'): Policy =>
-  (fact, host) => {
+  async (fact, host) => {
     const { stream, data } = fact
     const { user } = data as { user: string }
     const { room, presence, members } = host.contextOf<RoomContext>(stream)
     const removed: Consequence[] =
-      members.get(user) === 'member' ? [{ stream, command: { type: 'member.remove', asker: null, user } }] : []
+      members.get(user) === 'member'
+        ? [{ stream, command: { type: 'member.remove', asker: null, user, after: cause } }]
+        : []
     const inside = [...(presence.get(user)?.connections.keys() ?? [])].flatMap((connection): Consequence[] => [
       { stream, command: { type: 'presence.leave', leaving: connection, cause } },
       connectionOf(host, connection)?.options.oneRoom ? close(connection, cause) : leaveRoom(connection, room),
     ])
-    return [...inside, ...removed, ...unfollow(fact, host)]
+    return [...inside, ...removed, ...(await unfollow(fact, host))]
   }
 
-/** Whoever belongs to a room no more hears it no more, on any connection. */
-const unfollow = ({ stream, data }: Fact, host: Host): Consequence[] => {
+/** Whoever belongs to a room no more hears it no more, on any connection; nor the channels of a space. */
+const unfollow = async ({ stream, data }: Fact, host: Host): Promise<Consequence[]> => {
   const { user } = data as { user: string }
-  const { room } = host.contextOf<RoomContext>(stream)
-  return connectionsOf(host, userStream(user))
-    .filter((connection) => connectionOf(host, connection)?.followed.has(room))
-    .map((connection) => leaveRoom(connection, room))
+  const { room, kind } = host.contextOf<RoomContext>(stream)
+  const lost: Consequence[] = []
+  for (const connection of connectionsOf(host, userStream(user))) {
+    for (const followed of connectionOf(host, connection)?.followed.keys() ?? []) {
+      const gone = followed === room || (kind === 'space' && (await parentOf(host, followed)) === room)
+      if (gone) lost.push(leaveRoom(connection, followed))
+    }
+  }
+  return lost
 }
+
+const parentOf = async (host: Host, room: string): Promise<string | null> =>
+  ((await host.load(roomStream(room))).snapshot.context as RoomContext).parent
 
 /** In the order in which the account came online on them, which is the same for everybody. */
 const closeOlder: Policy = ({ stream, data }, host) => {

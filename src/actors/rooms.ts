@@ -9,7 +9,7 @@ import type { Account } from './identity.ts'
 import { numbersStream } from './node.facts.ts'
 import { type Outcome, type Refused, refused } from './outcome.ts'
 import { inForce, type RoomContext } from './room/room.context.ts'
-import { type Asker, type RoomMode, roomStream } from './room/room.facts.ts'
+import { type Asker, type RoomExtra, type RoomMode, roomStream } from './room/room.facts.ts'
 
 export interface RoomRef {
   readonly id: string
@@ -28,8 +28,7 @@ export interface RoomOpening {
   readonly members?: readonly { account: Account; role: MemberRole }[]
   /** also seen in this dialect, under the room's own number or, where that is taken, the next free one */
   readonly dialect?: string
-  /** what a dialect wants kept beside the name, under its own name */
-  readonly extra?: Readonly<Record<string, unknown>>
+  readonly extra?: RoomExtra
   readonly asker: Asker | null
   readonly correlationId?: string
 }
@@ -39,6 +38,7 @@ export interface RoomChange {
   readonly mode?: RoomMode
   readonly slowMs?: number
   readonly aliases?: readonly string[]
+  readonly extra?: RoomExtra
 }
 
 /** An operator may have given numbers away ahead of the count, hardly so many in a row. */
@@ -87,7 +87,7 @@ export class Rooms {
 
   /** @throws LogUnavailable */
   async open(wanted: RoomOpening): Promise<{ ok: true; room: RoomRef; revision: number } | Refused> {
-    const { name, kind = 'room', parent = null, members = [], extra = null, dialect = null, asker } = wanted
+    const { name, kind = 'room', parent = null, members = [], extra, dialect = null, asker } = wanted
     let { aliases = [] } = wanted
     const id = this.#host.chance.uuid()
     const correlationId = wanted.correlationId ?? id
@@ -115,7 +115,7 @@ export class Rooms {
       kind,
       parent,
       aliases,
-      extra,
+      ...(extra ? { extra } : {}),
       machine: this.#host.machineHash('room'),
       members: members.map(({ account, role }) => ({ user: account.id, role })),
     })
@@ -149,6 +149,12 @@ export class Rooms {
       if (role) return role
     }
     return null
+  }
+
+  /** Members of a space are members of its rooms, in the same role. @throws LogUnavailable */
+  async spaceRoleOf({ parent }: RoomRef, user: string): Promise<MemberRole | null> {
+    const space = parent === null ? null : await this.byId(parent)
+    return space && this.roleOf(space, user)
   }
 
   /** A code that lets its bearer become a member. @throws LogUnavailable */

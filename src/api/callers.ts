@@ -18,6 +18,9 @@ export const isLoopback = ({ socket, headers }: FastifyRequest): boolean =>
   /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '') &&
   FORWARDED.every((name) => headers[name] === undefined)
 
+/** servers whose operator was warned of a proxy */
+const warned = new WeakSet<ApiDependencies>()
+
 export const guardCallers = async (app: FastifyInstance, deps: ApiDependencies): Promise<void> => {
   await app.register(cors, {
     delegator: ({ headers: { origin, host } }, decide) =>
@@ -40,12 +43,12 @@ export const guardCallers = async (app: FastifyInstance, deps: ApiDependencies):
 }
 
 /** A proxy that is not trusted looks like one client to every limit: the operator is told, once. */
-const warnOfForwarding = (app: FastifyInstance, { trustProxy, onWarning }: ApiDependencies): void => {
-  let warned = false
+const warnOfForwarding = (app: FastifyInstance, deps: ApiDependencies): void => {
+  const { trustProxy, onWarning } = deps
   app.addHook('onRequest', async ({ headers, socket, ip }) => {
     const peer = socket.remoteAddress
-    if (warned || ip !== peer || headers['x-forwarded-for'] === undefined) return
-    warned = true
+    if (warned.has(deps) || ip !== peer || headers['x-forwarded-for'] === undefined) return
+    warned.add(deps)
     onWarning(
       `${peer} sent X-Forwarded-For, which is ignored: if it is your proxy, name it in HANSARD_TRUST_PROXY ` +
         `(now: ${trustProxy.join(',') || 'none'})`,

@@ -61,7 +61,7 @@ export const accountRoutes = (app: FastifyInstance, requests: Requests): void =>
     if (!account) throw new Failed('phone_number not registered')
     const gcm = optionalText(form, 'gcm_token') === null ? null : textField(form, 'gcm_token', MOST.gcm_token)
     const token = await anotherToken(requests, account)
-    const bearer = { account, asker: askerOf(account) }
+    const bearer = { account, asker: askerOf(account), token: null }
     const setting = {
       type: 'profile.set',
       asker: bearer.asker,

@@ -82,10 +82,12 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     { schema: { params: ofRoom, body: z.strictObject({ text, ref: z.string().min(1).max(128).optional() }) } },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const { id: room } = await requests.room(request.params.room)
+      const found = await requests.room(request.params.room)
+      const { id: room } = found
+      const asker = await requests.askerIn(bearer, found)
       const { facts, values, revision } = await requests.command(request, bearer, roomStream(room), {
         type: 'message.post',
-        asker: bearer.asker,
+        asker,
         overRate: requests.deps.rates.overRate(bearer.account),
         kind: 'text',
         clientRef: request.body.ref ?? null,
@@ -107,12 +109,14 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     { schema: { params: ofMessage, body: z.strictObject({ text }) } },
     async (request) => {
       const bearer = await requests.bearer(request)
-      const { id: room } = await requests.room(request.params.room)
+      const found = await requests.room(request.params.room)
+      const { id: room } = found
+      const asker = await requests.askerIn(bearer, found)
       const { id: message } = request.params
       const overRate = requests.deps.rates.overRate(bearer.account)
       const command = {
         type: 'message.edit',
-        asker: bearer.asker,
+        asker,
         overRate,
         id: message,
         ...checked(request.body.text),
@@ -127,11 +131,13 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     { schema: { params: ofMessage, querystring: z.strictObject({ reason: z.string().max(1_000).optional() }) } },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const { id: room } = await requests.room(request.params.room)
+      const found = await requests.room(request.params.room)
+      const { id: room } = found
+      const asker = await requests.askerIn(bearer, found)
       const { id: message } = request.params
       const command = {
         type: 'message.remove',
-        asker: bearer.asker,
+        asker,
         id: message,
         reason: request.query.reason ?? null,
       } as const
@@ -143,9 +149,11 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
 
   app.post('/rooms/:room/messages/:id/restore', { schema: { params: ofMessage } }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
+    const found = await requests.room(request.params.room)
+    const { id: room } = found
+    const asker = await requests.askerIn(bearer, found)
     const { id: message } = request.params
-    const command = { type: 'message.restore', asker: bearer.asker, id: message } as const
+    const command = { type: 'message.restore', asker, id: message } as const
     const { revision } = await requests.command(request, bearer, roomStream(room), command)
     return reply.code(201).send(await one(room, message, revision))
   })

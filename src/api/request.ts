@@ -8,7 +8,7 @@ import { type Done, type Outcome, refused } from '../actors/outcome.ts'
 import type { Chance, Clock } from '../actors/ports.ts'
 import type { RateLimits } from '../actors/rate.ts'
 import type { Refusal } from '../actors/refusals.ts'
-import type { Asker } from '../actors/room/room.facts.ts'
+import { type Asker, roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef, Rooms } from '../actors/rooms.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { QueryArgs, QueryName } from '../projections/queries.ts'
@@ -36,6 +36,8 @@ export interface ApiDependencies {
   readonly driversSignupExisting: 'refuse' | 'return'
   readonly trustProxy: readonly string[]
   readonly version: string
+  /** the address clients see, when a proxy stands before the server; empty: the request's own */
+  readonly publicUrl: string
   allowedOrigin(origin: string | undefined, host: string | undefined): boolean
   /** for the operator */
   onWarning(text: string): void
@@ -45,6 +47,8 @@ export interface ApiDependencies {
 export interface Bearer {
   readonly account: Account
   readonly asker: Asker
+  /** the id of the token shown; null: it is another party's */
+  readonly token: string | null
 }
 
 export class Requests {
@@ -76,7 +80,8 @@ export class Requests {
     if (typeof known === 'string') return known
     const { id, number, username, role } = known.account
     const banned = known.ban && (known.ban.until === null || known.ban.until > this.deps.clock.now())
-    return banned ? 'invalid' : { account: known.account, asker: { id, number, username, account: role } }
+    const asker = { id, number, username, account: role }
+    return banned ? 'invalid' : { account: known.account, asker, token: known.token }
   }
 
   /** The same, for a protocol that sends its tokens elsewhere. @throws Problem 401, 403 when banned */
@@ -88,7 +93,13 @@ export class Requests {
     const { id, number, username, role } = known.account
     const { until } = known.ban ?? { until: 0 }
     if (until === null || until > clock.now()) throw refusalProblem('banned', { until })
-    return { account: known.account, asker: { id, number, username, account: role } }
+    return { account: known.account, asker: { id, number, username, account: role }, token: known.token }
+  }
+
+  /** Who asks something of this room: members of a space are members of its channels. @throws LogUnavailable */
+  async askerIn({ account, asker }: Bearer, room: RoomRef): Promise<Asker> {
+    const spaceRole = await this.deps.rooms.spaceRoleOf(room, account.id)
+    return spaceRole ? { ...asker, spaceRole } : asker
   }
 
   /** @throws Problem 401, 403; that somebody tried stands on their record */
@@ -156,6 +167,23 @@ export class Requests {
     const connection = await this.connections.of(account)
     await connection.refusals.note(command, refusal)
     throw refusalProblem(refusal.code, refusal.values)
+  }
+
+  /**
+   * Archives a room, and a space's rooms before it: cut off between, the space is still there to be archived again.
+   * @throws Problem
+   */
+  async archive(request: FastifyRequest, bearer: Bearer, room: RoomRef, reason: string | null): Promise<Done> {
+    const { account, asker } = bearer
+    const isOwner = (await this.deps.rooms.roleOf(room, account.id)) === 'owner'
+    if (room.kind === 'space' && (isOwner || account.role === 'admin')) {
+      const { result } = await this.read('rooms.within', { space: room.id }, await this.deps.log.head())
+      const within = { ...asker, ...(isOwner ? { spaceRole: 'owner' as const } : {}) }
+      for (const id of result) {
+        await this.command(request, bearer, roomStream(id), { type: 'room.archive', asker: within, reason })
+      }
+    }
+    return this.command(request, bearer, roomStream(room.id), { type: 'room.archive', asker, reason })
   }
 
   at(query: { at?: string | undefined }) {

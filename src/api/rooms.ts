@@ -134,11 +134,9 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     { schema: { params: ofRoom, querystring: z.strictObject({ reason: z.string().max(1_000).optional() }) } },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const { id } = await requests.room(request.params.room)
-      const stream = roomStream(id)
-      const command = { type: 'room.archive', asker: bearer.asker, reason: request.query.reason ?? null } as const
-      const { revision } = await requests.command(request, bearer, stream, command)
-      await requests.read('rooms.get', { id }, { stream, revision })
+      const room = await requests.room(request.params.room)
+      const { revision } = await requests.archive(request, bearer, room, request.query.reason ?? null)
+      await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })
       return reply.code(204).send()
     },
   )

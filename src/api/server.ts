@@ -5,6 +5,7 @@ import { stripTypeScriptTypes } from 'node:module'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { ayakaRoutes } from './ayaka.ts'
 import { guardCallers } from './callers.ts'
 import { driversRoutes } from './drivers.ts'
 import { healthRoutes } from './health.ts'
@@ -83,6 +84,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     // The old protocols' own REST.
     await driversRoutes(guarded, requests)
     await plicRoutes(guarded, requests)
+    await guarded.register((ayaka) => ayakaRoutes(ayaka, requests))
   })
   healthRoutes(app, deps)
   await servePage(app)

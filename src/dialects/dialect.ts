@@ -39,9 +39,24 @@ export type RoomName = string
 /** A token's text, the hex SHA-256 of it, or a JSON Web Token of another party. */
 export type Credential = { readonly token: string } | { readonly hashedToken: string } | { readonly jwt: string }
 
+/** How a client wants to be served, from its welcome on. */
+export interface ConnectionOptions {
+  /** each frame a binary message, all of them one zlib stream */
+  readonly zlib?: boolean
+  /** false: it does not hear of others' statuses */
+  readonly statuses?: boolean
+}
+
 /** What a client asks for, in the words of the core. `tag`: its own reference to the request, for the answer. */
-export type Request = { readonly tag?: string | number | null } /** null: nobody, who may read what anybody may */ & (
-  | { readonly do: 'sign-in'; readonly credential: Credential | null }
+export type Request = { readonly tag?: string | number | null } & (
+  | {
+      readonly do: 'sign-in'
+      /** null: nobody, who may read what anybody may */
+      readonly credential: Credential | null
+      readonly options?: ConnectionOptions
+      /** a fault of the rest, told only to whoever the credential lets in */
+      readonly fault?: CloseReason
+    }
   /** sign in (null: stay anonymous) and enter this room */
   | { readonly do: 'enter'; readonly room: RoomName; readonly credential: Credential | null }
   /** `since`: it heard the room up to there, and wants what it missed */
@@ -97,6 +112,7 @@ export type Request = { readonly tag?: string | number | null } /** null: nobody
       readonly name: string
       readonly fault?: TextFault | 'command-invalid'
     }
+  | { readonly do: 'status'; readonly status: Readonly<Record<string, unknown>> }
   /** asks nothing of anybody: a ping */
   | { readonly do: 'answer'; readonly frames: readonly FrameOut[] }
 )
@@ -140,6 +156,8 @@ export interface RoomView {
   readonly room: RoomContext
   readonly present: readonly Person[]
   readonly revision: number
+  /** of a space that is followed: its owner's number */
+  readonly owner: number | null
 }
 
 /** What a connection is told when it has signed in, or has entered a room. */
@@ -156,6 +174,19 @@ export interface Welcome {
   readonly history: readonly MessageView[]
   /** what a resuming connection missed, which follows as it happened; null: it has the history instead */
   readonly missed: readonly Fact[] | null
+}
+
+/** What a connection is told when it comes to follow a room after it has signed in. */
+export interface Followed {
+  readonly connection: string
+  readonly user: string
+  readonly room: RoomView
+  /** the rooms of a space that it follows with it */
+  readonly channels: readonly RoomView[]
+  /** of the space that the room is in, null where there is none */
+  readonly space: RoomContext | null
+  /** why: MemberAdded, or the RoomOpened of a channel */
+  readonly because: Fact
 }
 
 /** What an answer may tell beside its outcome. */
@@ -180,13 +211,20 @@ export type Audience =
 export interface Addressed {
   readonly frame: FrameOut
   readonly to: Audience
+  /** left out for connections that want none of these */
+  readonly topic?: 'status'
 }
 
 /** What a codec may know of the room when it encodes a fact of it. */
 export interface View {
   readonly room: RoomContext
-  /** the message of MessageEdited, MessageRemoved, MessageRestored; the account of TypingStarted, TypingStopped */
+  /** the space that the room is in */
+  readonly space: RoomContext | null
+  /** the owner's number, for RoomChanged of a space */
+  readonly owner: number | null
+  /** the message of MessageEdited, MessageRemoved, MessageRestored */
   readonly message: MessageView | null
+  /** the account of TypingStarted, TypingStopped, StatusChanged, MemberAdded */
   readonly person: Person | null
 }
 
@@ -236,6 +274,10 @@ export interface Profile {
   readonly socketsPerAccount: number
   /** WebSocket close codes by cause */
   readonly closeCodes: Readonly<Partial<Record<CloseCause, number>>>
+  /** a sign-in that cannot be decided now has no answer in this dialect: the connection ends, and may come back */
+  readonly endsUnanswered?: boolean
+  /** told when there are as many connections as may be */
+  readonly whenFull?: CloseReason
   /** for a peer that answers no ping */
   readonly lostCode: number | null
   /** its frames about an edit or a removal show the whole message, which is looked up before they leave */
@@ -254,10 +296,12 @@ export interface Dialect {
   readonly readsAddress?: boolean
   /** what the server says first */
   readonly greeting: readonly FrameOut[]
-  /** total: any frame at all */
-  decode(frame: FrameIn, standing: Standing): Decoded
+  /** total: any frame at all. `connection`: its id, for answers that name it */
+  decode(frame: FrameIn, standing: Standing, connection?: string): Decoded
   /** the answer to `sign-in` and `enter`, once everything it tells of is on the log */
   welcome(request: Request, welcome: Welcome, ack: number | null): readonly FrameOut[]
+  /** what a connection is told before it hears a room that it came to follow after its welcome */
+  followed?(followed: Followed): readonly FrameOut[]
   /** what the asker alone gets for a request */
   reply(request: Request, outcome: Outcome, ack: number | null, told: Told): readonly FrameOut[]
   /** what listeners of the room get for a fact */

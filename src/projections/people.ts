@@ -86,6 +86,14 @@ export interface MemberRow {
   readonly online: boolean
 }
 
+export interface JoinedRow {
+  readonly number: number
+  readonly username: string
+  readonly role: MemberRow['role']
+  /** ms since 1970 */
+  readonly joinedAt: number
+}
+
 const SELECT =
   'select user as id, number, username, role, guest, registered_at as registeredAt, from_at as changedAt from users'
 
@@ -134,6 +142,23 @@ export const peopleQueries = {
     const sql = 'select from_at as since from members where room = ? and user = ? order by from_position desc limit 1'
     return (db.prepare(sql).get(room, user) as { since: number } | undefined)?.since ?? null
   },
+  /** with the time since which each is a member without a break, in the order of their numbers, after `after` */
+  'room.members.joined': (
+    db: DatabaseSync,
+    { room, after = 0, limit, user }: { room: string; after?: number; limit: number; user?: string },
+  ): JoinedRow[] =>
+    db
+      .prepare(
+        `select u.number, u.username, m.role,
+           (select max(first.from_at) from members first
+             where first.room = m.room and first.user = m.user and first.from_position <= m.from_position
+               and not exists (select 1 from members before where before.room = m.room and before.user = m.user
+                 and before.to_position = first.from_position)) as joinedAt
+         from members m join users u on u.user = m.user and u.to_position is null
+         where m.room = ? and m.to_position is null and u.number > ? ${user === undefined ? '' : 'and m.user = ?'}
+         order by u.number limit ?`,
+      )
+      .all(room, after, ...(user === undefined ? [] : [user]), limit) as unknown as JoinedRow[],
   /** in the order of their numbers, after `after`; online: present in the room on some connection */
   'room.members': (
     db: DatabaseSync,

@@ -1,16 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { OPEN_DIALECTS } from '../actors/alias.ts'
+import type { RoomExtra } from '../actors/room/room.facts.ts'
 import { type At, inForce, json, type ProjectedFact, type Projection, TEMPORAL, Temporal } from './projection.ts'
 
 /** Rooms as they were: each change of name, mode or aliases ends a row and begins the next. */
 export const rooms: Projection = {
   name: 'rooms',
-  version: 2,
+  version: 3,
   tables: `
     create table rooms (
       room text not null, number integer not null, name text not null, kind text not null, parent text,
       mode text not null, slow_ms integer not null, aliases text not null, opened_at integer not null, locked_at integer,
-      extra text, ${TEMPORAL}
+      extra text not null, ${TEMPORAL}
     );
     create index rooms_by_room on rooms (room, from_position);
     create index rooms_by_number on rooms (number);`,
@@ -30,12 +31,13 @@ export const rooms: Projection = {
     ]
     const table = new Temporal(db, 'rooms', columns, ['room'])
     const current = db.prepare(`select ${columns.join(', ')} from rooms where room = ? and to_position is null`)
-    const change = (fact: ProjectedFact, changes: Record<string, string | number | null>) => {
+    const change = (fact: ProjectedFact, changes: Record<string, string | number | null>, extra = {}) => {
       const room = fact.stream.slice('room-'.length)
       const row = current.get(room) as Record<string, string> | undefined
       if (!row) return
+      const kept = json({ ...JSON.parse(row.extra ?? '{}'), ...extra })
       table.end(fact, room)
-      table.begin(fact, { ...row, ...changes })
+      table.begin(fact, { ...row, extra: kept, ...changes })
     }
     return {
       RoomOpened: (fact) => {
@@ -52,18 +54,22 @@ export const rooms: Projection = {
           aliases: json(aliases),
           opened_at,
           locked_at: null,
-          extra: json(extra),
+          extra: json(extra ?? {}),
         })
       },
       RoomChanged: (fact) => {
-        const { name, mode, slowMs, aliases } = fact.data
-        change(fact, {
-          ...(name === undefined ? {} : { name }),
-          ...(mode === undefined ? {} : { mode, slow_ms: mode === 'slow' ? (slowMs ?? 0) : 0 }),
-          ...(mode === undefined ? {} : { locked_at: mode === 'locked' ? fact.metadata.at : null }),
-          ...(mode === undefined && slowMs !== undefined ? { slow_ms: slowMs } : {}),
-          ...(aliases === undefined ? {} : { aliases: json(aliases) }),
-        })
+        const { name, mode, slowMs, aliases, extra } = fact.data
+        change(
+          fact,
+          {
+            ...(name === undefined ? {} : { name }),
+            ...(mode === undefined ? {} : { mode, slow_ms: mode === 'slow' ? (slowMs ?? 0) : 0 }),
+            ...(mode === undefined ? {} : { locked_at: mode === 'locked' ? fact.metadata.at : null }),
+            ...(mode === undefined && slowMs !== undefined ? { slow_ms: slowMs } : {}),
+            ...(aliases === undefined ? {} : { aliases: json(aliases) }),
+          },
+          extra,
+        )
       },
       RoomArchived: (fact) => change(fact, { mode: 'archived' }),
     }
@@ -83,7 +89,7 @@ export interface RoomRow {
   /** since when only staff may write; null: it is not locked */
   readonly lockedAt: number | null
   /** what dialects keep beside the name */
-  readonly extra: Readonly<Record<string, unknown>> | null
+  readonly extra: RoomExtra
 }
 
 export const SELECT_ROOM = `select room as id, number, name, kind, parent, mode, slow_ms as slowMs, aliases, opened_at as openedAt,
@@ -97,8 +103,8 @@ const BELONGS = `exists (
 const VISIBLE = `(${[...OPEN_DIALECTS.map((dialect) => `aliases like '%"${dialect}:%'`), BELONGS].join(' or ')})`
 
 export const roomRow = (found: unknown): RoomRow => {
-  const plain = found as Omit<RoomRow, 'aliases' | 'extra'> & { aliases: string; extra: string | null }
-  return { ...plain, aliases: JSON.parse(plain.aliases), extra: plain.extra === null ? null : JSON.parse(plain.extra) }
+  const plain = found as Omit<RoomRow, 'aliases' | 'extra'> & { aliases: string; extra: string }
+  return { ...plain, aliases: JSON.parse(plain.aliases), extra: JSON.parse(plain.extra) }
 }
 
 export const roomQueries = {
@@ -119,6 +125,12 @@ export const roomQueries = {
       .all(`%"${dialect}:%`, ...(all ? [] : [user]))
       .map(({ room }) => room as string)
   },
+  /** ids of a space's rooms, by number */
+  'rooms.within': (db: DatabaseSync, { space }: { space: string }): string[] =>
+    db
+      .prepare(`select room from rooms where to_position is null and mode <> 'archived' and parent = ? order by number`)
+      .all(space)
+      .map(({ room }) => room as string),
   /** in the order of their numbers, after `after`; `visibleTo`: those that this user may read now */
   'rooms.list': (
     db: DatabaseSync,

@@ -32,11 +32,19 @@ export class Arrival {
       if (request.do === 'enter' && !room) return refused('unknown-room', { room: request.room })
       const signed = await signIn.run(request.credential)
       if (!signed.ok || session.ended) return signed
+      if (request.do === 'sign-in') {
+        if (request.fault) {
+          await session.end('protocol-error', request.fault)
+          return refused('malformed')
+        }
+        session.serve(request.options ?? {})
+      }
       return room
         ? this.#enterOne(request as Of<'enter'>, room, signIn, entries, ack)
         : this.#enterAll(request, entries, ack)
     })
     if (!outcome.ok && !session.ended) await session.answer(request, outcome, ack)
+    if (!outcome.ok && session.dialect.profile.endsUnanswered) session.abort('server-error')
     if (!outcome.ok || session.ended) {
       for (const entry of entries) await entry.undo()
       for (const room of session.places.rooms()) session.forget(room)
@@ -87,7 +95,7 @@ export class Arrival {
       if (which === 'followed-at-sign-in') {
         const followed = await follow(session, rooms)
         if (!followed.outcome.ok) return followed.outcome
-        views.push(...followed.views)
+        views.push(...followed.views.filter(({ room }) => session.places.get(room.room)))
       } else {
         for (const room of rooms) {
           if (session.ended) return NOTHING_NEW
@@ -170,14 +178,37 @@ export class Arrival {
   }
 
   /** A room that the account became a member of, if the dialect shows it. */
-  async follow(id: string): Promise<void> {
+  async follow(id: string, because: Fact): Promise<void> {
     const session = this.#session
+    const { hub } = session.around
     const room = await session.around.rooms.byId(id)
-    const shows = room?.aliases.some((alias) => alias.startsWith(`${session.dialect.name}:`))
-    if (!room || !shows || session.places.get(id)) return
-    const { outcome } = await follow(session, [room])
-    if (outcome.ok) session.around.hub.release(id, session)
-    else session.forget(id)
+    if (!room || !session.account || session.ended || !this.#shows(room) || session.places.get(id)) return
+    const first = await follow(session, [room])
+    const [view] = first.views
+    const within = first.outcome.ok && room.kind === 'space' ? await this.#channelsOf(id) : []
+    const { outcome, views } = first.outcome.ok && within.length > 0 ? await follow(session, within) : first
+    if (!outcome.ok || !view) {
+      for (const { id: left } of [room, ...within]) session.forget(left)
+      return
+    }
+    // Put out again meanwhile: there is nothing to tell.
+    const isHeard = ({ room: { room: heard } }: RoomView) => session.places.get(heard) !== null
+    if (!isHeard(view)) return
+    const channels = (within.length > 0 ? views : []).filter(isHeard)
+    const { id: connection, account } = session
+    const told = { connection, user: account.id, room: view, channels, space: hub.spaceOf(view.room), because }
+    session.send(session.dialect.followed?.(told) ?? [])
+    for (const { room: heard } of [view, ...channels]) hub.release(heard.room, session)
+  }
+
+  #shows({ aliases }: RoomRef): boolean {
+    return aliases.some((alias) => alias.startsWith(`${this.#session.dialect.name}:`))
+  }
+
+  async #channelsOf(space: string): Promise<RoomRef[]> {
+    const { account, places } = this.#session
+    const own = account ? await this.#ownRooms(account.id) : []
+    return own.filter(({ id, parent }) => parent === space && !places.get(id))
   }
 
   async leave(request: Of<'leave'>, ack: number | null): Promise<void> {

@@ -5,8 +5,9 @@ import { isOpenToAll } from '../actors/alias.ts'
 import type { ConnectionContext } from '../actors/connection/connection.context.ts'
 import { connectionStream } from '../actors/connection/connection.facts.ts'
 import { type Done, type Outcome, type Refused, refused } from '../actors/outcome.ts'
-import type { RoomContext } from '../actors/room/room.context.ts'
+import { inForce, type RoomContext } from '../actors/room/room.context.ts'
 import { type Asker, type RoomFact, roomStream } from '../actors/room/room.facts.ts'
+import { userStream } from '../actors/user/user.facts.ts'
 import { type MessageView, type Request, type RoomName, TOLD_NOTHING, type Told } from '../dialects/dialect.ts'
 import type { Place } from './places.ts'
 import type { Session } from './session.ts'
@@ -116,6 +117,15 @@ export class Commands {
     return { outcome: await record.command({ type: 'read.mark', room: place.room, upTo: message }) }
   }
 
+  /** A status is a wish to be heard, and so counts against the account's rate. */
+  async status({ status }: Of<'status'>): Promise<Answered> {
+    const { around, account, id } = this.#session
+    if (!account) return { outcome: refused('user-required') }
+    if (around.rates.overRate(account)) return { outcome: refused('rate-limited') }
+    const setting = { type: 'status.set', status, by: account.id, connection: id } as const
+    return { outcome: await around.host.send(userStream(account.id), setting) }
+  }
+
   async typing({ room, on, named = false }: Of<'typing'>): Promise<Answered> {
     const { places, record, around, account } = this.#session
     const place = places.named(room)
@@ -181,7 +191,8 @@ export class Commands {
     const permitted = host.ask(connectionStream(session.id), { type: 'command.permit', command: 'message.post' })
     if (permitted && !permitted.ok) return permitted
     const parent = place.parent && (host.peek(roomStream(place.parent))?.snapshot.context as RoomContext | undefined)
-    const spaceRole = parent ? parent.members.get(account.id) : undefined
+    const banned = parent ? inForce(parent.bans.get(account.id), host.clock.now()) : false
+    const spaceRole = parent && !banned ? parent.members.get(account.id) : undefined
     const asker = { ...session.asker(account), ...(spaceRole ? { spaceRole } : {}) }
     const fields = { by: account.id, connection: session.id, asker, overRate: rates.overRate(account) }
     return { stream: roomStream(place.room), fields }

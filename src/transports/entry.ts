@@ -10,10 +10,9 @@
 // A socket that goes away between the steps leaves nobody behind: the close that went before could not know of what
 // was appended here, so `undo` takes it back, also where an append whose answer never came may stand in the log.
 
-import type { Fact, MemberRole } from '../actors/fact.ts'
+import type { Fact } from '../actors/fact.ts'
 import type { Submitted } from '../actors/host.ts'
 import { type Outcome, refused } from '../actors/outcome.ts'
-import type { RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef } from '../actors/rooms.ts'
 import { userStream } from '../actors/user/user.facts.ts'
@@ -59,7 +58,7 @@ export class Entry {
     const { id: room, parent } = this.#room
     if (session.account) {
       this.#present = true
-      const spaceRole = parent ? await roleInSpace(session, parent) : undefined
+      const spaceRole = await session.around.rooms.spaceRoleOf(this.#room, session.account.id)
       const asker = { ...session.asker(session.account), ...(spaceRole ? { spaceRole } : {}) }
       const from = { by: session.account.id, connection: session.id }
       const present = await host.send(roomStream(room), { type: 'presence.enter', ...from, asker, node })
@@ -92,35 +91,42 @@ export class Entry {
   }
 }
 
-/** Follows these rooms from their revisions of now. @throws LogUnavailable */
+/**
+ * Follows these rooms from their revisions of now. Whoever was put out of one while that was being recorded, which
+ * the policy on it could not know of, leaves it again. @throws LogUnavailable
+ */
 export const follow = async (
   session: Session,
   rooms: readonly RoomRef[],
 ): Promise<{ readonly outcome: Outcome; readonly views: RoomView[] }> => {
-  const { host, hub } = session.around
+  const { hub } = session.around
   const views: RoomView[] = []
   for (let from = 0; from < rooms.length; from += MAX_FOLLOWED_AT_ONCE) {
     const some = rooms.slice(from, from + MAX_FOLLOWED_AT_ONCE)
-    await Promise.all(some.map(({ id }) => host.load(roomStream(id))))
+    await Promise.all(some.map(({ id }) => hub.meet(id, true)))
     if (session.ended) return { outcome: refused('unavailable'), views }
     const revisions: Record<string, number> = {}
-    for (const { id: room, parent, aliases } of some) {
+    const found = new Map<RoomRef, RoomView>()
+    for (const ref of some) {
+      const { id: room, parent, aliases } = ref
       const view = hub.view(room)
-      views.push(view)
+      found.set(ref, view)
       revisions[room] = view.revision
       session.places.add({ room, parent, entered: false }, aliases)
       hub.join(room, session, view.revision)
     }
     const outcome = await session.record.command({ type: 'rooms.follow', rooms: revisions })
     if (!outcome.ok) return { outcome, views }
+    for (const [room, view] of found) {
+      if (await belongs(session, room)) views.push(view)
+      else await session.record.command({ type: 'room.leave', room: room.id })
+    }
   }
   return { outcome: NOTHING_NEW, views }
 }
 
-const roleInSpace = async ({ around, account }: Session, space: string): Promise<MemberRole | undefined> => {
-  const { snapshot } = await around.host.load(roomStream(space))
-  return (snapshot.context as RoomContext).members.get(account?.id ?? '')
-}
+const belongs = async ({ around, user, isEverywhere }: Session, room: RoomRef): Promise<boolean> =>
+  isEverywhere || (user !== null && (await around.rooms.roleOf(room, user)) !== null)
 
 /** Takes back that the account came online here. */
 export const goOffline = (session: Session, user: string): Promise<void> =>

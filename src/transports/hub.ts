@@ -7,7 +7,9 @@ import type { Host } from '../actors/host.ts'
 import type { Acknowledged } from '../actors/outcome.ts'
 import { personIn, type RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
-import type { Addressed, Dialect, MessageView, RoomView } from '../dialects/dialect.ts'
+import { userStream } from '../actors/user/user.facts.ts'
+import type { UserContext } from '../actors/user/user.machine.ts'
+import type { Addressed, Dialect, MessageView, RoomView, View } from '../dialects/dialect.ts'
 import { Attendance } from './attendance.ts'
 import { Batch } from './transport.ts'
 
@@ -17,6 +19,8 @@ export interface Listener {
   /** the account's id; null: an anonymous reader */
   readonly user: string | null
   readonly dialect: Dialect
+  /** it hears of others' statuses */
+  readonly statuses: boolean
   /** facts of this room up to this revision are in `batch`; null: it tells of facts of other streams */
   deliver(batch: Batch, room: string, revision: number | null): void
   /** held back more than it may */
@@ -37,7 +41,7 @@ interface Heard {
   /** place in the room's stream; null: a fact of another stream */
   readonly revision: number | null
   message: MessageView | null
-  readonly person: Person | null
+  person: Person | null
 }
 
 /** The message as it is at this revision of the room, or null. */
@@ -46,6 +50,8 @@ export type MessageOf = (room: string, id: number, revision: number) => Promise<
 /** Facts that may wait for one snapshot. */
 const MAX_HELD = 10_000
 const ABOUT_A_MESSAGE: ReadonlySet<string> = new Set(['MessageEdited', 'MessageRemoved', 'MessageRestored'])
+/** what is told of them names accounts that the room knows by id only */
+const ABOUT_ACCOUNTS: ReadonlySet<string> = new Set(['MemberAdded', 'RoomChanged'])
 
 export class Hub {
   readonly #host: Host
@@ -53,6 +59,8 @@ export class Hub {
   readonly #onFault: (where: string, error: unknown) => void
   readonly #rooms = new Map<string, Map<string, Place>>()
   readonly #attendance = new Attendance()
+  /** account → its number, which never changes */
+  readonly #numbers = new Map<string, number>()
   /** rooms with facts that wait for a row; what comes after them waits in line */
   readonly #waiting = new Map<string, Promise<void>>()
 
@@ -75,9 +83,8 @@ export class Hub {
 
   /** Facts of the room that a resuming listener missed, before anything live. */
   catchUp(room: string, listener: Listener, missed: readonly Fact[]): void {
-    const context = this.#host.peek(roomStream(room))?.snapshot.context as RoomContext
     const heard = missed.map((fact) => ({ fact, revision: fact.revision, message: null, person: null }))
-    const batch = selection(encode(listener.dialect, heard, context).all, listener)
+    const batch = selection(encode(listener.dialect, heard, this.#around(room, heard)).all, listener)
     if (batch.frames.length > 0) listener.deliver(batch, room, missed.at(-1)?.revision ?? null)
   }
 
@@ -105,7 +112,45 @@ export class Hub {
     const following = [...this.#attendance.of(room)]
       .filter(({ id }) => !context.presence.has(id))
       .map((person) => shown(context, person))
-    return { room: context, present: [...entered, ...following], revision: actor.revision }
+    const owner = this.#ownerIn(context)
+    return { room: context, present: [...entered, ...following], revision: actor.revision, owner }
+  }
+
+  /** The space that a room in memory is in, once `meet` has been there. */
+  spaceOf({ parent }: RoomContext): RoomContext | null {
+    const space = parent === null ? null : this.#host.peek(roomStream(parent))
+    return space ? (space.snapshot.context as RoomContext) : null
+  }
+
+  /** Brings into memory what is told with a room: its space, and where asked for the owner. @throws LogUnavailable */
+  async meet(room: string, withOwner: boolean): Promise<void> {
+    const context = (await this.#host.load(roomStream(room))).snapshot.context as RoomContext
+    if (context.parent !== null) await this.#host.load(roomStream(context.parent))
+    const owner = withOwner && context.kind === 'space' ? ownerOf(context) : undefined
+    if (owner !== undefined && !this.#numbers.has(owner)) this.#numbers.set(owner, (await this.#person(owner)).number)
+  }
+
+  async #person(user: string): Promise<Person> {
+    const { number, username, role } = (await this.#host.load(userStream(user))).snapshot.context as UserContext
+    return { id: user, number, username, role }
+  }
+
+  #ownerIn(context: RoomContext): number | null {
+    const owner = context.kind === 'space' ? ownerOf(context) : undefined
+    return owner === undefined ? null : (this.#numbers.get(owner) ?? null)
+  }
+
+  /** Tells what is no room's own fact to whoever hears one of these rooms, each listener once. */
+  async tellOnce(rooms: readonly string[], fact: Fact, about: string): Promise<void> {
+    const told = new Set<string>()
+    const heard: Heard[] = [{ fact, revision: null, message: null, person: await this.#person(about) }]
+    for (const room of rooms) {
+      if (!this.#rooms.has(room)) continue
+      await this.meet(room, false)
+      const places = [...(this.#rooms.get(room)?.values() ?? [])].filter(({ listener }) => !told.has(listener.id))
+      for (const { listener } of places) told.add(listener.id)
+      this.#tell(room, heard, places)
+    }
   }
 
   /** Rooms somebody listens to. */
@@ -167,10 +212,9 @@ export class Hub {
     const places = this.#rooms.get(room)
     if (!places) return
     const before = this.#waiting.get(room)
-    const needs =
-      heard.some(({ fact }) => ABOUT_A_MESSAGE.has(fact.type)) &&
-      [...places.values()].some(({ listener }) => listener.dialect.profile.showsWholeMessages)
-    if (!before && !needs && this.#host.peek(roomStream(room))) {
+    const shows = () => [...places.values()].some(({ listener }) => listener.dialect.profile.showsWholeMessages)
+    const needs = heard.some(({ fact: { type } }) => ABOUT_ACCOUNTS.has(type) || (ABOUT_A_MESSAGE.has(type) && shows()))
+    if (!before && !needs && this.#isNear(room)) {
       this.#tell(room, heard, places.values())
       return
     }
@@ -184,17 +228,25 @@ export class Hub {
     this.#waiting.set(room, turn)
   }
 
+  /** In memory, and the space it is in with it. */
+  #isNear(room: string): boolean {
+    const actor = this.#host.peek(roomStream(room))
+    const { parent = null } = (actor?.snapshot.context ?? {}) as Partial<RoomContext>
+    return actor !== null && (parent === null || this.#host.peek(roomStream(parent)) !== null)
+  }
+
   async #prepare(room: string, heard: readonly Heard[]): Promise<void> {
-    await this.#host.load(roomStream(room))
+    await this.meet(room, tellsOwner(heard))
     for (const each of heard) {
+      if (each.fact.type === 'MemberAdded') each.person = await this.#person((each.fact.data as { user: string }).user)
       if (!ABOUT_A_MESSAGE.has(each.fact.type)) continue
       each.message = await this.#messageOf(room, (each.fact.data as { id: number }).id, each.fact.revision)
     }
   }
 
   #tell(room: string, heard: readonly Heard[], places: Iterable<Place>): void {
-    const context = this.#host.peek(roomStream(room))?.snapshot.context as RoomContext
-    const known = heard.map((each) => this.#adjusted(room, context, each))
+    const around = this.#around(room, heard)
+    const known = heard.map((each) => this.#adjusted(room, around.room, each))
     const revision = heard.findLast((each) => each.revision !== null)?.revision ?? null
     const first = heard.find((each) => each.revision !== null)?.revision ?? Number.POSITIVE_INFINITY
     const encoded = new Map<Dialect, Encoded>()
@@ -210,12 +262,17 @@ export class Hub {
       let frames = seen ? undefined : encoded.get(listener.dialect)
       if (!frames) {
         const news = seen ? known.filter((each) => each.revision === null || each.revision > after) : known
-        frames = encode(listener.dialect, news, context)
+        frames = encode(listener.dialect, news, around)
         if (!seen) encoded.set(listener.dialect, frames)
       }
       const batch = frames.names(listener) ? selection(frames.all, listener) : frames.shared
       if (batch.frames.length > 0) listener.deliver(batch, room, revision)
     }
+  }
+
+  #around(room: string, heard: readonly Heard[]): Pick<View, 'room' | 'space' | 'owner'> {
+    const context = this.#host.peek(roomStream(room))?.snapshot.context as RoomContext
+    return { room: context, space: this.spaceOf(context), owner: tellsOwner(heard) ? this.#ownerIn(context) : null }
   }
 
   /** An account that is there both ways is heard of once: when the first way begins, and when the last one ends. */
@@ -230,6 +287,11 @@ export class Hub {
   }
 }
 
+/** To look for the owner is to look through the members. */
+const tellsOwner = (heard: readonly Heard[]): boolean => heard.some(({ fact }) => fact.type === 'RoomChanged')
+
+const ownerOf = ({ members }: RoomContext): string | undefined => members.findKey((role) => role === 'owner')
+
 /** With the role that is shown in this room. */
 const shown = (context: RoomContext, person: Person): Person =>
   personIn(context, { ...person, account: person.role === 'admin' || person.role === 'robot' ? person.role : 'member' })
@@ -241,24 +303,27 @@ interface Encoded {
   names(listener: Listener): boolean
 }
 
-const encode = (dialect: Dialect, heard: readonly Heard[], room: RoomContext): Encoded => {
-  const all = heard.flatMap(({ fact, message, person }) => dialect.encode(fact, { room, message, person }))
+const encode = (dialect: Dialect, heard: readonly Heard[], around: Pick<View, 'room' | 'space' | 'owner'>): Encoded => {
+  const all = heard.flatMap(({ fact, message, person }) => dialect.encode(fact, { ...around, message, person }))
   const connections = new Set<string>()
   const users = new Set<string>()
+  const status = all.some(({ topic }) => topic === 'status')
   for (const { to } of all) {
     if (to === 'all') continue
     if ('except' in to) connections.add(to.except)
     else if ('only' in to) connections.add(to.only)
     else users.add('exceptUser' in to ? to.exceptUser : to.onlyUser)
   }
-  const names = ({ id, user }: Listener) => connections.has(id) || (user !== null && users.has(user))
+  const names = ({ id, user, statuses }: Listener) =>
+    connections.has(id) || (user !== null && users.has(user)) || (status && !statuses)
   return { all, names, shared: selection(all, null) }
 }
 
 const selection = (all: readonly Addressed[], listener: Listener | null): Batch =>
-  new Batch(all.filter(({ to }) => isFor(to, listener)).map(({ frame }) => frame))
+  new Batch(all.filter((each) => isFor(each, listener)).map(({ frame }) => frame))
 
-const isFor = (to: Addressed['to'], listener: Listener | null): boolean => {
+const isFor = ({ to, topic }: Addressed, listener: Listener | null): boolean => {
+  if (topic === 'status' && listener?.statuses === false) return false
   if (to === 'all') return true
   if ('except' in to) return to.except !== listener?.id
   if ('only' in to) return to.only === listener?.id

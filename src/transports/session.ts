@@ -2,6 +2,7 @@
 // actor and the room's, and answers once what the answer tells of is on the log.
 
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
+import type { Fact } from '../actors/fact.ts'
 import type { Account } from '../actors/identity.ts'
 import { type Outcome, refused } from '../actors/outcome.ts'
 import type { Refusal } from '../actors/refusals.ts'
@@ -9,6 +10,7 @@ import type { Asker } from '../actors/room/room.facts.ts'
 import {
   type CloseReason,
   type Closing,
+  type ConnectionOptions,
   type Decoded,
   type Dialect,
   type FrameIn,
@@ -21,6 +23,7 @@ import {
 import { Arrival } from './arrival.ts'
 import { Commands } from './commands.ts'
 import { ConnectionRecord, type Ending } from './connection-record.ts'
+import { Following } from './following.ts'
 import type { Listener } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Outbox } from './outbox.ts'
@@ -40,6 +43,7 @@ const COMMANDS: Record<Exclude<Request['do'], 'answer'>, string> = {
   read: 'read.mark',
   typing: 'typing.start',
   history: 'history.note',
+  status: 'status.set',
   mute: 'mute.set',
   unmute: 'mute.lift',
 }
@@ -69,8 +73,12 @@ export class Session implements Listener {
   #standing: Standing = 'connected'
   #dialect: Dialect | null = null
   #strikes = 0
-  /** rooms it became a member of while it signed in */
-  readonly #missed: string[] = []
+  #options: ConnectionOptions = {}
+  readonly #following = new Following(this.places, {
+    isEverywhere: () => this.isEverywhere,
+    follow: (room, because) => this.#arrival.follow(room, because),
+    fault: (error) => this.#fail(error),
+  })
 
   /** `dialect` null: the first event tells. */
   constructor(socket: Socket, around: Surroundings, dialect: Dialect | null) {
@@ -150,7 +158,7 @@ export class Session implements Listener {
   /** What returns a promise holds back the frames behind it; what only submits does not. */
   #handle(frame: FrameIn): Promise<void> | null {
     if (this.ended) return null
-    const decoded = this.dialect.decode(frame, this.#standing)
+    const decoded = this.dialect.decode(frame, this.#standing, this.id)
     const ack = 'ack' in frame ? frame.ack : null
     if (decoded.is === 'ignored') {
       this.around.count('frames_ignored')
@@ -167,7 +175,7 @@ export class Session implements Listener {
         this.#standing = 'authenticating'
         return this.#arrival.run(request, ack).then((standing) => {
           this.#standing = standing
-          for (const room of this.#missed.splice(0)) if (standing === 'ready') this.follow(room)
+          this.#following.resume(standing)
         })
       case 'join':
         return this.#arrival.join(request, ack)
@@ -185,6 +193,8 @@ export class Session implements Listener {
       case 'remove':
       case 'restore':
         return this.#answered(request, ack, this.#commands.change(request))
+      case 'status':
+        return this.#follow(request, ack, this.#commands.status(request))
       case 'history':
         return this.#answered(request, ack, this.#commands.history(request))
       default:
@@ -283,18 +293,37 @@ export class Session implements Listener {
     return this.#standing === 'ready' && this.#account !== null && this.#dialect?.announce !== undefined
   }
 
-  /** Its account became a member of this room. */
-  follow(room: string): void {
-    if (this.dialect.profile.rooms !== 'followed-at-sign-in' || this.places.get(room)) return
-    // Its rooms may have been asked for already.
-    if (this.#standing === 'authenticating') this.#missed.push(room)
-    else this.#arrival.follow(room).catch((error) => this.#fail(error))
+  /** How its client wants to be served, before the first frame that tells it anything. */
+  serve(options: ConnectionOptions): void {
+    this.#options = options
+    if (options.zlib) this.#socket.startZlib?.()
+  }
+
+  get statuses(): boolean {
+    return this.#options.statuses !== false
+  }
+
+  /** Its account became a member of this room, or the room was opened in a space that it follows. */
+  follow(room: string, because: Fact): void {
+    const follows = this.#dialect?.profile.rooms === 'followed-at-sign-in'
+    if (follows && !this.ended) this.#following.add(room, because, this.#standing)
   }
 
   /** It hears this room no more. */
   forget(room: string): void {
     this.around.hub.leave(room, this)
     this.places.delete(room)
+  }
+
+  /** Its account is a member of this room no more: leaving it is on its way. */
+  unfollow(room: string): void {
+    this.#following.end(room)
+  }
+
+  /** That it left the room is on record. */
+  left(room: string): void {
+    this.forget(room)
+    if (!this.ended) this.#following.left(room, this.#standing)
   }
 
   // --- its end ---

@@ -9,6 +9,7 @@ import type { UserContext } from '../actors/user/user.machine.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import { Announcements } from './announcements.ts'
 import { Session } from './session.ts'
+import { Statuses } from './statuses.ts'
 import type { Counted, SessionsOptions, Surroundings } from './surroundings.ts'
 import type { Socket } from './transport.ts'
 
@@ -44,11 +45,13 @@ export class Sessions {
     const announcements = new Announcements(options, (dialect) =>
       [...this.#sessions.values()].filter((session) => session.hearsNews && session.dialect === dialect),
     )
+    const statuses = new Statuses(options)
     host.onAcknowledged(({ kind, stream, facts }) => {
       if (kind === 'room') for (const fact of facts) this.#hearRoom(stream, fact)
       if (kind === 'room') announcements.hear(stream, facts)
       if (kind === 'connection') for (const fact of facts) this.#hearConnection(fact)
       if (kind === 'user') for (const fact of facts) this.#hearUser(fact)
+      if (kind === 'user') for (const fact of facts) statuses.hear(fact)
     })
   }
 
@@ -60,7 +63,7 @@ export class Sessions {
       const { followed } = this.#options.host.contextOf<ConnectionContext>(stream)
       // Followed in the same append: a member's visit is over, and it goes on hearing the room.
       if (followed.has(room)) session.places.stay(room)
-      else session.forget(room)
+      else session.left(room)
     }
     if (type !== 'ConnectionClosed') return
     const { cause, code, reason } = data as FactData<'ConnectionClosed'>
@@ -68,17 +71,23 @@ export class Sessions {
   }
 
   /**
-   * Whoever becomes a member hears the room from now on, where their dialect follows all that they belong to; and
-   * whoever hears all rooms hears a new one.
+   * Whoever becomes a member hears the room from now on, where their dialect follows all that they belong to; a room
+   * opened in a space is heard by whoever hears the space; and whoever hears all rooms hears a new one.
    */
-  #hearRoom(stream: string, { type, data }: Fact): void {
+  #hearRoom(stream: string, fact: Fact): void {
+    const { type, data } = fact
+    const room = stream.slice('room-'.length)
     const isNew =
       type === 'RoomOpened' || (type === 'RoomChanged' && (data as { aliases?: unknown }).aliases !== undefined)
-    if (type !== 'MemberAdded' && !isNew) return
-    const { user = null, kind = 'room' } = data as { user?: string; kind?: string }
+    if (type !== 'MemberAdded' && type !== 'MemberRemoved' && !isNew) return
+    const { user, kind = 'room', parent = null } = data as { user?: string; kind?: string; parent?: string | null }
     for (const session of this.#sessions.values()) {
-      const hears = isNew ? session.isEverywhere && kind === 'room' : session.account?.id === user
-      if (hears) session.follow(stream.slice('room-'.length))
+      if (isNew) {
+        if (session.isEverywhere ? kind === 'room' : parent !== null) session.follow(room, fact)
+      } else if (session.account?.id === user) {
+        if (type === 'MemberRemoved') session.unfollow(room)
+        else session.follow(room, fact)
+      }
     }
   }
 

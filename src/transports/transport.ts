@@ -29,6 +29,8 @@ export interface Socket {
   readonly address: string
   /** everything of one turn, in order, as one write where the transport can; returns its size in bytes */
   write(batches: readonly Batch[]): number
+  /** From the next frame on, all frames are one zlib stream; absent: it has no such form. */
+  startZlib?(): void
   /** bytes handed over and not yet taken by the network */
   bufferedBytes(): number
   /** `discard`: nobody reads what still waits, so it is thrown away. */

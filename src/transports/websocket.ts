@@ -9,6 +9,7 @@ import type { Sessions } from './sessions.ts'
 import { SOCKET_IO_PATH } from './socket-io.ts'
 import type { Batch, Socket } from './transport.ts'
 import { textFrame } from './websocket-frame.ts'
+import { ZlibStream } from './zlib-stream.ts'
 
 const MAX_FRAME_BYTES = 64 * 1024
 /** how long a peer may take to answer a close frame */
@@ -48,7 +49,7 @@ export const serveWebSockets = (http: HttpServer, sessions: Sessions, options: W
       const port = new WsPort(webSocket, socket, options.newConnectionId(), addressOf(request))
       const session = sessions.open(port, turned)
       if (!session) {
-        port.close({ code: 1013, reason: 'try again later' }, 'flush')
+        port.close(turned.profile.whenFull ?? { code: 1013, reason: 'try again later' }, 'flush')
         return
       }
       ports.add(port)
@@ -101,6 +102,7 @@ class WsPort implements Socket {
   readonly #stream: Duplex
   #session: Session | null = null
   #alive = true
+  #zlib: ZlibStream | null = null
 
   constructor(webSocket: WebSocket, stream: Duplex, id: string, address: string) {
     this.#webSocket = webSocket
@@ -140,10 +142,14 @@ class WsPort implements Socket {
 
   write(batches: readonly Batch[]): number {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return 0
-    const encoded = batches.map((batch) => batch.as('websocket', joined))
+    const encoded = this.#zlib ? this.#zlib.encoded(batches) : batches.map((batch) => batch.as('websocket', joined))
     const data = encoded.length === 1 ? (encoded[0] as Buffer) : Buffer.concat(encoded)
     this.#stream.write(data)
     return data.length
+  }
+
+  startZlib(): void {
+    this.#zlib = new ZlibStream()
   }
 
   bufferedBytes(): number {

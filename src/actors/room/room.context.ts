@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { List, Map as PersistentMap } from 'immutable'
 import type { AccountRole, MemberRole, Person, ShownRole } from '../fact.ts'
 import { NO_RULES, type RuleSet } from '../rules.ts'
-import type { Asker, RoomFactEvent, RoomMode } from './room.facts.ts'
+import type { Asker, RoomExtra, RoomFactEvent, RoomMode } from './room.facts.ts'
 
 /** A client's reference is remembered this long, in the time of facts. */
 export const REFERENCE_MS = 10 * 60_000
@@ -40,6 +40,8 @@ export interface RoomContext {
   readonly kind: 'room' | 'space'
   readonly parent: string | null
   readonly aliases: readonly string[]
+  /** what dialects keep of the room itself, by their names */
+  readonly extra: RoomExtra
   readonly mode: RoomMode
   /** in mode `slow`: least time between two messages of one member; else 0 */
   readonly slowMs: number
@@ -70,6 +72,7 @@ export const absentRoom: RoomContext = {
   kind: 'room',
   parent: null,
   aliases: [],
+  extra: {},
   mode: 'open',
   slowMs: 0,
   members: PersistentMap(),
@@ -117,13 +120,14 @@ type Evolve<T extends RoomFactEvent['type']> = (
 type RoleFact = 'MemberAdded' | 'MemberRoleGranted'
 
 export const opened: Evolve<'RoomOpened'> = (_context, { data }) => {
-  const { room, number, name, kind, parent, aliases } = data
-  return { room, number, name, kind, parent, aliases }
+  const { room, number, name, kind, parent, aliases, extra = {} } = data
+  return { room, number, name, kind, parent, aliases, extra }
 }
 
 export const changed: Evolve<'RoomChanged'> = (context, { data }) => ({
   name: data.name ?? context.name,
   aliases: data.aliases ?? context.aliases,
+  extra: data.extra ? { ...context.extra, ...data.extra } : context.extra,
   mode: data.mode ?? context.mode,
   slowMs: (data.mode ?? context.mode) === 'slow' ? (data.slowMs ?? context.slowMs) : 0,
   lastPosts: data.mode === undefined ? context.lastPosts : PersistentMap(),
@@ -243,8 +247,6 @@ export const restoreContext = (json: unknown): RoomContext => {
   ][]
   return {
     ...(plain as unknown as RoomContext),
-    // A summary from before there were rules.
-    rules: (plain as unknown as RoomContext).rules ?? NO_RULES,
     members: PersistentMap(plain.members),
     presence: PersistentMap(
       presence.map(([user, present]) => [user, { ...present, connections: PersistentMap(present.connections) }]),

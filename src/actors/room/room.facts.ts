@@ -30,6 +30,13 @@ export type LeaveCause = z.infer<typeof leaveCause>
 /** What a dialect wants kept beside the text: drivers.uz attrs and has_media, Ayaka embeds and tts. */
 const extra = z.record(z.string(), z.unknown()).nullable()
 
+/**
+ * What dialects keep of the room itself, each under its own name: drivers.uz body and attrs of a topic, Ayaka a channel's
+ * type, category and description.
+ */
+const roomExtra = z.record(z.string(), z.unknown())
+export type RoomExtra = Readonly<z.infer<typeof roomExtra>>
+
 export const roomFacts = {
   RoomOpened: factType(
     'room',
@@ -41,8 +48,7 @@ export const roomFacts = {
       parent: z.string().nullable(),
       /** `moneypot:18`: where each dialect sees this room */
       aliases: z.array(z.string()),
-      /** what a dialect wants kept beside the name: drivers.uz body and attrs of a topic */
-      extra: extra.optional(),
+      extra: roomExtra.optional(),
       /** hash of the statechart in force, see MachineDefined */
       machine: z.string(),
     }),
@@ -55,12 +61,15 @@ export const roomFacts = {
       /** least time between two messages of one member in mode `slow` */
       slowMs: z.int().optional(),
       aliases: z.array(z.string()).optional(),
+      /** replaces what the dialects named in it kept before; of others it says nothing */
+      extra: roomExtra.optional(),
     }),
   ),
   RoomArchived: factType('room', z.object({ by, reason: reason('by') })),
 
   MemberAdded: factType('room', z.object({ user: z.string(), role: memberRole, by })),
-  MemberRemoved: factType('room', z.object({ user: z.string(), by })),
+  /** `after`: a plain member was put out, and so is none any more */
+  MemberRemoved: factType('room', z.object({ user: z.string(), by, after: z.enum(['kicked', 'banned']).optional() })),
   MemberRoleGranted: factType('room', z.object({ user: z.string(), role: memberRole, by })),
   MemberRoleRevoked: factType('room', z.object({ user: z.string(), by })),
 
@@ -150,16 +159,23 @@ export type RoomCommand =
       kind: 'room' | 'space'
       parent: string | null
       aliases: readonly string[]
-      extra?: Readonly<Record<string, unknown>> | null
+      extra?: RoomExtra
       machine: string
       /** members from birth, the owner among them */
       members: readonly { user: string; role: MemberRole }[]
       asker: Asker | null
     })
-  | (Asked & { type: 'room.change'; name?: string; mode?: RoomMode; slowMs?: number; aliases?: readonly string[] })
+  | (Asked & {
+      type: 'room.change'
+      name?: string
+      mode?: RoomMode
+      slowMs?: number
+      aliases?: readonly string[]
+      extra?: RoomExtra
+    })
   | (Asked & { type: 'room.archive'; reason: string | null })
   | (Asked & { type: 'member.add'; user: string; role: MemberRole })
-  | (Asked & { type: 'member.remove'; user: string })
+  | (Asked & { type: 'member.remove'; user: string; after?: 'kicked' | 'banned' })
   | (Asked & { type: 'member.promote'; user: string; role: MemberRole })
   | (Asked & { type: 'member.demote'; user: string })
   | (Asked & { type: 'member.kick'; user: string; reason: string | null })

@@ -1,5 +1,6 @@
 // The room's rules, one predicate each. A guard sees a command and the acknowledged state, and nothing else.
 
+import { isDeepStrictEqual } from 'node:util'
 import { isOpenToAll } from '../alias.ts'
 import { foldName } from '../names.ts'
 import { type Blocked, blockedBy, sameRules } from '../rules.ts'
@@ -79,14 +80,16 @@ const targetIsStaff = ({ context, event }: Given): boolean => {
 
 /** What a `room.change` would really change. In mode `slow` the fact says how slow. */
 export const changesOf = ({ context, event }: Given) => {
-  const { name, mode, slowMs, aliases } = event as Extract<RoomCommand, { type: 'room.change' }>
+  const { name, mode, slowMs, aliases, extra = {} } = event as Extract<RoomCommand, { type: 'room.change' }>
   const slow = (mode ?? context.mode) === 'slow'
+  const kept = Object.entries(extra).filter(([dialect, said]) => !isDeepStrictEqual(said, context.extra[dialect]))
   const pace = slow ? (slowMs ?? (context.slowMs || DEFAULT_SLOW_MS)) : 0
   return {
     ...(name !== undefined && name !== context.name ? { name } : {}),
     ...(mode !== undefined && mode !== context.mode ? { mode } : {}),
     ...(slow && pace !== context.slowMs ? { slowMs: pace } : {}),
     ...(aliases !== undefined && aliases.join() !== context.aliases.join() ? { aliases: [...aliases] } : {}),
+    ...(kept.length > 0 ? { extra: Object.fromEntries(kept) } : {}),
   }
 }
 

@@ -237,7 +237,9 @@ export const roomMachine = room.createMachine({
         'member.remove': [
           no('mayNotRemoveMember', 'not-authorized'),
           nothingNew('isNotMember'),
-          yes('member.remove', { MemberRemoved: ({ user, asker }) => ({ user, by: byOf(asker) }) }),
+          yes('member.remove', {
+            MemberRemoved: ({ user, asker, after }) => ({ user, by: byOf(asker), ...(after ? { after } : {}) }),
+          }),
         ],
         'member.promote': [
           isBanned,
@@ -304,7 +306,10 @@ export const roomMachine = room.createMachine({
           to('open'),
           to('slow'),
           to('locked'),
-          { actions: fold(changed), description: 'name or aliases changed, the mode did not' },
+          {
+            actions: fold(changed),
+            description: 'name, aliases or what dialects keep of it changed, the mode did not',
+          },
         ],
         RoomArchived: { target: 'archived', description: 'closed for good; its record stays' },
         MemberAdded: { actions: fold(roleSet), description: 'a member with this role' },

@@ -645,6 +645,15 @@ describe('the room itself', () => {
       .when(change(olga, { mode: 'slow', slowMs: 5 }))
       .nothing()
   })
+  it('keeps what dialects say of it, each its own', () => {
+    const extra = { ayaka: { type: 1 } }
+    expect((room(changed({ extra })).context as RoomContext).extra).toEqual(extra)
+    const other = room(changed({ extra }))
+      .when(change(olga, { extra: { ayaka: { type: 1 }, plic: { apartment: 7 } } }))
+      .yields(['RoomChanged', { extra: { plic: { apartment: 7 } } }])
+    expect((other.context as RoomContext).extra).toEqual({ ...extra, plic: { apartment: 7 } })
+    room(changed({ extra })).when(change(olga, { extra })).nothing()
+  })
   it('in slow mode always says how slow, and within limits', () => {
     const slow = room()
       .when(change(olga, { mode: 'slow' }))
@@ -672,7 +681,7 @@ describe('a summary', () => {
       entered(bob, 'bob-2', false),
       muted('__proto__', T0 + 5),
       banned('ann'),
-      changed({ mode: 'slow', slowMs: 5 }),
+      changed({ mode: 'slow', slowMs: 5, extra: { ayaka: { type: 1 } } }),
     ).when(says(bob, { clientRef: 'n1' })).after
     const json = JSON.parse(JSON.stringify(summarise(context as RoomContext)))
     expect(restoreContext(json)).toEqual(context)

@@ -24,6 +24,8 @@ export interface UserContext {
   /** token id → SHA-256 of the hex of the token's SHA-256 */
   readonly tokens: PersistentMap<string, string>
   readonly connections: PersistentMap<string, Attached>
+  /** as set last while online; empty: none */
+  readonly status: Readonly<Record<string, unknown>>
   readonly ban: { readonly until: number | null; readonly fact: string } | null
 }
 
@@ -35,6 +37,7 @@ const absentUser: UserContext = {
   guest: false,
   tokens: PersistentMap(),
   connections: PersistentMap(),
+  status: {},
   ban: null,
 }
 
@@ -96,6 +99,8 @@ const guards = {
   connectionsAreFull: ({ context }: Given) => context.connections.size >= MAX_CONNECTIONS,
   isAttached: ({ context, event }: Given) => context.connections.has(read(event).attaching ?? ''),
   isNotAttached: ({ context, event }: Given) => !context.connections.has(read(event).detaching ?? ''),
+  /** with the last connection the status ends, too */
+  takesStatusAlong: ({ context }: Given) => context.connections.size === 1 && Object.keys(context.status).length > 0,
   isSameName: ({ context, event }: Given) => context.username === read(event).username,
   isSameRole: ({ context, event }: Given) => context.role === read(event).role,
   isPlainRole: ({ event }: Given) => read(event).role === 'member',
@@ -197,12 +202,22 @@ const attaching = [
   })),
 ]
 
+const wentOfflineOf = (event: UserEvent, { connections }: UserContext) => ({
+  connection: (event as CommandOf<'connection.detach'>).detaching,
+  last: connections.size === 1,
+})
+
 const detaching = [
   nothingNew('isNotAttached'),
-  yes('connection.detach', 'WentOffline', ({ detaching }, { connections }) => ({
-    connection: detaching,
-    last: connections.size === 1,
-  })),
+  {
+    guard: 'takesStatusAlong' as const,
+    actions: [
+      fact<UserContext, UserEvent>('StatusChanged', () => ({ status: {} })),
+      fact<UserContext, UserEvent>('WentOffline', ({ context, event }) => wentOfflineOf(event, context)),
+    ],
+    description: 'StatusChanged, WentOffline',
+  },
+  yes('connection.detach', 'WentOffline', (command, context) => wentOfflineOf(command as UserEvent, context)),
 ]
 
 export const userMachine = user.createMachine({
@@ -302,7 +317,10 @@ export const userMachine = user.createMachine({
         },
         RoleRevoked: { actions: fold<'RoleRevoked'>(() => ({ role: 'member' })), description: 'a member again' },
         ProfileSet: { description: 'the fields stand in the read model' },
-        StatusChanged: { description: 'the status stands in the read model' },
+        StatusChanged: {
+          actions: fold<'StatusChanged'>((_context, { data }) => ({ status: data.status })),
+          description: 'told to whoever shares a room; empty when the last connection ended',
+        },
         UserKicked: { description: 'a policy closes the connections' },
       },
       states: {

@@ -190,6 +190,18 @@ describe('the account', () => {
       .yields(['StatusChanged', { status: { status: 2 } }])
     ann().when(status).refused('not-in-this-state')
   })
+  it('loses its status with the last connection', () => {
+    const set = happened('StatusChanged', { status: { status: 2 } })
+    const detach = (detaching: string) => ({ type: 'connection.detach', detaching }) as const
+    ann(online('c1'), set)
+      .when(detach('c1'))
+      .yields(['StatusChanged', { status: {} }], ['WentOffline', { connection: 'c1', last: true }])
+      .when(detach('c1'))
+      .nothing()
+    ann(online('c1'), online('c2', false), set)
+      .when(detach('c1'))
+      .yields(['WentOffline', { connection: 'c1', last: false }])
+  })
   it('has a profile, set by itself and by admins', () => {
     const set = (asker: Asker) =>
       ({ type: 'profile.set', asker, dialect: 'plic', fields: { first_name: 'Ann' } }) as const
