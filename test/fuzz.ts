@@ -93,6 +93,19 @@ export const fuzzed: readonly Fuzzed[] = [
     wire: raw,
     frames: [{ type: 'SendMessage', data: { room_id: 1, message: 'hi', message_temp_id: 't' } }],
   },
+  {
+    dialect: 'ayaka',
+    path: '/ayaka',
+    opening: [],
+    wire: raw,
+    frames: [
+      { session_id: '<token>', encoding: 'zlib', presences: true },
+      { session_id: '<token>', encoding: 'json', presences: false },
+      { t: 'HEARTBEAT', s: 's' },
+      { t: 'PRESENCE', type: 1, description: 'hi', emoji: 5, embed: { name: 'n', description: 'd', banner_url: 'u' } },
+      { t: 'DISPATCH' },
+    ],
+  },
 ]
 
 const ODD: readonly unknown[] = [
@@ -187,9 +200,11 @@ export const fuzz = async (subject: Fuzzed, count: number, seed: number): Promis
     const bob = await server.account('bob')
     const witness = await server.account('witness')
     const members = [bob.account, witness.account].map((account) => ({ account, role: 'member' as const }))
+    const guild = await server.rooms.open({ name: 'g', kind: 'space', aliases: ['ayaka:3'], members, asker: null })
     const opened = await server.rooms.open({
       name: 'r',
-      aliases: ['maint:1', 'moneypot:1', 'drivers:1', 'plic:1'],
+      aliases: ['maint:1', 'moneypot:1', 'drivers:1', 'plic:1', 'ayaka:12'],
+      parent: guild.ok ? guild.room.id : null,
       members,
       asker: null,
     })
