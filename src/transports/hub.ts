@@ -9,23 +9,9 @@ import { personIn, type RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import { userStream } from '../actors/user/user.facts.ts'
 import type { UserContext } from '../actors/user/user.machine.ts'
-import type { Addressed, Dialect, MessageView, RoomView, View } from '../dialects/dialect.ts'
+import type { Dialect, MessageView, RoomView, View } from '../dialects/dialect.ts'
 import { Attendance } from './attendance.ts'
-import { Batch } from './transport.ts'
-
-/** A connection that hears a room. */
-export interface Listener {
-  readonly id: string
-  /** the account's id; null: an anonymous reader */
-  readonly user: string | null
-  readonly dialect: Dialect
-  /** it hears of others' statuses */
-  readonly statuses: boolean
-  /** facts of this room up to this revision are in `batch`; null: it tells of facts of other streams */
-  deliver(batch: Batch, room: string, revision: number | null): void
-  /** held back more than it may */
-  overflow(): void
-}
+import { type Encoded, encode, type Heard, type Listener, selection } from './audience.ts'
 
 interface Place {
   readonly listener: Listener
@@ -33,15 +19,6 @@ interface Place {
   readonly after: number
   /** live facts wait here until the snapshot has left; null: nothing waits */
   held: Heard[] | null
-}
-
-/** A fact for a room's listeners, and what its encoding needs. */
-interface Heard {
-  readonly fact: Fact
-  /** place in the room's stream; null: a fact of another stream */
-  readonly revision: number | null
-  message: MessageView | null
-  person: Person | null
 }
 
 /** The message as it is at this revision of the room, or null. */
@@ -295,38 +272,3 @@ const ownerOf = ({ members }: RoomContext): string | undefined => members.findKe
 /** With the role that is shown in this room. */
 const shown = (context: RoomContext, person: Person): Person =>
   personIn(context, { ...person, account: person.role === 'admin' || person.role === 'robot' ? person.role : 'member' })
-
-interface Encoded {
-  readonly all: readonly Addressed[]
-  /** what everybody gets whom no audience names */
-  readonly shared: Batch
-  names(listener: Listener): boolean
-}
-
-const encode = (dialect: Dialect, heard: readonly Heard[], around: Pick<View, 'room' | 'space' | 'owner'>): Encoded => {
-  const all = heard.flatMap(({ fact, message, person }) => dialect.encode(fact, { ...around, message, person }))
-  const connections = new Set<string>()
-  const users = new Set<string>()
-  const status = all.some(({ topic }) => topic === 'status')
-  for (const { to } of all) {
-    if (to === 'all') continue
-    if ('except' in to) connections.add(to.except)
-    else if ('only' in to) connections.add(to.only)
-    else users.add('exceptUser' in to ? to.exceptUser : to.onlyUser)
-  }
-  const names = ({ id, user, statuses }: Listener) =>
-    connections.has(id) || (user !== null && users.has(user)) || (status && !statuses)
-  return { all, names, shared: selection(all, null) }
-}
-
-const selection = (all: readonly Addressed[], listener: Listener | null): Batch =>
-  new Batch(all.filter((each) => isFor(each, listener)).map(({ frame }) => frame))
-
-const isFor = ({ to, topic }: Addressed, listener: Listener | null): boolean => {
-  if (topic === 'status' && listener?.statuses === false) return false
-  if (to === 'all') return true
-  if ('except' in to) return to.except !== listener?.id
-  if ('only' in to) return to.only === listener?.id
-  if ('exceptUser' in to) return to.exceptUser !== listener?.user
-  return listener !== null && to.onlyUser === listener.user
-}

@@ -4,49 +4,30 @@
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
 import type { Fact } from '../actors/fact.ts'
 import type { Account } from '../actors/identity.ts'
-import { type Outcome, refused } from '../actors/outcome.ts'
-import type { Refusal } from '../actors/refusals.ts'
+import type { Outcome } from '../actors/outcome.ts'
 import type { Asker } from '../actors/room/room.facts.ts'
-import {
-  type CloseReason,
-  type Closing,
-  type ConnectionOptions,
-  type Decoded,
-  type Dialect,
-  type FrameIn,
-  type FrameOut,
-  type Request,
-  type Standing,
-  TOLD_NOTHING,
-  type Told,
+import type {
+  CloseReason,
+  Closing,
+  ConnectionOptions,
+  Dialect,
+  FrameIn,
+  FrameOut,
+  Request,
+  Standing,
+  Told,
 } from '../dialects/dialect.ts'
+import { Answers, UNTOLD } from './answers.ts'
 import { Arrival } from './arrival.ts'
+import type { Listener } from './audience.ts'
 import { Commands } from './commands.ts'
 import { ConnectionRecord, type Ending } from './connection-record.ts'
 import { Following } from './following.ts'
-import type { Listener } from './hub.ts'
 import { Inbox } from './inbox.ts'
 import { Outbox } from './outbox.ts'
 import { Places } from './places.ts'
 import type { Surroundings } from './surroundings.ts'
 import { Batch, type Socket } from './transport.ts'
-
-const COMMANDS: Record<Exclude<Request['do'], 'answer'>, string> = {
-  'sign-in': 'sign-in',
-  enter: 'room.enter',
-  join: 'room.enter',
-  leave: 'room.leave',
-  post: 'message.post',
-  edit: 'message.edit',
-  remove: 'message.remove',
-  restore: 'message.restore',
-  read: 'read.mark',
-  typing: 'typing.start',
-  history: 'history.note',
-  status: 'status.set',
-  mute: 'mute.set',
-  unmute: 'mute.lift',
-}
 
 /** How a socket ends whose dialect is not known; one that said nothing in time need not come back by itself. */
 const unknown = (cause: CloseCause): Closing => ({
@@ -55,7 +36,6 @@ const unknown = (cause: CloseCause): Closing => ({
   code: null,
   reason: null,
 })
-const UNTOLD: CloseReason = { code: null, reason: null }
 
 export class Session implements Listener {
   readonly id: string
@@ -68,11 +48,11 @@ export class Session implements Listener {
   readonly #inbox: Inbox
   readonly #outbox: Outbox
   readonly #commands = new Commands(this)
+  readonly #answers = new Answers(this)
   readonly #arrival = new Arrival(this)
   #account: Account | null = null
   #standing: Standing = 'connected'
   #dialect: Dialect | null = null
-  #strikes = 0
   #options: ConnectionOptions = {}
   readonly #following = new Following(this.places, {
     isEverywhere: () => this.isEverywhere,
@@ -164,7 +144,7 @@ export class Session implements Listener {
       this.around.count('frames_ignored')
       return null
     }
-    if (decoded.is === 'malformed') return this.#malformed(decoded)
+    if (decoded.is === 'malformed') return this.#answers.malformed(decoded)
     const { request } = decoded
     switch (request.do) {
       case 'answer':
@@ -202,20 +182,6 @@ export class Session implements Listener {
     }
   }
 
-  #malformed({ path, reply, after }: Extract<Decoded, { is: 'malformed' }>): Promise<void> {
-    const refusal: Refusal = { code: 'malformed', state: '', guard: null, values: { path }, at: null }
-    const refusing = this.#refuse('frame', refusal, reply, [])
-    if (after === undefined) return refusing
-    if (after === 'strike') {
-      this.#strikes++
-      const { badFrameStrikes } = this.dialect.profile.limits
-      return badFrameStrikes > 0 && this.#strikes >= badFrameStrikes
-        ? refusing.then(() => this.end('protocol-error', UNTOLD))
-        : refusing
-    }
-    return refusing.then(() => this.end('protocol-error', after))
-  }
-
   #follow(request: Request, ack: number | null, answer: Promise<{ outcome: Outcome; told?: Partial<Told> }>): null {
     this.#inbox.follow(this.#answered(request, ack, answer).catch((error) => this.#fail(error)))
     return null
@@ -229,29 +195,8 @@ export class Session implements Listener {
     return answer.then(({ outcome, told }) => this.answer(request, outcome, ack, told))
   }
 
-  async answer(request: Request, outcome: Outcome, ack: number | null, more: Partial<Told> = {}): Promise<void> {
-    if (request.do === 'answer') return
-    const told = { ...TOLD_NOTHING, ...more }
-    const frames = this.dialect.reply(request, outcome, ack, told)
-    if (outcome.ok) this.send(frames)
-    else {
-      const away = this.dialect.reply(request, refused('unavailable'), ack, told)
-      await this.#refuse(COMMANDS[request.do], outcome.refusal, frames, away)
-      const end = this.dialect.endsWith?.(request, outcome.refusal.code)
-      if (end) await this.end('protocol-error', end)
-    }
-  }
-
-  /** `away` is all that may be said when the refusal cannot be put on record. */
-  async #refuse(
-    command: string,
-    refusal: Refusal,
-    frames: readonly FrameOut[],
-    away: readonly FrameOut[],
-  ): Promise<void> {
-    this.around.refused(refusal.code)
-    const recorded = await this.record.refusals.note(command, refusal)
-    this.send(recorded ? frames : away)
+  answer(request: Request, outcome: Outcome, ack: number | null, more: Partial<Told> = {}): Promise<void> {
+    return this.#answers.answer(request, outcome, ack, more)
   }
 
   #fail(error: unknown): void {
