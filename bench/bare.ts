@@ -1,12 +1,15 @@
 // What hansard is measured beside: broadcasts that keep nothing and forget everything. Modes: `ws` (one write a
-// message and socket), `ws-gathered` (one tick's messages as one write a socket), `socket.io`.
+// message and socket), `ws-gathered` (one tick's messages as one write a socket), `ws-deflating` (deflated for each
+// socket), `socket.io`.
 
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { constants, deflateRawSync } from 'node:zlib'
 import { Server } from 'socket.io'
 import { WebSocketServer } from 'ws'
-import { textFrame } from '../src/transports/websocket-frame.ts'
+import { binaryFrame, textFrame } from '../src/transports/websocket-frame.ts'
 
+const FLUSHED = { finishFlush: constants.Z_SYNC_FLUSH }
 const mode = process.argv[2]
 const http = createServer()
 let id = 0
@@ -27,6 +30,13 @@ if (mode === 'socket.io') {
   let gathered: Buffer[] = []
   server.on('connection', (socket) => {
     socket.on('message', (data) => {
+      if (mode === 'ws-deflating') {
+        const text = JSON.stringify(['new_message', message(String(data))])
+        for (const client of server.clients) raw(client).write(binaryFrame(deflateRawSync(text, FLUSHED)))
+        // It knows its own by their text.
+        raw(socket).write(textFrame(text))
+        return
+      }
       const frame = textFrame(JSON.stringify(['new_message', message(String(data))]))
       if (mode === 'ws') {
         for (const client of server.clients) raw(client).write(frame)

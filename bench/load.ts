@@ -1,14 +1,38 @@
 // The load, in a process and on a core of its own: receivers that only count frames, and one sender that times its own
-// messages from send to delivery. Prints one JSON line.
-//
-// arguments: url, protocol (ws | native | socket.io), receivers, in flight (closed loop) or 0, messages a second (open loop),
-// seconds, token
+// messages from send to delivery. Prints one JSON line. Its settings are one JSON argument.
 
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import { PollingClient } from './polling.ts'
+import { type Account, type Protocol, type ProtocolName, protocols } from './protocols.ts'
 
-const [url = '', protocol = '', receivers = '0', inFlight = '0', rate = '0', seconds = '0', token = ''] =
-  process.argv.slice(2)
+export interface LoadSettings {
+  readonly url: string
+  readonly protocol: ProtocolName | 'polling'
+  /** where it differs from what the receivers speak */
+  readonly senderProtocol: ProtocolName | null
+  readonly receivers: number
+  /** messages in flight; 0: `rate` says when */
+  readonly inFlight: number
+  /** messages a second */
+  readonly rate: number
+  readonly seconds: number
+  readonly sender: Account | null
+  /** a receiver each, in turn; none: nobody in particular */
+  readonly accounts: readonly Account[]
+}
+
+export interface Load {
+  readonly deliveriesPerSecond: number
+  /** ms from send to delivery */
+  readonly p50: number
+  readonly p99: number
+  /** share of its core that the load took */
+  readonly loaderCpu: number
+}
+
+const settings: LoadSettings = JSON.parse(process.argv[2] ?? '')
+const { url, receivers, inFlight, rate, seconds } = settings
 const { hostname, port } = new URL(url)
 const WARM_UP_MS = 1_000
 
@@ -44,58 +68,32 @@ const reader = (count: () => void, read: ((text: string) => void) | null) => {
   }
 }
 
-const PATHS: Readonly<Record<string, string>> = {
-  ws: '/',
-  native: '/native',
-  'socket.io': '/socket.io/?EIO=4&transport=websocket',
-}
-
-interface Step {
-  readonly waitFor: string
-  readonly send: string | null
-}
-
-/** What is said until messages come. */
-const stepsIn = (own: string | null): Step[] => {
-  if (protocol === 'native') {
-    return [
-      { waitFor: '"hello"', send: JSON.stringify({ do: 'sign-in', token: own }) },
-      { waitFor: '"signed-in"', send: JSON.stringify({ do: 'join', room: 'moneypot:2' }) },
-      { waitFor: '"joined"', send: null },
-    ]
-  }
-  const hashed = own === null ? {} : { hashed_token: createHash('sha256').update(own).digest('hex') }
-  return [
-    // engine.io's open packet, then socket.io's connect, then auth and its answer
-    { waitFor: '0{"sid"', send: '40' },
-    { waitFor: '40{"sid"', send: `420${JSON.stringify(['auth', { app_id: 2, ...hashed }])}` },
-    { waitFor: '430[', send: null },
-  ]
-}
-
-const open = async (count: () => void, read: ((text: string) => void) | null, own: string | null): Promise<Socket> => {
+const open = async (
+  protocol: Protocol,
+  account: Account | null,
+  read: ((text: string) => void) | null,
+): Promise<Socket> => {
   const socket = connect(Number(port), hostname)
-  const path = PATHS[protocol]
+  const path = await protocol.path(account)
   socket.write(
     `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`,
   )
   await new Promise<void>((resolve, reject) => {
     socket.on('error', reject)
+    socket.on('close', () => reject(new Error(`${path.slice(0, 40)} was closed after: ${head.slice(-400)}`)))
     let head = ''
+    const steps = [...protocol.steps(account)]
     const until = (chunk: Buffer) => {
       head += chunk.toString('latin1')
       if (!head.includes('\r\n\r\n')) return
-      if (protocol === 'ws') return done()
       while (steps[0] && head.includes(steps[0].waitFor)) {
         const next = steps.shift()?.send ?? null
-        if (next === null) done()
-        else socket.write(frameOf(next))
+        if (next !== null) socket.write(frameOf(next))
+        else {
+          socket.off('data', until)
+          resolve()
+        }
       }
-    }
-    const steps = stepsIn(own)
-    const done = () => {
-      socket.off('data', until)
-      resolve()
     }
     socket.on('data', until)
   })
@@ -107,42 +105,56 @@ let delivered = 0
 const count = () => {
   delivered++
 }
-for (let receiver = 0; receiver < Number(receivers); receiver++) await open(count, null, null)
 
 const sentAt = new Map<number, number>()
 const latencies: number[] = []
 let measuring = false
 let sequence = 0
-const padding = 'x'.repeat(40)
+/** Its own a run: the text is some protocols' reference, and the same again would be a repetition. */
+const padding = randomBytes(20).toString('hex')
 const send = () => {
   const number = sequence++
   sentAt.set(number, performance.now())
-  const text = `n${String(number).padStart(9, '0')} ${padding}`
-  sender.write(frameOf(framed(number, text)))
-}
-const framed = (number: number, text: string): string => {
-  if (protocol === 'ws') return text
-  if (protocol === 'native') return JSON.stringify({ do: 'post', ref: number, room: 'moneypot:2', text })
-  return `42${number}${JSON.stringify(['new_message', text])}`
+  say(number, `n${String(number).padStart(9, '0')} ${padding}`)
 }
 const heard = (text: string) => {
-  const [, number] = /"text":"n(\d{9})/.exec(text) ?? []
+  const [, number] = /"n(\d{9}) /.exec(text) ?? []
   if (number === undefined) return
   const at = sentAt.get(Number(number))
   if (at === undefined) return
   sentAt.delete(Number(number))
   if (measuring) latencies.push(performance.now() - at)
-  if (Number(inFlight) > 0) send()
+  if (inFlight > 0) send()
 }
-const sender = await open(count, heard, token === '' ? null : token)
 
-if (Number(inFlight) > 0) for (let message = 0; message < Number(inFlight); message++) send()
+const receiverOf = (receiver: number): Account | null => settings.accounts[receiver % settings.accounts.length] ?? null
+
+/** Everybody is there; returns how the sender says a message. */
+const gather = async (): Promise<(number: number, text: string) => void> => {
+  if (settings.protocol === 'polling') {
+    const protocol = protocols['socket.io']
+    for (let receiver = 0; receiver < receivers; receiver++) {
+      await new PollingClient(url, protocol, receiverOf(receiver), count, null).signIn()
+    }
+    const sender = new PollingClient(url, protocol, settings.sender, count, heard)
+    await sender.signIn()
+    return (number, text) => sender.say(protocol.post(number, text))
+  }
+  const protocol: Protocol = protocols[settings.protocol]
+  for (let receiver = 0; receiver < receivers; receiver++) await open(protocol, receiverOf(receiver), null)
+  const speaking = settings.senderProtocol === null ? protocol : protocols[settings.senderProtocol]
+  const sender = await open(speaking, settings.sender, heard)
+  return (number, text) => sender.write(frameOf(speaking.post(number, text)))
+}
+const say = await gather()
+
+for (let message = 0; message < inFlight; message++) send()
 const started = performance.now()
-const open_loop =
-  Number(inFlight) > 0
+const openLoop =
+  inFlight > 0
     ? null
     : setInterval(() => {
-        const due = ((performance.now() - started) / 1_000) * Number(rate)
+        const due = ((performance.now() - started) / 1_000) * rate
         while (sequence < due) send()
       }, 1)
 await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS))
@@ -150,13 +162,17 @@ delivered = 0
 measuring = true
 const from = performance.now()
 const cpu = process.cpuUsage()
-await new Promise((resolve) => setTimeout(resolve, Number(seconds) * 1_000))
+await new Promise((resolve) => setTimeout(resolve, seconds * 1_000))
 const elapsed = (performance.now() - from) / 1_000
 const used = process.cpuUsage(cpu)
-if (open_loop) clearInterval(open_loop)
+if (openLoop) clearInterval(openLoop)
 latencies.sort((a, b) => a - b)
-const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? null
-process.stdout.write(
-  `${JSON.stringify({ deliveriesPerSecond: Math.round(delivered / elapsed), p50: at(0.5), p99: at(0.99), loaderCpu: (used.user + used.system) / 1e6 / elapsed })}\n`,
-)
+const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? Number.NaN
+const load: Load = {
+  deliveriesPerSecond: Math.round(delivered / elapsed),
+  p50: at(0.5),
+  p99: at(0.99),
+  loaderCpu: (used.user + used.system) / 1e6 / elapsed,
+}
+process.stdout.write(`${JSON.stringify(load)}\n`)
 process.exit()

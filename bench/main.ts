@@ -7,6 +7,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { measureAppend } from './append.ts'
+import type { Load, LoadSettings } from './load.ts'
+import { settle } from './people.ts'
+import { JWT_SECRET } from './protocols.ts'
 
 const ROUNDS = Number(process.env.ROUNDS ?? 3)
 const RECEIVERS = Number(process.env.RECEIVERS ?? 200)
@@ -52,17 +55,8 @@ const start = async (args: readonly string[]): Promise<Running> => {
   }
 }
 
-interface Load {
-  readonly deliveriesPerSecond: number
-  readonly p50: number
-  readonly p99: number
-  readonly loaderCpu: number
-}
-
-const load = async (url: string, protocol: string, inFlight: number, rate: number, token: string): Promise<Load> => {
-  const script = join(import.meta.dirname, 'load.ts')
-  const args = [script, url, protocol, RECEIVERS, inFlight, rate, SECONDS, token].map(String)
-  const [command, all] = onCore(1, args)
+const load = async (settings: LoadSettings): Promise<Load> => {
+  const [command, all] = onCore(1, [join(import.meta.dirname, 'load.ts'), JSON.stringify(settings)])
   const child = spawn(command, all, { stdio: ['ignore', 'pipe', 'inherit'] })
   let printed = ''
   child.stdout.on('data', (text) => {
@@ -72,32 +66,66 @@ const load = async (url: string, protocol: string, inFlight: number, rate: numbe
   return JSON.parse(printed)
 }
 
-const subjects = [
-  { name: 'bare ws', protocol: 'ws', args: [join(import.meta.dirname, 'bare.ts'), 'ws'], token: '' },
-  { name: 'bare ws, gathered', protocol: 'ws', args: [join(import.meta.dirname, 'bare.ts'), 'ws-gathered'], token: '' },
-  {
-    name: 'bare socket.io',
-    protocol: 'socket.io',
-    args: [join(import.meta.dirname, 'bare.ts'), 'socket.io'],
-    token: '',
-  },
-  { name: 'hansard, native over ws', protocol: 'native', args: null, token: TOKEN },
-  { name: 'hansard, Moneypot over socket.io', protocol: 'socket.io', args: null, token: TOKEN },
-] as const
+interface Subject {
+  readonly name: string
+  readonly protocol: LoadSettings['protocol']
+  /** mode of the bare server; absent: hansard */
+  readonly bare?: string
+  /** the subject that keeps nothing, over the same transport */
+  readonly beside: string
+  /** receivers are accounts that belong to the room; else nobody in particular, in the lobby */
+  readonly members?: boolean
+  readonly senderProtocol?: LoadSettings['senderProtocol']
+}
 
-/** The broadcast that keeps nothing, over the same transport. */
-const bareOf = (protocol: string): string => (protocol === 'socket.io' ? 'bare socket.io' : 'bare ws')
+const WS = 'bare ws'
+const SOCKET_IO = 'bare socket.io'
+const POLLING = 'bare socket.io, polling'
+const DEFLATING = 'bare ws, deflating per socket'
+
+const subjects: readonly Subject[] = [
+  { name: WS, protocol: 'ws', bare: 'ws', beside: WS },
+  { name: 'bare ws, gathered', protocol: 'ws', bare: 'ws-gathered', beside: WS },
+  { name: DEFLATING, protocol: 'ws', bare: 'ws-deflating', beside: DEFLATING },
+  { name: SOCKET_IO, protocol: 'socket.io', bare: 'socket.io', beside: SOCKET_IO },
+  { name: POLLING, protocol: 'polling', bare: 'socket.io', beside: POLLING },
+  { name: 'native', protocol: 'native', beside: WS },
+  { name: 'Moneypot', protocol: 'socket.io', beside: SOCKET_IO },
+  { name: 'Moneypot, polling', protocol: 'polling', beside: POLLING },
+  { name: 'drivers.uz', protocol: 'drivers', beside: SOCKET_IO, members: true },
+  { name: 'PLIC', protocol: 'plic', beside: WS, members: true },
+  { name: 'Maint', protocol: 'maint', beside: WS, members: true },
+  { name: 'Ayaka', protocol: 'ayaka', beside: WS, members: true, senderProtocol: 'maint' },
+  { name: 'Ayaka, zlib', protocol: 'ayaka-zlib', beside: DEFLATING, members: true, senderProtocol: 'maint' },
+]
+/** `npm run bench -- PLIC Maint`: these only, with what they are measured beside. */
+const wanted = process.argv.slice(2)
+const chosen = subjects.filter(
+  ({ name }) =>
+    wanted.length === 0 ||
+    wanted.includes(name) ||
+    name === 'bare ws, gathered' ||
+    subjects.some((other) => wanted.includes(other.name) && other.beside === name),
+)
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
-const withSubject = async <T>(args: readonly string[] | null, use: (url: string) => Promise<T>): Promise<T> => {
+const withSubject = async <T>(
+  { bare, members = false }: Subject,
+  use: (town: Pick<LoadSettings, 'url' | 'sender' | 'accounts'>) => Promise<T>,
+): Promise<T> => {
   const directory = mkdtempSync(join(tmpdir(), 'hansard-bench-'))
   const main = join(import.meta.dirname, '../src/main.ts')
   const own = [main, 'serve', '--port', '0', '--data', directory, '--admin-token', TOKEN, '--log-level', 'warn']
-  const server = await start(args ?? own)
+  own.push('--jwt-secret', JWT_SECRET)
+  const server = await start(bare ? [join(import.meta.dirname, 'bare.ts'), bare] : own)
+  const { url } = server
   try {
-    return await use(server.url)
+    if (bare) return await use({ url, sender: null, accounts: [] })
+    if (!members) return await use({ url, sender: { id: '', token: TOKEN }, accounts: [] })
+    const { owner, accounts } = await settle(url, TOKEN, RECEIVERS)
+    return await use({ url, sender: owner, accounts })
   } finally {
     await server.stop()
     rmSync(directory, { recursive: true })
@@ -112,30 +140,31 @@ const idle = new Map<string, Load[]>()
 const note = (table: Map<string, Load[]>, name: string, result: Load) =>
   table.set(name, [...(table.get(name) ?? []), result])
 for (let round = 1; round <= ROUNDS; round++) {
-  for (const { name, protocol, args, token } of subjects) {
+  for (const subject of chosen) {
+    const { name, protocol, senderProtocol = null } = subject
     say(`round ${round} of ${ROUNDS}: ${name}`)
-    await withSubject(args, async (url) => {
-      note(closed, name, await load(url, protocol, IN_FLIGHT, 0, token))
+    await withSubject(subject, async (town) => {
+      const settings = { ...town, protocol, senderProtocol, receivers: RECEIVERS, seconds: SECONDS }
+      note(closed, name, await load({ ...settings, inFlight: IN_FLIGHT, rate: 0 }))
       // Half of what the bare broadcast of the same transport did in this round.
-      const bare = closed.get(bareOf(protocol))?.at(-1)
-      const rate = (bare?.deliveriesPerSecond ?? 0) / (RECEIVERS + 1) / 2
-      note(half, name, await load(url, protocol, 0, rate, token))
-      note(idle, name, await load(url, protocol, 0, 40, token))
+      const beside = closed.get(subject.beside)?.at(-1)
+      const rate = (beside?.deliveriesPerSecond ?? 0) / (RECEIVERS + 1) / 2
+      note(half, name, await load({ ...settings, inFlight: 0, rate }))
+      note(idle, name, await load({ ...settings, inFlight: 0, rate: Math.min(40, rate) }))
     })
   }
 }
-say('append beside fsync')
-const append = await measureAppend()
+if (wanted.length === 0) say('append beside fsync')
+const append = wanted.length === 0 ? await measureAppend() : null
 
 const of = (table: Map<string, Load[]>, name: string, field: keyof Load) =>
   median((table.get(name) ?? []).map((result) => result[field]))
-const fanOut = subjects.map(({ name, protocol }) => {
-  const bare = bareOf(protocol)
+const fanOut = chosen.map(({ name, beside }) => {
   const deliveries = of(closed, name, 'deliveriesPerSecond')
   return {
     name,
     deliveriesPerSecond: deliveries,
-    ofBare: deliveries / of(closed, bare, 'deliveriesPerSecond'),
+    ofBare: deliveries / of(closed, beside, 'deliveriesPerSecond'),
     ofGathered: deliveries / of(closed, 'bare ws, gathered', 'deliveriesPerSecond'),
     p99AtFull: of(closed, name, 'p99'),
     p50AtHalfOfBare: of(half, name, 'p50'),
@@ -155,7 +184,7 @@ const report = {
     cpu: cpus()[0]?.model,
   },
   fanOut,
-  append: {
+  append: append && {
     ...append,
     oneByOneOfFsync: append.oneByOne / append.fsyncs,
     batchedOfFsync: append.batched / append.fsyncs,

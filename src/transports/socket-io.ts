@@ -5,11 +5,10 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { type Socket as IoSocket, Server } from 'socket.io'
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
-import type { Closing, Dialect, FrameOut } from '../dialects/dialect.ts'
+import type { Dialect } from '../dialects/dialect.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
-import type { Batch, Socket } from './transport.ts'
-import { textFrame } from './websocket-frame.ts'
+import { IoPort } from './socket-io-port.ts'
 
 export const SOCKET_IO_PATH = '/socket.io/'
 const MAX_PACKET_BYTES = 64 * 1024
@@ -44,7 +43,7 @@ export const serveSocketIo = (
     pingTimeout: options.pingTimeoutMs ?? Math.min(20_000, pingInterval),
     // 1.x browser clients poll with credentials, so the origin must be echoed and never be `*`
     cors: ({ headers: { origin, host } }, decide) =>
-      decide(null, { origin: options.allowedOrigin(origin, host), credentials: true }),
+      decide(null, { origin: origin !== undefined && options.allowedOrigin(origin, host), credentials: true }),
     allowRequest: (request: IncomingMessage, decide) => {
       const { origin, host } = request.headers
       if (!options.allowedOrigin(origin, host)) decide('this origin may not connect; see the setting ORIGINS', false)
@@ -133,104 +132,6 @@ const tagAcks = (socket: IoSocket): void => {
   const make = internal.ack
   // An answer could not name a number that was rounded.
   internal.ack = (id) => Object.assign(make.call(socket, id), Number.isSafeInteger(id) ? { packet: id } : {})
-}
-
-/** `2["event",…]` and `3<id>[…]`: socket.io packets of the default namespace (socket.io-protocol v5, the same in v2 to v4). */
-const packetOf = (frame: FrameOut): string => {
-  if ('event' in frame) return `2${JSON.stringify([frame.event, ...frame.args])}`
-  if ('ack' in frame) return `3${frame.ack}${JSON.stringify(frame.args)}`
-  throw new Error('a dialect of WebSocket frames on a socket.io connection')
-}
-
-/**
- * A packet in ASCII only. COMPAT clients of Engine.IO 3 over polling: those of socket.io 1.x decode a text payload as
- * UTF-8 once more, those of 2.x do not, and nothing in the request tells them apart; JSON's own escapes suit both.
- */
-const asciiPacketOf = (frame: FrameOut): string =>
-  packetOf(frame).replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-
-/** Engine.IO's message type before a packet. */
-const MESSAGE = '4'
-
-/** Whole WebSocket frames, one after another. */
-const webSocketFrames = (frames: readonly FrameOut[]): Buffer =>
-  Buffer.concat(frames.map((frame) => textFrame(MESSAGE + packetOf(frame))))
-
-interface EngineTransport {
-  readonly name: string
-  readonly socket?: { bufferedAmount: number; terminate(): void }
-  /** engine.io's own test, see `write` */
-  _canSendPreEncodedFrame?(packet: object): boolean
-}
-
-interface EngineSocket {
-  readonly transport: EngineTransport
-  write(data: string, options?: object): void
-  on(event: 'drain', run: () => void): void
-  close(discard?: boolean): void
-}
-
-const PROBE = { options: { wsPreEncodedFrame: [] } }
-
-class IoPort implements Socket {
-  readonly id: string
-  readonly address: string
-  readonly #socket: IoSocket
-  readonly #engine: EngineSocket
-  /** handed to the engine, and not yet by it to the transport */
-  #waiting = 0
-
-  constructor(socket: IoSocket, id: string) {
-    this.id = id
-    this.#socket = socket
-    this.#engine = socket.conn as unknown as EngineSocket
-    this.address = socket.handshake.address
-    this.#engine.on('drain', () => {
-      this.#waiting = 0
-    })
-  }
-
-  get transport(): string {
-    return `socket.io/${this.#engine.transport.name}`
-  }
-
-  write(batches: readonly Batch[]): number {
-    // Several WebSocket frames in one buffer go out as one write. The option is meant for socket.io's own adapter:
-    // where engine.io does not know it, or is not on a bare WebSocket, frames go as packets one by one.
-    if (this.#engine.transport._canSendPreEncodedFrame?.(PROBE) === true) return this.#writeFrames(batches)
-    let size = 0
-    for (const batch of batches) {
-      for (const packet of batch.as('socket.io/packets', (frames) => frames.map(asciiPacketOf))) {
-        size += packet.length
-        this.#waiting += packet.length
-        this.#engine.write(packet)
-      }
-    }
-    return size
-  }
-
-  #writeFrames(batches: readonly Batch[]): number {
-    const encoded = batches.map((batch) => batch.as('socket.io/websocket', webSocketFrames))
-    const size = encoded.reduce((sum, { length }) => sum + length, 0)
-    this.#waiting += size
-    // ws writes a list of two corked and of any other length its first only.
-    const list = encoded.length <= 2 ? encoded : [Buffer.concat(encoded, size)]
-    this.#engine.write('', { preEncoded: true, wsPreEncodedFrame: list, compress: false })
-    return size
-  }
-
-  bufferedBytes(): number {
-    return this.#waiting + (this.#engine.transport.socket?.bufferedAmount ?? 0)
-  }
-
-  close({ how }: Pick<Closing, 'how'>, waiting: 'flush' | 'discard'): void {
-    if (waiting === 'discard') {
-      const { socket } = this.#engine.transport
-      this.#engine.close(true)
-      socket?.terminate()
-    } else if (how === 'disconnect') this.#socket.disconnect(true)
-    else this.#engine.close()
-  }
 }
 
 type Done = (packet: { readonly data?: unknown }, index: number, total: number) => unknown
