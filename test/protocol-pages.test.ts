@@ -3,8 +3,7 @@
 
 import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -19,7 +18,9 @@ let server: TestServer
 let directory: string
 beforeAll(async () => {
   server = await runServer()
-  directory = await mkdtemp(join(tmpdir(), 'hansard-pages-'))
+  // Inside the project, where a client library is found.
+  await mkdir(join(import.meta.dirname, '../reports'), { recursive: true })
+  directory = await mkdtemp(join(import.meta.dirname, '../reports/pages-'))
 })
 afterAll(async () => {
   await server.stop()
@@ -31,7 +32,9 @@ const plays = async (page: string, token: string): Promise<string> => {
   const [, script = ''] = /```js\n([\s\S]*?)```/.exec(readFileSync(join(folder, `${page}.md`), 'utf8')) ?? []
   const file = join(directory, `${page}.mjs`)
   const end = `\nconst { log } = console\nconsole.log = (line) => { log(line); process.exit() }`
-  const code = script.replaceAll('ws://127.0.0.1:8080', server.url.replace('http', 'ws'))
+  const code = script
+    .replaceAll('ws://127.0.0.1:8080', server.url.replace('http', 'ws'))
+    .replaceAll('http://127.0.0.1:8080', server.url)
   await writeFile(file, `const TOKEN = '${token}'${end}\n${code}`)
   return (await run(process.execPath, [file], { timeout: 10_000 })).stdout.trim()
 }
@@ -40,6 +43,40 @@ describe('the clients on the pages of the protocols', () => {
   it('native.md', async () => {
     const { token } = await server.account('nat')
     expect(await plays('native', token)).toBe('nat: hello')
+  })
+
+  it('moneypot.md', async () => {
+    const { token } = await server.account('mo')
+    expect(await plays('moneypot', token)).toBe('mo: hello')
+  })
+
+  it('drivers.md', async () => {
+    const { account, token } = await server.account('driver')
+    await openRoom(server, 'drivers:49', [{ account, role: 'member' }])
+    expect(await plays('drivers', token)).toBe('driver: hello')
+  })
+
+  it('ayaka.md', async () => {
+    const [ann, ali] = [await server.account('ann'), await server.account('ali')]
+    const members = [ann, ali].map(({ account }) => ({ account, role: 'member' as const }))
+    const guild = await server.rooms.open({ name: 'g', kind: 'space', aliases: ['ayaka:3'], members, asker: null })
+    const parent = guild.ok ? guild.room.id : null
+    const channel = await server.rooms.open({ name: 'c', parent, aliases: ['ayaka:12'], asker: null })
+    const heard = plays('ayaka', ali.token)
+    const isFollowed = async () => {
+      for await (const { type, data } of server.log.readAll()) {
+        if (type === 'RoomsFollowed' && data.includes(channel.ok ? channel.room.id : '?')) return true
+      }
+      return false
+    }
+    await expect.poll(isFollowed, { timeout: 5_000 }).toBe(true)
+    const { status } = await fetch(`${server.url}/v3/channels/12/messages/create`, {
+      method: 'POST',
+      headers: { authorization: ann.token, 'content-type': 'application/json' },
+      body: JSON.stringify({ content: 'salut' }),
+    })
+    expect(status).toBe(201)
+    expect(await heard).toBe('ann: salut')
   })
 
   it('plic.md', async () => {
