@@ -11,13 +11,24 @@ export interface LastMessage {
 }
 
 export interface RoomOfParticipants extends RoomRow {
-  /** user ids, in the order in which they came */
+  /**
+   * user ids of the members, in the order in which they came; of a room that other protocols show, too, then of whoever
+   * has written there: its clients show the author of no message that is not among them
+   */
   readonly participants: readonly string[]
   readonly owner: string | null
   readonly last: LastMessage | null
 }
 
 const MOST = 1_000
+
+const isBridged = ({ aliases }: RoomRow): boolean => new Set(aliases.map((alias) => alias.split(':', 1)[0])).size > 1
+
+const writersIn = (db: DatabaseSync, room: string): string[] =>
+  db
+    .prepare(`select author from messages where room = ? group by author order by min(id) limit ${MOST}`)
+    .all(room)
+    .map(({ author }) => author as string)
 
 const withPeople = (db: DatabaseSync, room: RoomRow): RoomOfParticipants => {
   const members = db
@@ -37,7 +48,9 @@ const withPeople = (db: DatabaseSync, room: RoomRow): RoomOfParticipants => {
     .get(room.id)
   return {
     ...room,
-    participants: members.map(({ user }) => user),
+    participants: [
+      ...new Set([...members.map(({ user }) => user), ...(isBridged(room) ? writersIn(db, room.id) : [])]),
+    ],
     owner: members.find(({ role }) => role === 'owner')?.user ?? null,
     last: (last as LastMessage | undefined) ?? null,
   }
