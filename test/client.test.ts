@@ -65,6 +65,25 @@ describe('hansard/client', () => {
     expect(client.user?.username).toBe('ann')
   })
 
+  it('knows how far its account has read, on whichever device', async () => {
+    const { room } = await enter('ann')
+    const phone = (await enter('bob')).room
+    const laptop = (await enter('bob')).room
+    const ids = [await room.post('one'), await room.post('two'), await room.post('three')]
+    await expect.poll(() => [phone.unread, laptop.unread]).toEqual([3, 3])
+    phone.read(ids[1] as number)
+    await expect.poll(() => [phone.unread, laptop.unread]).toEqual([1, 1])
+    phone.read(ids[0] as number)
+    await laptop.leave()
+    await expect.poll(async () => (await enter('bob')).room.readUpTo).toBe(ids[1])
+    expect(room.readUpTo).toBeNull()
+    const reads = await fetch(`${server.url}/api/v1/rooms/native:1/reads`, {
+      headers: { authorization: `Bearer ${tokens.ann}` },
+    })
+    const items = [{ user: { username: 'bob' }, message: ids[1], at: expect.any(String) }]
+    expect(await reads.json()).toMatchObject({ items })
+  })
+
   it('loses and doubles nothing when the network is cut again and again', async () => {
     const { room } = await enter('ann')
     const { client, room: other } = await enter('bob', server.port)

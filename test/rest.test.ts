@@ -93,20 +93,20 @@ describe('who may ask', () => {
     const made = await ask('POST', '/rooms', { name: 'private', members: [{ user: '@bob', role: 'owner' }] })
     const path = `/rooms/${made.body.id}`
     await ask('POST', `${path}/messages`, { text: 'between us' }, bob)
-    const reads = [path, `${path}/messages`, `${path}/members`, `${path}/mutes`, `${path}/bans`]
+    const reads = [path, `${path}/messages`, `${path}/members`, `${path}/reads`, `${path}/mutes`, `${path}/bans`]
     const statuses = (token: string) =>
       Promise.all(reads.map(async (read) => (await ask('GET', read, undefined, token)).status))
     const listed = async (token: string) =>
       (await ask('GET', '/rooms?limit=500', undefined, token)).body.items.map(({ name }: { name: string }) => name)
-    expect(await statuses(server.ownerTokenText)).toEqual([200, 200, 200, 200, 200])
-    expect(await statuses(bob)).toEqual([200, 200, 200, 200, 200])
+    expect(await statuses(server.ownerTokenText)).toEqual([200, 200, 200, 200, 200, 200])
+    expect(await statuses(bob)).toEqual([200, 200, 200, 200, 200, 200])
     expect(await listed(bob)).toEqual(['lobby', 'private'])
-    expect(await statuses(ann)).toEqual([404, 404, 404, 404, 404])
+    expect(await statuses(ann)).toEqual([404, 404, 404, 404, 404, 404])
     expect(await listed(ann)).toEqual(['lobby'])
     await ask('PUT', `${path}/members/@ann`, {}, bob)
-    expect(await statuses(ann)).toEqual([200, 200, 200, 200, 403])
+    expect(await statuses(ann)).toEqual([200, 200, 200, 200, 200, 403])
     await ask('POST', `${path}/bans`, { user: '@ann' }, bob)
-    expect(await statuses(ann)).toEqual([404, 404, 404, 404, 404])
+    expect(await statuses(ann)).toEqual([404, 404, 404, 404, 404, 404])
     // Whoever belongs to a space reads its channels.
     const space = await ask('POST', '/rooms', { name: 'space', kind: 'space', members: ['@ann'] })
     const channel = await ask('POST', '/rooms', { name: 'channel', parent: space.body.id })

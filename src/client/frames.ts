@@ -93,6 +93,7 @@ export type EventFrame =
         readonly role: 'owner' | 'admin' | 'mod' | 'robot' | 'member'
       }[]
       readonly mutes: { readonly user: string; readonly until: number | null }[]
+      readonly readUpTo: number | null
       readonly resumed: boolean
       readonly tooFarBehind: boolean
       readonly messages: {

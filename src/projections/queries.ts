@@ -7,6 +7,7 @@ import { moderationQueries } from './moderation.ts'
 import { peopleQueries } from './people.ts'
 import { plicRoomQueries } from './plic-rooms.ts'
 import { presenceQueries } from './presence.ts'
+import { readQueries } from './reads.ts'
 import { messageQueries } from './room-history.ts'
 import { roomQueries } from './rooms.ts'
 import { sanctionQueries } from './sanctions.ts'
@@ -36,6 +37,7 @@ export const queries = {
   ...roomQueries,
   ...messageQueries,
   ...plicRoomQueries,
+  ...readQueries,
   ...sanctionQueries,
   ...topicQueries,
   ...peopleQueries,

@@ -11,6 +11,7 @@ import { moderation } from './moderation.ts'
 import { people } from './people.ts'
 import { presence } from './presence.ts'
 import type { Projection } from './projection.ts'
+import { reads } from './reads.ts'
 import { roomHistory } from './room-history.ts'
 import { rooms } from './rooms.ts'
 import { sanctions } from './sanctions.ts'
@@ -22,6 +23,7 @@ export const projections: readonly Projection[] = [
   roomHistory,
   sanctions,
   connections,
+  reads,
   deadlines,
   moderation,
 ]

@@ -118,6 +118,10 @@ export const events = {
       mode: z.enum(['open', 'slow', 'locked']),
       present: z.array(present),
       mutes: z.array(muteShape),
+      readUpTo: z
+        .int()
+        .nullable()
+        .describe('the last message that the account has marked as read, on any connection; null: none'),
       resumed: z
         .boolean()
         .describe('true: what was missed follows as it happened; false: `messages` is a fresh snapshot'),
