@@ -7,6 +7,7 @@ import { parseArguments } from './cli/arguments.ts'
 import { printConfig } from './cli/config-command.ts'
 import { help } from './cli/help.ts'
 import { type Config, ConfigError, listenIn, readConfig } from './config.ts'
+import { dialects } from './dialects/dialects.ts'
 import { JsonWebTokens } from './json-web-tokens.ts'
 import { lockDirectory } from './log/directory-lock.ts'
 import { openLog } from './log/open-log.ts'
@@ -123,10 +124,12 @@ const announce = (
     lines.push('', `the owner's token is in ${file}`)
   }
   for (const listener of listeners) lines.push(`${listener.dialect} alone on ${listener.url}`)
+  const paths = dialects.flatMap(({ path }) => path ?? [])
   lines.push(
     '',
     `  the chat page      ${url}/          take a name; open a second tab and talk`,
     `  the record         curl -H 'Authorization: Bearer <token>' ${url}/api/v1/facts`,
+    `  protocols          ${url.replace('http', 'ws')}${paths.join(' ')}  ${url}/socket.io/`,
     `  health, metrics    ${url}/readyz  ${url}/metrics`,
     config.LOG === 'sqlite:'
       ? `  the log            ${directory}`
