@@ -1,8 +1,8 @@
 // Participants of a dialogue: real clients on real sockets that remember what they heard, by the kinds of frame that
 // the dialogue shows to them.
 
+import { createRequire } from 'node:module'
 import { createInflate, type Inflate } from 'node:zlib'
-import { io, type Socket } from 'socket.io-client'
 import WebSocket from 'ws'
 import type { Step } from './dialogue.ts'
 
@@ -60,28 +60,60 @@ export abstract class Participant {
   abstract barrier(): Promise<void>
 }
 
-export class IoParticipant extends Participant {
-  readonly #socket: Socket
+/** The socket.io clients that there were, by the names that package.json gives their packages. */
+export const GENERATIONS = ['sio1.3', 'sio1.7', 'sio2.5', 'sio3.1', 'socket.io-client'] as const
+export type Generation = (typeof GENERATIONS)[number]
 
-  private constructor(socket: Socket, kinds: ReadonlySet<string>) {
+/** What is the same in all of them. */
+interface IoSocket {
+  on(event: string, heard: (given: never) => void): void
+  emit(...args: unknown[]): void
+  disconnect(): void
+  /** lib/socket.js of each: every event passes here, also before anybody listens; `data` is its name and arguments */
+  onevent(packet: { readonly data: readonly unknown[] }): void
+}
+
+const load = createRequire(import.meta.url)
+const clientOf = (generation: Generation) => load(generation) as (url: string, options: object) => IoSocket
+
+export interface IoClient {
+  readonly generation: Generation
+  readonly transports: readonly string[]
+}
+
+export const NEWEST: IoClient = { generation: 'socket.io-client', transports: ['websocket'] }
+
+export class IoParticipant extends Participant {
+  readonly #socket: IoSocket
+
+  private constructor(socket: IoSocket, kinds: ReadonlySet<string>) {
     super(kinds)
     this.#socket = socket
-    socket.onAny((...frame: unknown[]) => this.heard(frame))
-    socket.on('disconnect', (reason) => this.end(null, reason))
+    const { onevent } = socket
+    socket.onevent = (packet) => {
+      this.heard([...packet.data])
+      onevent.call(socket, packet)
+    }
+    socket.on('disconnect', (reason: string) => this.end(null, reason))
   }
 
-  static async connect(url: string, transports: readonly string[], kinds: ReadonlySet<string>): Promise<IoParticipant> {
-    const socket = io(url, { transports: [...transports], forceNew: true, reconnection: false })
+  static async connect(
+    url: string,
+    kinds: ReadonlySet<string>,
+    { generation, transports }: IoClient = NEWEST,
+  ): Promise<IoParticipant> {
+    const options = { transports: [...transports], forceNew: true, reconnection: false }
+    const socket = clientOf(generation)(url, options)
     const participant = new IoParticipant(socket, kinds)
     await new Promise<void>((resolve, reject) => {
-      socket.on('connect', resolve)
+      socket.on('connect', () => resolve())
       socket.on('connect_error', reject)
     })
     return participant
   }
 
   send({ ev = [], ack }: Step): void {
-    const args = ev as [string, ...unknown[]]
+    const args = [...ev]
     if (ack === undefined) {
       this.#socket.emit(...args)
       return

@@ -8,7 +8,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { AccountRole, MemberRole } from '../src/actors/fact.ts'
-import { IoParticipant, kindOf, type Participant, WsParticipant } from './dialogue-people.ts'
+import { type IoClient, IoParticipant, kindOf, type Participant, WsParticipant } from './dialogue-people.ts'
 import { Values } from './dialogue-values.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { runServer, type TestServer, type TestServerOptions } from './running-server.ts'
@@ -58,17 +58,13 @@ export const parseDialogue = (file: string): { purpose: string; cast: Cast; step
   return { purpose: first.slice(2), cast: head.cast, steps }
 }
 
-export const playDialogue = async (
-  file: string,
-  transports: readonly string[],
-  options: TestServerOptions = {},
-): Promise<void> => {
+export const playDialogue = async (file: string, client: IoClient, options: TestServerOptions = {}): Promise<void> => {
   const { cast, steps } = parseDialogue(file)
   const clock = new VirtualClock()
   const rate = cast.rate === undefined ? ('off' as const) : { capacity: Number(cast.rate.split('/')[0]), perSecond: 2 }
   // Heartbeats run on real time.
   const server = await runServer({ clock, rate, pingIntervalMs: 0, ...options })
-  const player = new Player(server, clock, transports, steps)
+  const player = new Player(server, clock, client, steps)
   try {
     await player.prepare(cast)
     for (const [index, step] of steps.entries()) {
@@ -87,16 +83,16 @@ export const playDialogue = async (
 class Player {
   readonly #server: TestServer
   readonly #clock: VirtualClock
-  readonly #transports: readonly string[]
+  readonly #client: IoClient
   readonly #steps: readonly Step[]
   readonly #people = new Map<string, Participant>()
   readonly #values = new Values()
   readonly #tokens = new Map<string, string>()
 
-  constructor(server: TestServer, clock: VirtualClock, transports: readonly string[], steps: readonly Step[]) {
+  constructor(server: TestServer, clock: VirtualClock, client: IoClient, steps: readonly Step[]) {
     this.#server = server
     this.#clock = clock
-    this.#transports = transports
+    this.#client = client
     this.#steps = steps
   }
 
@@ -235,7 +231,7 @@ class Player {
   async #participant(who: string): Promise<Participant> {
     const known = this.#people.get(who)
     if (known) return known
-    const participant = await IoParticipant.connect(this.#server.url, this.#transports, this.#kindsOf(who))
+    const participant = await IoParticipant.connect(this.#server.url, this.#kindsOf(who), this.#client)
     this.#people.set(who, participant)
     return participant
   }
