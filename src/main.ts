@@ -6,6 +6,7 @@ import pino from 'pino'
 import { parseArguments } from './cli/arguments.ts'
 import { printConfig } from './cli/config-command.ts'
 import { help } from './cli/help.ts'
+import { record } from './cli/record-command.ts'
 import { type Config, ConfigError, listenIn, readConfig } from './config.ts'
 import { dialects } from './dialects/dialects.ts'
 import { JsonWebTokens } from './json-web-tokens.ts'
@@ -158,11 +159,35 @@ const rebuildCommand = (config: Config): void => {
   process.stdout.write(`rebuilt from ${head} facts in ${seconds.toFixed(1)} s\n`)
 }
 
+/** `log record FILE`; what is not an option of its own is a setting, by which the server is found. */
+const logCommand = async ([verb, file, ...more]: readonly string[], flags: Readonly<Record<string, string>>) => {
+  if (verb !== 'record' || file === undefined || more.length > 0)
+    throw new ConfigError('usage: hansard log record FILE [options]; see hansard help')
+  const { url, seconds, dialect, user, ...rest } = flags
+  const { config } = readConfig(process.env, rest)
+  const tokenFile = join(resolve(config.DATA), 'admin-token')
+  const token = config.ADMIN_TOKEN || (existsSync(tokenFile) ? readFileSync(tokenFile, 'utf8').trim() : '')
+  if (token === '') throw new ConfigError(`no token: give --admin-token, or --data with the directory of the server`)
+  if (seconds !== undefined && !(Number(seconds) > 0)) throw new ConfigError(`--seconds ${seconds}: a number above 0`)
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort())
+  const say = (text: string) => process.stderr.write(text)
+  const wanted = {
+    url: url ?? `http://${config.HOST}:${config.PORT}`,
+    seconds: seconds === undefined ? null : Number(seconds),
+  }
+  await record({ file, token, dialect, user, ...wanted, signal: stop.signal, say })
+}
+
 const main = async (args: readonly string[]): Promise<void> => {
   const { flags, words } = parseArguments(args)
   const [command = 'serve', ...more] = words
   if ('help' in flags || command === 'help') {
     process.stdout.write(help())
+    return
+  }
+  if (command === 'log') {
+    await logCommand(more, flags)
     return
   }
   if (more.length > 0) throw new ConfigError(`${more[0]}? hansard ${command} takes options only; see hansard help`)

@@ -70,7 +70,7 @@ export class Host {
   readonly #loading = new Map<string, Promise<Actor>>()
   /** commands that wait for their actor to be loaded, in order */
   readonly #arriving = new Map<string, ((actor: Actor | null) => void)[]>()
-  readonly #listeners: AcknowledgedListener[] = []
+  #listeners: AcknowledgedListener[] = []
   readonly #messageIds: MessageIds
   readonly #around: ActorSurroundings
   /** unexpected faults since the start */
@@ -210,8 +210,12 @@ export class Host {
     return actor.snapshot.context as Context
   }
 
-  onAcknowledged(listener: AcknowledgedListener): void {
+  /** Returns what ends the listening. */
+  onAcknowledged(listener: AcknowledgedListener): () => void {
     this.#listeners.push(listener)
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== listener)
+    }
   }
 
   /** Forgets an actor that rests, e.g. a closed connection. */

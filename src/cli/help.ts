@@ -16,8 +16,16 @@ commands
   serve      run the server (the default)
   config     print every setting, its value and where it comes from
   rebuild    make the read models anew from the log; the server must not be running
+  log record FILE
+             write what happens on a running server as a dialogue: frames both ways, of connections opened from now
+             on, and what is asked over REST, without credentials. Ctrl-C ends it. Its own options:
+               --url URL         the server (http://HOST:PORT of the settings)
+               --seconds N       end by itself
+               --user NAME       connections of this account only
+               --dialect NAME    of this protocol only: moneypot, drivers, plic, ayaka, maint, native
+             the token is the setting ADMIN_TOKEN, or DATA/admin-token
   help       this page
 
-options of serve, rebuild and config; each is also an environment variable, --port = HANSARD_PORT
+options of serve, rebuild, config and log; each is also an environment variable, --port = HANSARD_PORT
 ${settingLines()}
 `
