@@ -200,7 +200,7 @@ export type EventFrame =
   | {
       readonly is: 'entered'
       readonly room: string
-      readonly revision: number
+      readonly revision: number | null
       readonly at: number
       readonly user: {
         readonly id: string
@@ -213,7 +213,7 @@ export type EventFrame =
   | {
       readonly is: 'left'
       readonly room: string
-      readonly revision: number
+      readonly revision: number | null
       readonly at: number
       readonly user: {
         readonly id: string

@@ -101,8 +101,10 @@ export class Room {
         this.#show(event)
       }
     } else if ('revision' in event) {
-      if (event.revision <= this.revision) return
-      this.revision = event.revision
+      if (event.revision !== null) {
+        if (event.revision <= this.revision) return
+        this.revision = event.revision
+      }
       this.#fold(event)
     }
     if (event.is === 'read' && event.user.id === this.#client.user?.id) this.#readTo(event.message)
