@@ -143,6 +143,28 @@ describe('JSON that is none, or more than it seems', () => {
   })
 })
 
+describe('refusals', () => {
+  it('of words that are new each time are counted together, and none is long', async () => {
+    const socket = await offender('maint')
+    await expect.poll(() => socket.heard.at(-1)).toContain('"t":2')
+    const told = () => socket.heard.filter((heard) => heard.includes('"t":9')).length
+    for (let sent = 0; sent < 200; sent += 20) {
+      for (let at = sent; at < sent + 20; at++) socket.send(text(JSON.stringify({ [`${at}${'x'.repeat(2_000)}`]: {} })))
+      await expect.poll(told, { interval: 5 }).toBe(sent + 20)
+    }
+    socket.end()
+    await expect.poll(() => server.sessions.size).toBe(1)
+    await server.settled()
+    const counts: number[] = []
+    for await (const { data } of server.log.readAll({ filter: { types: ['CommandRefused'] } })) {
+      expect(data.length).toBeLessThan(500)
+      counts.push(JSON.parse(data).count)
+    }
+    expect(counts.length).toBeLessThan(30)
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(200)
+  })
+})
+
 describe('text that looks like something else', () => {
   it('comes back as it was said, from the wire, the log and REST', async () => {
     const odd = [
