@@ -6,6 +6,7 @@ import pino from 'pino'
 import { parseArguments } from './cli/arguments.ts'
 import { printConfig } from './cli/config-command.ts'
 import { help } from './cli/help.ts'
+import { importCommand } from './cli/import-command.ts'
 import { record } from './cli/record-command.ts'
 import { type Config, ConfigError, listenIn, readConfig } from './config.ts'
 import { dialects } from './dialects/dialects.ts'
@@ -179,6 +180,23 @@ const logCommand = async ([verb, file, ...more]: readonly string[], flags: Reado
   await record({ file, token, dialect, user, ...wanted, signal: stop.signal, say })
 }
 
+/** `import irc FILE…` */
+const importCommandOf = async ([form, ...files]: readonly string[], flags: Readonly<Record<string, string>>) => {
+  const { room, name, ...rest } = flags
+  if (form !== 'irc' || files.length === 0 || room === undefined)
+    throw new ConfigError('usage: hansard import irc FILE… --room ALIAS [--name NAME]; see hansard help')
+  const { config } = readConfig(process.env, rest)
+  const directory = resolve(config.DATA)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const log = await openLog(config.LOG, directory)
+  const say = (text: string) => process.stderr.write(text)
+  try {
+    await importCommand({ files, room, roomName: name ?? room, log, nameKey: config.NAME_KEY, node: config.NODE, say })
+  } finally {
+    await log.close()
+  }
+}
+
 const main = async (args: readonly string[]): Promise<void> => {
   const { flags, words } = parseArguments(args)
   const [command = 'serve', ...more] = words
@@ -188,6 +206,10 @@ const main = async (args: readonly string[]): Promise<void> => {
   }
   if (command === 'log') {
     await logCommand(more, flags)
+    return
+  }
+  if (command === 'import') {
+    await importCommandOf(more, flags)
     return
   }
   if (more.length > 0) throw new ConfigError(`${more[0]}? hansard ${command} takes options only; see hansard help`)
@@ -200,8 +222,9 @@ const main = async (args: readonly string[]): Promise<void> => {
 
 main(process.argv.slice(2)).catch((error: Error) => {
   const expected =
-    ['ConfigError', 'DirectoryLocked', 'WrongNameKey', 'LogUnavailable', 'PoisonFact'].includes(error.name) ||
-    error instanceof ConfigError
+    ['ConfigError', 'ImportRefused', 'DirectoryLocked', 'WrongNameKey', 'LogUnavailable', 'PoisonFact'].includes(
+      error.name,
+    ) || error instanceof ConfigError
   const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
   const told = inUse ? `${error.message}: choose another port with --port` : error.message
   process.stderr.write(`hansard: ${expected || inUse ? told : error.stack}\n`)

@@ -14,6 +14,7 @@ const mayImport: Record<string, readonly string[]> = {
   dialects: ['actors'],
   transports: ['dialects', 'actors', 'log', 'projections'],
   recording: ['actors', 'dialects', 'transports'],
+  import: ['actors', 'log'],
   api: ['actors', 'projections', 'log', 'dialects', 'transports', 'recording'],
   client: [],
   page: [],

@@ -16,6 +16,12 @@ commands
   serve      run the server (the default)
   config     print every setting, its value and where it comes from
   rebuild    make the read models anew from the log; the server must not be running
+  import irc FILE…
+             put logs of an IRC channel, one file a day (2006-06-01.log), into the log with their own times; the server
+             must not be running. A line is stored once however often it is given, and a run that was cut off goes on
+             where it was. Nobody can sign in as the people of an import. Its own options:
+               --room ALIAS      where, as moneypot:100; opened when it is not there
+               --name NAME       the name of a room that is opened
   log record FILE
              write what happens on a running server as a dialogue: frames both ways, of connections opened from now
              on, and what is asked over REST, without credentials. Ctrl-C ends it. Its own options:
@@ -26,6 +32,6 @@ commands
              the token is the setting ADMIN_TOKEN, or DATA/admin-token
   help       this page
 
-options of serve, rebuild, config and log; each is also an environment variable, --port = HANSARD_PORT
+options of serve, rebuild, config, import and log; each is also an environment variable, --port = HANSARD_PORT
 ${settingLines()}
 `
