@@ -206,7 +206,7 @@ describe.skipIf(!isThere)('the logs of a real channel', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  it('are in the log line for line, and tell who was there at any moment', async () => {
+  it('are in the log line for line; tell who was there at any moment; and are found by their words', async () => {
     const files = readdirSync(DATA)
       .filter((name) => name.endsWith('.log'))
       .map((name) => ({ name, day: name.slice(0, 10), text: readFileSync(join(DATA, name), 'utf8') }))
@@ -227,6 +227,18 @@ describe.skipIf(!isThere)('the logs of a real channel', () => {
       const { result } = await readModels.query('room.presence', { room, at: { time: at } })
       const names = result.map(({ user }) => foldName(user.username)).filter((name) => !name.startsWith('nick-'))
       expect(new Set(names), new Date(at).toISOString()).toEqual(presentAt(lines, at))
+    }
+    const words = new Set(said.flatMap(({ text }) => text.match(/\b[a-z]{4,12}\b/g) ?? []))
+    const { result: all } = await readModels.query('room.messages', { room, limit: 100_000 })
+    for (const word of [...words].filter((_word, at) => at % 397 === 0)) {
+      const { result } = await readModels.query('room.search', { room, words: word, limit: 100_000 })
+      const plain = all.filter(({ text }) =>
+        text
+          .toLowerCase()
+          .split(/[^\p{L}\p{N}]+/u)
+          .includes(word),
+      )
+      expect(result.map(({ id }) => id).reverse(), word).toEqual(plain.map(({ id }) => id))
     }
     await readModels.close()
   }, 240_000)

@@ -11,6 +11,7 @@ import { readQueries } from './reads.ts'
 import { messageQueries } from './room-history.ts'
 import { roomQueries } from './rooms.ts'
 import { sanctionQueries } from './sanctions.ts'
+import { searchQueries } from './search.ts'
 import { topicQueries } from './topics.ts'
 
 /** What the host keeps between a passivated actor's lives; disposable like every row here. */
@@ -39,6 +40,7 @@ export const queries = {
   ...plicRoomQueries,
   ...readQueries,
   ...sanctionQueries,
+  ...searchQueries,
   ...topicQueries,
   ...peopleQueries,
   ...presenceQueries,
