@@ -1,146 +1,23 @@
-// The command line. `serve` chooses the adapters and runs a node until it is told to stop.
+// The command line: which command, and what its options are.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import pino from 'pino'
 import { parseArguments } from './cli/arguments.ts'
+import { chosen } from './cli/commands.ts'
 import { printConfig } from './cli/config-command.ts'
+import { openDoor } from './cli/door.ts'
 import { help } from './cli/help.ts'
 import { importCommand } from './cli/import-command.ts'
-import { record } from './cli/record-command.ts'
-import { type Config, ConfigError, listenIn, readConfig } from './config.ts'
-import { dialects } from './dialects/dialects.ts'
-import { JsonWebTokens } from './json-web-tokens.ts'
+import { LOG_FLAGS, runLog } from './cli/log-commands.ts'
+import { roomCommands } from './cli/room-commands.ts'
+import { serve } from './cli/serve-command.ts'
+import { userCommands } from './cli/user-commands.ts'
+import { type Config, ConfigError, readConfig } from './config.ts'
 import { lockDirectory } from './log/directory-lock.ts'
 import { openLog } from './log/open-log.ts'
-import { LocalReadModels, rebuild, ThreadedReadModels } from './projections/read-models.ts'
-import { SecureChance } from './secure-chance.ts'
-import { type RunningServer, startServer } from './server.ts'
-import { WallClock } from './wall-clock.ts'
+import { rebuild } from './projections/read-models.ts'
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-
-const DRAIN_MS = 10_000
-
-const serve = async (config: Config): Promise<void> => {
-  const output = pino({ level: config.LOG_LEVEL }, pino.destination(2))
-  const directory = resolve(config.DATA)
-  if (config.LOG === 'sqlite:') mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const clock = new WallClock()
-  const chance = new SecureChance(clock)
-  const log = await openLog(config.LOG, directory)
-  const readModels =
-    config.LOG === 'sqlite:'
-      ? new ThreadedReadModels(directory)
-      : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
-  const server = await startServer({
-    log,
-    readModels,
-    clock,
-    chance,
-    version,
-    host: config.HOST,
-    port: config.PORT,
-    node: config.NODE,
-    adminToken: config.ADMIN_TOKEN,
-    nameKey: config.NAME_KEY,
-    rate: config.RATE_MESSAGES,
-    guests: config.GUESTS,
-    driversSignupExisting: config.DRIVERS_SIGNUP_EXISTING,
-    origins: config.ORIGINS,
-    publicUrl: config.PUBLIC_URL,
-    trustProxy: config.TRUST_PROXY,
-    maxConnections: config.MAX_CONNECTIONS,
-    typing: config.TYPING === 'on',
-    listen: listenIn(config),
-    dialects: {
-      plicAfkSeconds: config.PLIC_AFK_SECONDS,
-      ayakaMessageCreate: config.AYAKA_MESSAGE_CREATE === 'on',
-    },
-    foreignTokens: {
-      verifier:
-        config.JWT_SECRET === '' && config.JWKS_URL === ''
-          ? null
-          : new JsonWebTokens(clock, {
-              secret: config.JWT_SECRET,
-              jwksUrl: config.JWKS_URL,
-              audience: config.JWT_AUDIENCE,
-              issuer: config.JWT_ISSUER,
-            }),
-      provision: config.JWT_PROVISION === 'on',
-    },
-    webhook:
-      config.WEBHOOK_URL === ''
-        ? null
-        : { url: config.WEBHOOK_URL, secret: config.WEBHOOK_SECRET, types: config.WEBHOOK_TYPES },
-    onWarning: (text) => output.warn(text),
-    onFault: (where, error) => output.error({ where, err: error }, 'an unexpected fault, isolated'),
-  })
-  clock.onStep = (byMs) => {
-    output.warn({ byMs }, 'the clock was set; time is adjusted slowly')
-    server.noteClockStep(byMs)
-  }
-  const removeNote = config.LOG === 'sqlite:' ? noteServer(directory, server, config.NODE) : () => {}
-  announce(server, config, directory)
-  const stop = (signal: string) => {
-    output.info({ signal }, 'stopping: telling clients, finishing what is under way')
-    setTimeout(() => {
-      output.error('not done in time; what was acknowledged is on the log')
-      process.exit(1)
-    }, DRAIN_MS).unref()
-    server.close(signal).then(
-      () => {
-        removeNote()
-        clock.stop()
-        process.exit(0)
-      },
-      (error) => {
-        output.error({ err: error }, 'could not stop in order')
-        process.exit(1)
-      },
-    )
-  }
-  process.once('SIGTERM', () => stop('SIGTERM'))
-  process.once('SIGINT', () => stop('SIGINT'))
-}
-
-/** Where tools find this server. */
-const noteServer = (directory: string, { url }: RunningServer, node: string): (() => void) => {
-  const file = join(directory, 'server.json')
-  writeFileSync(file, `${JSON.stringify({ pid: process.pid, url, node })}\n`, { mode: 0o600 })
-  return () => rmSync(file, { force: true })
-}
-
-const announce = (
-  { url, listeners, ownerToken, recovered }: RunningServer,
-  config: Config,
-  directory: string,
-): void => {
-  const lines = [`hansard ${version} listening on ${url}`]
-  if (recovered > 0) lines.push(`closed ${recovered} connections that a dead process had left open`)
-  if (ownerToken && process.stdout.isTTY) {
-    lines.push('', `the owner's token, shown this once: ${ownerToken}`)
-  } else if (ownerToken && config.LOG === 'sqlite:') {
-    const file = join(directory, 'admin-token')
-    writeFileSync(file, `${ownerToken}\n`, { mode: 0o600 })
-    lines.push('', `the owner's token is in ${file}`)
-  }
-  for (const listener of listeners) lines.push(`${listener.dialect} alone on ${listener.url}`)
-  const paths = dialects.flatMap(({ path }) => path ?? [])
-  lines.push(
-    '',
-    `  the chat page      ${url}/          take a name; open a second tab and talk`,
-    `  the record         curl -H 'Authorization: Bearer <token>' ${url}/api/v1/facts`,
-    `  protocols          ${url.replace('http', 'ws')}${paths.join(' ')}  ${url}/socket.io/`,
-    `  health, metrics    ${url}/readyz  ${url}/metrics`,
-    config.LOG === 'sqlite:'
-      ? `  the log            ${directory}`
-      : '  the log            in memory: gone when this stops',
-    '',
-    '  Ctrl-C stops in order; kill -9 loses nothing that was acknowledged.',
-  )
-  process.stdout.write(`${lines.join('\n')}\n`)
-}
+type Flags = Readonly<Record<string, string>>
 
 const rebuildCommand = (config: Config): void => {
   const directory = resolve(config.DATA)
@@ -160,28 +37,41 @@ const rebuildCommand = (config: Config): void => {
   process.stdout.write(`rebuilt from ${head} facts in ${seconds.toFixed(1)} s\n`)
 }
 
-/** `log record FILE`; what is not an option of its own is a setting, by which the server is found. */
-const logCommand = async ([verb, file, ...more]: readonly string[], flags: Readonly<Record<string, string>>) => {
-  if (verb !== 'record' || file === undefined || more.length > 0)
-    throw new ConfigError('usage: hansard log record FILE [options]; see hansard help')
-  const { url, seconds, dialect, user, ...rest } = flags
-  const { config } = readConfig(process.env, rest)
-  const tokenFile = join(resolve(config.DATA), 'admin-token')
-  const token = config.ADMIN_TOKEN || (existsSync(tokenFile) ? readFileSync(tokenFile, 'utf8').trim() : '')
-  if (token === '') throw new ConfigError(`no token: give --admin-token, or --data with the directory of the server`)
-  if (seconds !== undefined && !(Number(seconds) > 0)) throw new ConfigError(`--seconds ${seconds}: a number above 0`)
+const GROUPS = { user: userCommands, room: roomCommands }
+
+/** `user …` and `room …`: asks the API, of the server that runs or of one opened for it. */
+const askCommand = async (group: keyof typeof GROUPS, words: readonly string[], flags: Flags) => {
+  const { command, words: given, own, settings } = chosen(GROUPS[group], group, words, flags)
+  const { url, ...rest } = settings
+  const door = await openDoor(readConfig(process.env, rest).config, url)
+  try {
+    process.stdout.write(await command.run(door, given, own))
+  } finally {
+    await door.close()
+  }
+}
+
+const logCommand = async ([verb = '', ...words]: readonly string[], flags: Flags) => {
+  const wanted = LOG_FLAGS[verb]
+  if (!wanted) throw new ConfigError(`hansard log ${Object.keys(LOG_FLAGS).join(' | ')}; see hansard help`)
+  const { url, ...given } = flags
+  const isOwn = ([name]: [string, string]) => wanted.includes(name)
+  const own = Object.fromEntries(Object.entries(given).filter(isOwn))
+  const settings = Object.fromEntries(Object.entries(given).filter((entry) => !isOwn(entry)))
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort())
+  const door = await openDoor(readConfig(process.env, settings).config, url)
+  const print = (text: string) => process.stdout.write(text)
   const say = (text: string) => process.stderr.write(text)
-  const wanted = {
-    url: url ?? `http://${config.HOST}:${config.PORT}`,
-    seconds: seconds === undefined ? null : Number(seconds),
+  try {
+    await runLog({ door, verb, words, flags: own, signal: stop.signal, print, say })
+  } finally {
+    await door.close()
   }
-  await record({ file, token, dialect, user, ...wanted, signal: stop.signal, say })
 }
 
 /** `import irc FILE…` */
-const importCommandOf = async ([form, ...files]: readonly string[], flags: Readonly<Record<string, string>>) => {
+const importCommandOf = async ([form, ...files]: readonly string[], flags: Flags) => {
   const { room, name, ...rest } = flags
   if (form !== 'irc' || files.length === 0 || room === undefined)
     throw new ConfigError('usage: hansard import irc FILE… --room ALIAS [--name NAME]; see hansard help')
@@ -206,6 +96,10 @@ const main = async (args: readonly string[]): Promise<void> => {
   }
   if (command === 'log') {
     await logCommand(more, flags)
+    return
+  }
+  if (command === 'user' || command === 'room') {
+    await askCommand(command, more, flags)
     return
   }
   if (command === 'import') {

@@ -1,4 +1,7 @@
 import { flagOf, type SettingName, settings } from '../config.ts'
+import { logUsages } from './log-commands.ts'
+import { roomCommands } from './room-commands.ts'
+import { userCommands } from './user-commands.ts'
 
 const settingLines = (): string =>
   (Object.keys(settings) as SettingName[])
@@ -6,6 +9,13 @@ const settingLines = (): string =>
       const { says, fallback } = settings[name]
       return `  --${flagOf(name).padEnd(18)} ${says}${fallback ? ` (${fallback})` : ''}`
     })
+    .join('\n')
+
+const asking = (): string =>
+  [...Object.values(userCommands), ...Object.values(roomCommands)]
+    .map(({ usage, says }) => [usage, says] as const)
+    .concat(logUsages)
+    .map(([usage, says]) => `  ${usage}\n             ${says}`)
     .join('\n')
 
 export const help = (): string => `hansard — an auditable chat backend
@@ -22,16 +32,12 @@ commands
              where it was. Nobody can sign in as the people of an import. Its own options:
                --room ALIAS      where, as moneypot:100; opened when it is not there
                --name NAME       the name of a room that is opened
-  log record FILE
-             write what happens on a running server as a dialogue: frames both ways, of connections opened from now
-             on, and what is asked over REST, without credentials. Ctrl-C ends it. Its own options:
-               --url URL         the server (http://HOST:PORT of the settings)
-               --seconds N       end by itself
-               --user NAME       connections of this account only
-               --dialect NAME    of this protocol only: moneypot, drivers, plic, ayaka, maint, native
-             the token is the setting ADMIN_TOKEN, or DATA/admin-token
+${asking()}
   help       this page
 
-options of serve, rebuild, config, import and log; each is also an environment variable, --port = HANSARD_PORT
+user, room and log ask the server that runs on the data directory, or the one named by --url, or, where none runs, open the
+directory themselves. Their token is the setting ADMIN_TOKEN, or DATA/admin-token.
+
+settings, which are options of every command; each is also an environment variable, --port = HANSARD_PORT
 ${settingLines()}
 `
