@@ -60,7 +60,8 @@ const logCommand = async ([verb = '', ...words]: readonly string[], flags: Flags
   const settings = Object.fromEntries(Object.entries(given).filter((entry) => !isOwn(entry)))
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort())
-  const door = await openDoor(readConfig(process.env, settings).config, url)
+  // What happens from now on happens on a server that runs.
+  const door = await openDoor(readConfig(process.env, settings).config, url, { running: verb !== 'export' })
   const print = (text: string) => process.stdout.write(text)
   const say = (text: string) => process.stderr.write(text)
   try {

@@ -87,6 +87,9 @@ describe.each(['a server that runs', 'a directory without a server'])('against %
       code: 2,
       err: expect.stringContaining('no such room'),
     })
+    if (!where.startsWith('a server')) {
+      expect(await hansard('log', 'tail')).toMatchObject({ code: 2, err: expect.stringContaining('no server runs') })
+    }
     expect(await hansard('log', 'nope')).toMatchObject({
       code: 2,
       err: expect.stringContaining('export | tail | record'),

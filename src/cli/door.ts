@@ -17,7 +17,12 @@ export interface Door {
   close(): Promise<void>
 }
 
-export const openDoor = async (config: Config, named: string | undefined): Promise<Door> => {
+/** `running`: only a server that runs will do. @throws ConfigError */
+export const openDoor = async (
+  config: Config,
+  named: string | undefined,
+  { running: mustRun = false } = {},
+): Promise<Door> => {
   const directory = resolve(config.DATA)
   const tokenFile = join(directory, TOKEN_FILE)
   const token = config.ADMIN_TOKEN || (existsSync(tokenFile) ? readFileSync(tokenFile, 'utf8').trim() : '')
@@ -26,6 +31,7 @@ export const openDoor = async (config: Config, named: string | undefined): Promi
     if (token === '') throw new ConfigError(`no token for ${running}: give --admin-token, or --data with its directory`)
     return doorTo(running, token, async () => {})
   }
+  if (mustRun) throw new ConfigError(`no server runs on ${directory}: start one, or name it with --url`)
   if (config.LOG !== 'sqlite:' || !existsSync(join(directory, 'log.db')))
     throw new ConfigError(`no server runs, and there is no log in ${directory}: start one, or name it with --url`)
   return ownDoor(config, token)
