@@ -1,5 +1,5 @@
-// What clients do too much, too fast, too slowly or out of turn to a running server: what the offender gets, what the record
-// says, and that others notice nothing. Rows 15 to 35 of the catalogue of bad input, as far as no dialogue has them.
+// What clients do too much, too fast or too slowly to a running server over socket.io: what the offender gets, what the record
+// says, and that others notice nothing. Rows 17, 19, 21, 31 and 32 of the catalogue of bad input.
 
 import { connect as connectTcp } from 'node:net'
 import { io, type Socket } from 'socket.io-client'

@@ -12,22 +12,22 @@
 //   13, 14   bad-upgrades
 //   15       here
 //   16       slow-handshake.long; whoever never signs in: dialogues, refusals of each protocol
-//   17       bad-clients; ayaka-gateway
-//   18       bad-clients
-//   19       bad-clients: handshakes, and a storm of them
+//   17       bad-sessions, bad-clients, ayaka-gateway
+//   18       bad-sessions
+//   19       bad-sessions, bad-clients: handshakes without number, storms of coming and going
 //   20       dialogues: moneypot/two-sockets-one-person, together/one-person-many-protocols
-//   21       bad-clients, bad-packets; plic/new-device-and-shutdown
-//   22       bad-clients; dialogues: ayaka/put-out, maint/moderation
-//   23       bad-clients: a PLIC socket outlives its token (docs/protocols/plic.md)
-//   24       bad-clients; dialogues: plic/refusals
+//   21       bad-sessions, bad-clients, bad-packets; plic/new-device-and-shutdown
+//   22       bad-sessions; dialogues: ayaka/put-out, maint/moderation
+//   23       bad-sessions: a PLIC socket outlives its token (docs/protocols/plic.md)
+//   24       bad-sessions; dialogues: plic/refusals
 //   25, 26   dialogues: refusals and bad-* of each protocol
 //   27       dialogues: native/banned-resumes
 //   28       simulation: mutes race with messages, and a replay decides the same
 //   29, 30   simulation; dialogues: drivers/stamps, plic/send-and-receive, maint/token-send-receive, native/talk
 //   31, 32   bad-clients
-//   33       bad-clients
+//   33       bad-sessions; src/actors/connection/connection.test.ts
 //   34       bad-upgrades
-//   35       bad-clients
+//   35       bad-sessions
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -67,6 +67,14 @@ export class RawWebSocket {
     this.#socket.write(Buffer.concat(frames))
   }
 
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
   end(): void {
     this.#socket.destroy()
   }

@@ -163,6 +163,7 @@ const UNSENT: Readonly<Partial<Record<RefusalCode, string>>> = {
   'user-required': 'not-authenticated',
   muted: 'muted',
   banned: 'banned',
+  'too-many-rooms': 'too many topics',
   blocked: 'message not permitted',
 }
 
