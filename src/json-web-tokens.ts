@@ -38,13 +38,15 @@ export class JsonWebTokens implements TokenVerifier {
       ...(issuer === '' ? {} : { issuer }),
     }
     let last: 'expired' | 'invalid' = 'invalid'
+    const [secret, keys] = [this.#secret, this.#keys]
+    // One after the other: a second attempt that nobody awaits would end the process when it fails.
     for (const attempt of [
-      this.#secret && jwtVerify(token, this.#secret, { ...checks, algorithms: ['HS256'] }),
-      this.#keys && jwtVerify(token, this.#keys, { ...checks, algorithms: ['ES256', 'RS256'] }),
+      secret && (() => jwtVerify(token, secret, { ...checks, algorithms: ['HS256'] })),
+      keys && (() => jwtVerify(token, keys, { ...checks, algorithms: ['ES256', 'RS256'] })),
     ]) {
       if (!attempt) continue
       try {
-        return claimsOf((await attempt).payload)
+        return claimsOf((await attempt()).payload)
       } catch (error) {
         if (error instanceof errors.JWTExpired) last = 'expired'
       }

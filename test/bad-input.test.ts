@@ -1,292 +1,277 @@
-// Bad input and faults done to a running server over socket.io: what the offender gets, what the record says, and that
-// others notice nothing. Where the rows of the catalogue of bad input are done:
+// Values that are well formed and odd, given to a running server by each protocol and over REST: kept as what they are, or
+// refused by rule, and never the end of a room or of the process. Rows 5 to 8 and 15 of the catalogue of bad input.
 //
-//   1–4, 12      bad-frames (every WebSocket), here (socket.io's own packets)
-//   5–8          bad-frames, here, the properties in src/dialects/dialects.test.ts
-//   9, 10        here
-//   11, 25, 26   dialogues: refusals and bad-* of each protocol
-//   13, 14, 34   bad-upgrades
-//   15           names are checked (src/actors/names.ts); what is logged is JSON
-//   16           slow-handshake.long
-//   17–19, 21    here, ayaka-gateway (raw WebSockets: unread bytes, unanswered pings)
-//   20           dialogues: two-sockets-one-person, one-person-many-protocols
-//   22, 27       dialogues: ayaka/put-out, maint/moderation, native/banned-resumes
-//   23           a PLIC socket outlives its token, as its clients expect (docs/protocols/plic.md)
-//   24           dialogues: plic/refusals
-//   28–30        simulation; dialogues: drivers/stamps, plic/send-and-receive, maint/refusals
-//   31, 32       here
-//   33           src/actors/connection/connection.test.ts
-//   35           no client's time or order is read anywhere
+// Where each row of the catalogue is done to a running server:
+//
+//   1–4      bad-frames: every WebSocket; bad-packets: socket.io's own packets
+//   5        here, in text and names; dialogues: NUL in moneypot/bad-messages, drivers/bad-messages
+//   6–8      bad-frames, bad-packets; here, in what is kept and over REST; src/dialects/dialects.test.ts
+//   9, 10    bad-packets
+//   11       bad-frames, bad-packets; dialogues: refusals and bad-* of each protocol, ayaka/dropped-frames
+//   12       bad-frames, bad-packets; dialogues: refusals of native, maint, plic, ayaka
+//   13, 14   bad-upgrades
+//   15       here
+//   16       slow-handshake.long; whoever never signs in: dialogues, refusals of each protocol
+//   17       bad-sessions, bad-clients, ayaka-gateway
+//   18       bad-sessions
+//   19       bad-sessions, bad-clients: handshakes without number, storms of coming and going
+//   20       dialogues: moneypot/two-sockets-one-person, together/one-person-many-protocols
+//   21       bad-sessions, bad-clients, bad-packets; plic/new-device-and-shutdown
+//   22       bad-sessions; dialogues: ayaka/put-out, maint/moderation
+//   23       bad-sessions: a PLIC socket outlives its token (docs/protocols/plic.md)
+//   24       bad-sessions; dialogues: plic/refusals
+//   25, 26   dialogues: refusals and bad-* of each protocol
+//   27       dialogues: native/banned-resumes
+//   28       simulation: mutes race with messages, and a replay decides the same
+//   29, 30   simulation; dialogues: drivers/stamps, plic/send-and-receive, maint/token-send-receive, native/talk
+//   31, 32   bad-clients
+//   33       bad-sessions; src/actors/connection/connection.test.ts
+//   34       bad-upgrades
+//   35       bad-sessions
 
-import { connect as connectTcp } from 'node:net'
-import { io, type Socket } from 'socket.io-client'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import WebSocket from 'ws'
-import { openRoom, runServer, type TestServer } from './running-server.ts'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { SignJWT } from 'jose'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { JsonWebTokens } from '../src/json-web-tokens.ts'
+import { WallClock } from '../src/wall-clock.ts'
+import { jsonWebTokens } from './json-web-tokens.ts'
+import { frame, RawWebSocket, text } from './raw-websocket.ts'
+import { JWT, runServer, type TestServer } from './running-server.ts'
+import { startProcess } from './server-process.ts'
+import { Witness } from './witness.ts'
+
+const SOCKET_IO = '/socket.io/?EIO=4&transport=websocket'
+const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`
+
+const NEW = '3f0c1f6e-8a54-4c7e-9a53-0d5d0c1f2a11'
 
 let server: TestServer
-let sockets: Socket[]
-beforeEach(async () => {
-  sockets = []
-  server = await runServer({ maxConnections: 300 })
-  await openRoom(server, 'moneypot:18')
+let witness: Witness
+let ann: Awaited<ReturnType<TestServer['account']>>
+let jwt: string
+beforeAll(async () => {
+  const clock = new WallClock()
+  const verifier = new JsonWebTokens(clock, { ...JWT, jwksUrl: '' })
+  server = await runServer({ pingIntervalMs: 0, clock, foreignTokens: { verifier, provision: true } })
+  ann = await server.account('ann')
+  jwt = (await jsonWebTokens(ann.account.id, Date.now())).jwt ?? ''
+  const aliases = ['moneypot:18', 'drivers:49', 'plic:7', 'ayaka:12', 'maint:1', 'native:1']
+  witness = await Witness.in(server, aliases, [ann.account.id])
 })
-afterEach(async () => {
-  for (const socket of sockets) socket.disconnect()
-  expect(server.faults).toEqual([])
+afterEach(() => witness.unharmed())
+afterAll(async () => {
+  witness.leave()
   await server.stop()
 })
 
-const connected = async (): Promise<Socket> => {
-  const socket = io(server.url, { transports: ['websocket'], forceNew: true, reconnection: false })
-  sockets.push(socket)
-  await new Promise<void>((resolve, reject) => {
-    socket.on('connect', resolve)
-    socket.on('connect_error', reject)
+const asOwner = () => ({ authorization: `Bearer ${server.ownerTokenText}` })
+
+/** A body may be the text of JSON that nothing here would write. */
+const post = async (path: string, body: unknown, headers: Record<string, string> = asOwner()) => {
+  const answer = await fetch(server.url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
   })
-  return socket
+  return { status: answer.status, body: await answer.json() }
 }
 
-const asked = (socket: Socket, event: string, ...args: unknown[]): Promise<unknown[]> =>
-  new Promise((resolve) => socket.emit(event, ...args, (...answer: unknown[]) => resolve(answer)))
-
-const entered = async (name: string): Promise<Socket> => {
-  const { token } = await server.account(name)
-  const socket = await connected()
-  const [error] = await asked(socket, 'auth', { app_id: 18, hashed_token: server.identity.hashToken(token) })
-  expect(error).toBeNull()
-  return socket
+const messages = async (): Promise<{ id: number; text: string }[]> => {
+  const answer = await fetch(`${server.url}/api/v1/rooms/native:1/messages?limit=50`, { headers: asOwner() })
+  return ((await answer.json()) as { items: { id: number; text: string }[] }).items
 }
 
-const disconnected = (socket: Socket): Promise<string> => new Promise((resolve) => socket.on('disconnect', resolve))
-
-const facts = async (type: string) => {
-  const found: Record<string, unknown>[] = []
-  for await (const fact of server.log.readAll({ filter: { types: [type] } })) found.push(JSON.parse(fact.data))
+const posted = async (): Promise<{ text: string; extra: unknown }[]> => {
+  const found: { text: string; extra: unknown }[] = []
+  for await (const { data } of server.log.readAll({ filter: { types: ['MessagePosted'] } }))
+    found.push(JSON.parse(data))
   return found
 }
 
-/** Somebody who was there all along still talks and is heard. */
-const unharmed = async (witness: Socket): Promise<void> => {
-  expect(await asked(witness, 'new_message', 'still here')).toEqual([])
+/** Frames of JSON, as the texts of a WebSocket's messages. */
+const webSocket = async (path: string, ...opening: readonly string[]): Promise<(frame: string) => void> => {
+  const socket = await RawWebSocket.connect(server.url, path)
+  if (path === SOCKET_IO) {
+    socket.send(text('40'))
+    await expect.poll(() => socket.heard.at(-1)).toContain('40{')
+  }
+  socket.send(...opening.map(text))
+  return (given) => socket.send(text(given))
 }
 
-/** An engine.io websocket without its client library, signed in as nobody. */
-const raw = async (): Promise<WebSocket> => {
-  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`)
-  await new Promise((resolve) => socket.once('message', resolve))
-  socket.send('40')
-  await new Promise((resolve) => socket.once('message', resolve))
-  return socket
+/** What says a text as Ann, in each protocol. */
+const speakers: Readonly<Record<string, () => Promise<(said: string) => unknown>>> = {
+  native: async () => {
+    const send = await webSocket('/native', JSON.stringify({ do: 'sign-in', token: ann.token }))
+    return (said) => send(JSON.stringify({ do: 'post', room: 'native:1', text: said }))
+  },
+  maint: async () => {
+    const send = await webSocket('/maint', JSON.stringify({ fulfill: `Bot ${ann.token}` }))
+    return (said) => send(JSON.stringify({ send: { room: 1, text: said } }))
+  },
+  plic: async () => {
+    const send = await webSocket(`/plic?token=${jwt}`)
+    let sent = 0
+    return (said) => {
+      const data = { room_id: 7, message: said, message_temp_id: `t${sent++}` }
+      send(JSON.stringify({ type: 'SendMessage', data }))
+    }
+  },
+  ayaka: async () => (said) => post('/v3/channels/12/messages/create', { content: said }, { authorization: ann.token }),
+  moneypot: async () => {
+    const auth = { app_id: 18, hashed_token: server.identity.hashToken(ann.token) }
+    const send = await webSocket(SOCKET_IO, `420${JSON.stringify(['auth', auth])}`)
+    return (said) => send(`42${JSON.stringify(['new_message', said])}`)
+  },
+  drivers: async () => {
+    const send = await webSocket(SOCKET_IO, `42${JSON.stringify(['signin_request', { token: ann.token }])}`)
+    return (said) => send(`42${JSON.stringify(['message_events', { topic_id: 49, body: said }])}`)
+  },
 }
 
-const closed = (socket: WebSocket): Promise<unknown> => new Promise((resolve) => socket.on('close', resolve))
+const ODD = [
+  '\u202egnp.exe\u202c',
+  '\ud800 alone, and \ud83d\ude00 whole',
+  `a${'\u0301'.repeat(340)}`,
+  'zero\u200bwidth\ufeff!',
+  '\u001b[31mred\u0007\u009b1m',
+  'two\r\nlines\u2028and three',
+  '<script>alert(1)</script>',
+  '{"do":"ping"}',
+  '__proto__',
+]
 
-describe('frames', () => {
-  it('over the cap close the socket and store nothing', async () => {
-    const witness = await entered('ann')
-    const offender = await entered('bob')
-    const gone = disconnected(offender)
-    offender.emit('new_message', 'x'.repeat(70_000))
-    expect(await gone).toBe('transport close')
-    await unharmed(witness)
-    expect(await facts('MessagePosted')).toHaveLength(1)
+describe('text that looks like something else', () => {
+  it.each(Object.keys(speakers))('is the same on the wire, in the log and over REST, when said in %s', async (name) => {
+    const say = await speakers[name]?.()
+    const known = witness.room.messages.length
+    for (const each of ODD) await say?.(each)
+    // Half of a surrogate pair is no text: it stands as U+FFFD, and everywhere the same.
+    const kept = ODD.map((each) => each.toWellFormed())
+    await expect.poll(() => witness.room.messages.slice(known).map((message) => message.text)).toEqual(kept)
+    await expect.poll(async () => (await messages()).slice(-ODD.length).map((item) => item.text)).toEqual(kept)
+    expect((await posted()).slice(-ODD.length).map((fact) => fact.text)).toEqual(kept)
   })
 
-  it.each([
-    ['not a packet', 'garbage'],
-    ['not JSON', '42["auth",'],
-    ['not an array', '42{"auth":1}'],
-    ['nested a hundred thousand deep', `42["auth",${'['.repeat(30_000)}${']'.repeat(30_000)}]`],
-    ['a packet id of sixty thousand digits', `42${'9'.repeat(60_000)}["auth",{}]`],
-    ['named as the library names its own', '42["disconnecting",{}]'],
-    ['attachments that never come', '451000000-["auth",{"_placeholder":true,"num":0}]'],
-  ])('%s harm nobody', async (_what, packet) => {
-    const witness = await entered('ann')
-    const offender = await raw()
-    offender.on('error', () => {})
-    offender.send(packet)
-    await unharmed(witness)
-    offender.terminate()
-  })
-
-  it('in binary where text is due close the socket', async () => {
-    const witness = await entered('ann')
-    const offender = await raw()
-    const gone = closed(offender)
-    offender.send(Buffer.from([1, 2, 3]))
-    await gone
-    await unharmed(witness)
-  })
-
-  it.each(['__proto__', 'constructor', 'toString', 'connection'])('named %s are ignored', async (event) => {
-    const witness = await entered('ann')
-    const offender = await raw()
-    offender.send(`42${JSON.stringify([event, { app_id: 18 }])}`)
-    offender.send('420["auth",{"app_id":18,"__proto__":{"hashed_token":"x"},"constructor":1}]')
-    const answer = await new Promise<string>((resolve) =>
-      offender.on('message', (data) => String(data).startsWith('430') && resolve(String(data))),
-    )
-    expect(answer).toContain('"history":[]')
-    expect(({} as { hashed_token?: string }).hashed_token).toBeUndefined()
-    await unharmed(witness)
-    offender.terminate()
-  })
-
-  it('with odd text come back as they were sent', async () => {
-    const speaker = await entered('ann')
-    const odd = [
-      '\u202eevil\u202c',
-      'a\u0301'.repeat(100),
-      '\ud83d\ude00 \ud800',
-      'zero\u200bwidth',
-      '<script>alert(1)</script>',
-      'line\u001b[31m\nbreak',
-      '{"a":1}',
-    ]
-    const heard: string[] = []
-    speaker.on('new_message', ({ text }: { text: string }) => heard.push(text))
-    for (const text of odd) expect(await asked(speaker, 'new_message', text)).toEqual([])
-    const wellFormed = odd.map((text) => text.toWellFormed())
-    expect(heard.map((text) => text.toWellFormed())).toEqual(wellFormed)
-    const reader = await connected()
-    const [, data] = (await asked(reader, 'auth', { app_id: 18 })) as [null, { room: { history: { text: string }[] } }]
-    expect(data.room.history.map(({ text }) => text.toWellFormed())).toEqual(wellFormed)
+  it('of a hundred thousand combining marks is too much for a frame, and of five thousand for a text', async () => {
+    const before = (await posted()).length
+    for (const marks of [5_000, 100_000]) {
+      const said = `a${'\u0301'.repeat(marks)}`
+      const answer = await post('/v3/channels/12/messages/create', { content: said }, { authorization: ann.token })
+      expect(answer.status).toBe(marks === 5_000 ? 400 : 413)
+    }
+    expect((await posted()).length).toBe(before)
   })
 })
 
-describe('clients', () => {
-  it('that flood get refusals, which the record counts instead of listing', async () => {
-    await server.stop()
-    server = await runServer({ rate: { capacity: 20, perSecond: 2 } })
-    await openRoom(server, 'moneypot:18')
-    const witness = await entered('ann')
-    const flooder = await entered('bob')
-    const answers = await Promise.all(
-      Array.from({ length: 150 }, (_, index) => asked(flooder, 'new_message', `spam ${index}`)),
-    )
-    const stored = answers.filter(([error]) => error === undefined).length
-    expect(stored).toBeGreaterThanOrEqual(20)
-    expect(stored).toBeLessThan(30)
-    expect(answers.filter(([error]) => error === 'RATE_LIMITED')).toHaveLength(150 - stored)
-    await unharmed(witness)
-    flooder.disconnect()
-    await expect
-      .poll(async () => (await facts('CommandRefused')).reduce((sum, { count }) => sum + (count as number), 0))
-      .toBe(150 - stored)
-    expect((await facts('CommandRefused')).length).toBeLessThan(10)
+describe('a name', () => {
+  const odd = ['a\u202eb', 'a\u0000b', 'a\nb', '\u001b[31ma', 'a\u200bb', '\ud800', 'a b', '<b>', '\u0301\u0301', '']
+
+  it.each(odd)('%j is nobody’s', async (username) => {
+    expect(await post('/api/v1/users', { username })).toMatchObject({ status: 400 })
   })
 
-  it('that start and stop typing as fast as they can are told and recorded once a second', async () => {
-    const { account, token } = await server.account('tim')
-    await openRoom(server, 'maint:1', [{ account, role: 'member' }])
-    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/maint`)
-    const heard: string[] = []
-    socket.on('message', (data) => heard.push(String(data)))
-    await new Promise((resolve) => socket.once('open', resolve))
-    socket.send(JSON.stringify({ fulfill: `Bot ${token}` }))
-    await expect.poll(() => heard.at(-1)).toContain('"t":2')
-    for (let sent = 0; sent < 200; sent++) socket.send('{"typing":{"room":1}}')
-    socket.send('{"ping":1}')
-    await expect.poll(() => heard.at(-1), { timeout: 5_000 }).toContain('"t":8')
-    await server.settled()
-    expect((await facts('TypingStarted')).length).toBeLessThan(5)
-    socket.close()
-    await new Promise((resolve) => socket.once('close', resolve))
+  it.each(['\u043ewner', 'ow\u0301ner', 'OWNER', '0wner', 'o.w_n-er', '\uff4fwner'])(
+    '%j, which looks like one of staff, is taken',
+    async (username) => {
+      expect(await post('/api/v1/users', { username })).toMatchObject({ status: 409, body: { code: 'name-taken' } })
+    },
+  )
+
+  it('from another party’s token that could be nobody’s is made of the account’s id', async () => {
+    const token = await new SignJWT({ user_metadata: { username: 'ann\u202e\n\u001b[31m' } })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject(NEW)
+      .setAudience(JWT.audience)
+      .setExpirationTime('1h')
+      .sign(new TextEncoder().encode(JWT.secret))
+    const answer = await fetch(`${server.url}/rooms`, { headers: { authorization: `Bearer ${token}` } })
+    expect(answer.status).toBe(200)
+    expect(await server.identity.byId(NEW)).toMatchObject({ username: `user-${NEW.slice(0, 8)}` })
   })
 
-  it('that send more than may wait behind auth are closed as a flood', async () => {
-    const witness = await entered('ann')
-    const offender = await raw()
-    const gone = closed(offender)
-    const text = 'x'.repeat(300)
-    offender.send('420["auth",{"app_id":18}]')
-    for (let frame = 1; frame < 1_000; frame++) offender.send(`42${frame}["new_message","${text}"]`)
-    await gone
-    await unharmed(witness)
-    expect(await facts('ConnectionClosed')).toMatchObject([{ cause: 'flood', late: true }])
+  it('of a room is data, and comes back as it was given', async () => {
+    const name = 'two\nlines \u001b[31mred <img src=x onerror=alert(1)>'
+    const made = await post('/api/v1/rooms', { name })
+    expect(made).toMatchObject({ status: 201, body: { name } })
+  })
+})
+
+describe('what is kept beside a text', () => {
+  const beyond = '{"a":1e400,"b":-0,"c":"\\ud800","__proto__":{"d":1}}'
+  const kept = { a: null, b: 0, c: '\ud800', ['__proto__']: { d: 1 } }
+
+  it('in drivers.uz reads as JSON says it: no number beyond all numbers, and no prototype', async () => {
+    const send = await webSocket(SOCKET_IO, `42${JSON.stringify(['signin_request', { token: ann.token }])}`)
+    send(`42["message_events",{"topic_id":49,"body":"with attrs","attrs":${beyond}}]`)
+    await expect.poll(async () => (await posted()).at(-1)?.text).toBe('with attrs')
+    expect((await posted()).at(-1)?.extra).toEqual({ drivers: { attrs: kept, hasMedia: false } })
   })
 
-  it('that do not read are closed alone, with the cause on record', async () => {
-    const witness = await entered('ann')
-    const { hostname, port } = new URL(server.url)
-    const slow = connectTcp(Number(port), hostname)
-    slow.write(
-      `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
-    )
-    const send = (text: string) => {
-      const payload = Buffer.from(text)
-      slow.write(Buffer.concat([Buffer.from([0x81, 0x80 | payload.length, 0, 0, 0, 0]), payload]))
-    }
-    let read = ''
-    slow.on('data', (chunk) => {
-      read += chunk.toString('latin1')
+  it('in Ayaka, too', async () => {
+    const headers = { authorization: ann.token }
+    const path = '/v3/channels/12/messages/create'
+    const made = await post(path, '{"content":"x","embeds":[{"a":1e400,"b":-0}]}', headers)
+    expect(made).toMatchObject({ status: 201, body: { embeds: [{ a: null, b: 0 }] } })
+    expect(await post(path, '{"content":"x","embeds":[{"__proto__":{"d":1}}]}', headers)).toMatchObject({ status: 400 })
+    expect(await post(path, `{"content":"x","embeds":[{"a":${nested(8_000)}}]}`, headers)).toMatchObject({
+      status: 400,
     })
-    await expect.poll(() => read).toContain('0{"sid"')
-    send('40')
-    await expect.poll(() => read).toContain('40{"sid"')
-    send('420["auth",{"app_id":18}]')
-    await expect.poll(() => read).toContain('430[')
-    slow.pause()
-    const text = 'x'.repeat(350)
-    for (let round = 0; round < 60 && (await facts('ConnectionClosed')).length === 0; round++) {
-      await Promise.all(Array.from({ length: 400 }, () => asked(witness, 'new_message', text)))
+  })
+
+  it('with a room of PLIC, too', async () => {
+    const headers = { authorization: `Bearer ${jwt}` }
+    const wanted = (apartment: string) => `{"users":["${ann.account.id}"],"apartment_id":${apartment}}`
+    expect(await post('/rooms', wanted('1e400'), headers)).toMatchObject({ status: 201 })
+    expect(await post('/rooms', wanted(nested(8_000)), headers)).toMatchObject({ status: 400 })
+    const answer = await fetch(`${server.url}/chat/rooms`, { headers })
+    expect(await answer.json()).toEqual(expect.arrayContaining([expect.objectContaining({ apartment_id: null })]))
+  })
+})
+
+describe('a body over REST', () => {
+  it.each([
+    ['nested as deep as it may be long', `{"name":${nested(30_000)}}`, 400],
+    ['with a prototype', '{"name":"x","__proto__":{"admin":true}}', 400],
+    ['with a constructor’s prototype', '{"name":"x","constructor":{"prototype":{"admin":true}}}', 400],
+    ['with a number beyond all numbers', '{"name":"x","members":[1e400]}', 400],
+    ['that is no JSON', '{"name":NaN}', 400],
+    ['larger than may be', `{"name":"${'x'.repeat(70_000)}"}`, 413],
+  ])('%s is refused', async (_what, body, status) => {
+    expect(await post('/api/v1/rooms', body)).toMatchObject({ status })
+    expect(({} as { admin?: boolean }).admin).toBeUndefined()
+  })
+
+  it('with a key twice has the last', async () => {
+    expect(await post('/api/v1/rooms', '{"name":"first","name":"last"}')).toMatchObject({ body: { name: 'last' } })
+  })
+})
+
+describe('a process', () => {
+  it('outlives what once ended it, and prints nothing of what strangers say', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'hansard-'))
+    const flags = ['--jwt-secret', JWT.secret, '--jwks-url', 'http://127.0.0.1:1/keys', '--max-connections', '1']
+    const own = await startProcess(directory, flags)
+    const printed = own.output()
+    // Tokens of two kinds are looked at, one after the other.
+    for (const token of Object.values(await jsonWebTokens(NEW, Date.now()))) {
+      const headers = { authorization: `Bearer ${token}`, 'user-agent': '\u009b31m<script>' }
+      expect((await fetch(`${own.url}/rooms`, { headers })).status).toBe(401)
     }
-    expect(await facts('ConnectionClosed')).toMatchObject([{ cause: 'slow-consumer', late: true }])
-    slow.destroy()
-    await unharmed(witness)
-  })
-
-  it('that come and go in a storm leave nobody behind', async () => {
-    const { token } = await server.account('bob')
-    const auth = { app_id: 18, hashed_token: server.identity.hashToken(token) }
-    await Promise.all(
-      Array.from({ length: 60 }, async (_, index) => {
-        const socket = await connected()
-        if (index % 3 === 0) socket.emit('auth', auth, () => {})
-        else if (index % 3 === 1) await asked(socket, 'auth', auth)
-        socket.disconnect()
-      }),
-    )
-    const left = async () => {
-      await server.settled()
-      const atLeast = await server.log.head()
-      const present = (await server.readModels.query('presence.open', {}, { atLeast })).result
-      const online = (await server.readModels.query('online.open', {})).result
-      const open = (await server.readModels.query('connections.open', {})).result
-      return present.length + online.length + open.length + server.sessions.size
-    }
-    await expect.poll(left, { timeout: 5_000 }).toBe(0)
-  })
-
-  it('beyond the limit of connections are turned away, and counted', async () => {
-    await server.stop()
-    server = await runServer({ maxConnections: 2 })
-    await openRoom(server, 'moneypot:18')
-    const witness = await entered('ann')
-    await connected()
-    const third = await connected()
-    expect(await disconnected(third)).toBe('transport close')
-    expect(server.sessions.counters.get('turned_away')).toBe(1)
-    await unharmed(witness)
-  })
-
-  it('of a foreign web page are not let in', async () => {
-    const attempt = (origin: string) =>
-      new Promise((resolve) => {
-        const socket = new WebSocket(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`, {
-          origin,
-        })
-        socket.on('open', () => {
-          socket.terminate()
-          resolve('open')
-        })
-        socket.on('unexpected-response', (_request, response) => resolve(response.statusCode))
-        socket.on('error', () => {})
-      })
-    expect(await attempt('https://evil.example')).toBe(400)
-    expect(await attempt('null')).toBe(400)
-    expect(await attempt('http://localhost:3000')).toBe('open')
-    expect(await attempt(new URL(server.url).host)).toBe('open')
+    const packet = `421["new_message",${nested(30_000)}]`
+    const only = await RawWebSocket.connect(own.url, SOCKET_IO)
+    only.send(text('40'))
+    await expect.poll(() => only.heard.at(-1)).toContain('40{')
+    only.send(text('420["auth",{"app_id":2}]'), text(packet))
+    await expect.poll(() => only.heard.at(-1)).toBe('431["USER_REQUIRED"]')
+    const turnedAway = await RawWebSocket.connect(own.url, '/native', frame(0x83, 'x'))
+    expect(await turnedAway.closed).toBe(1013)
+    expect((await fetch(`${own.url}/healthz`)).status).toBe(200)
+    expect(own.output()).toBe(printed)
+    only.end()
+    expect(await own.stop()).toBe(0)
+    await rm(directory, { recursive: true })
   })
 })

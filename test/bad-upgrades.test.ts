@@ -65,6 +65,9 @@ describe.each(['/native', '/maint', '/plic?token=x', '/ayaka', '/socket.io/?EIO=
       expect(await upgrade(path, [], { Origin: 'https://evil.example' })).toBe(refused)
       expect(await upgrade(path, [], { Origin: 'null' })).toBe(refused)
       expect(await upgrade(path, [], { Origin: server.url })).toBe('101')
+      // Of a page in development, and as old Node clients write it.
+      expect(await upgrade(path, [], { Origin: 'http://localhost:3000' })).toBe('101')
+      expect(await upgrade(path, [], { Origin: new URL(server.url).host })).toBe('101')
     })
   },
 )

@@ -49,14 +49,15 @@ export class RawWebSocket {
     })
   }
 
-  static async connect(url: string, path: string): Promise<RawWebSocket> {
+  /** `ahead` is sent with the handshake, before its answer */
+  static async connect(url: string, path: string, ...ahead: readonly Buffer[]): Promise<RawWebSocket> {
     const { hostname, port } = new URL(url)
     const socket = connect(Number(port), hostname)
-    socket.write(
+    const handshake =
       `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n' +
-        'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n',
-    )
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n' +
+      'Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n'
+    socket.write(Buffer.concat([Buffer.from(handshake), ...ahead]))
     return new Promise((resolve) => {
       const raw: RawWebSocket = new RawWebSocket(socket, () => resolve(raw))
     })
@@ -64,6 +65,14 @@ export class RawWebSocket {
 
   send(...frames: readonly Buffer[]): void {
     this.#socket.write(Buffer.concat(frames))
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
   }
 
   end(): void {

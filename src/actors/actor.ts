@@ -224,16 +224,20 @@ export class Actor {
   }
 
   async #run(): Promise<void> {
+    let batch: WaitingCommand[] = []
     try {
       while (this.#waiting.length > 0) {
         if (this.quarantined) {
           for (const { settle } of this.#waiting.splice(0)) settle(refused('faulted'))
           return
         }
-        await this.#runBatch(this.#waiting.splice(0))
+        batch = this.#waiting.splice(0)
+        await this.#runBatch(batch)
       }
     } catch (error) {
       this.#quarantine(error)
+      // Whoever has an answer keeps it; nobody waits for ever.
+      for (const { settle } of batch) settle(refused('faulted'))
     } finally {
       this.#running = false
     }

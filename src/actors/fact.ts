@@ -92,6 +92,12 @@ export const factType = <S extends z.ZodType, K extends ActorKind>(kind: K, sche
 
 // --- shapes that facts of several kinds share ---
 
+/**
+ * What dialects want kept, each under its own name: whatever JSON can say. A number beyond all numbers (1e400 reads as
+ * Infinity) has no form there; it is refused here, where it costs its own command, and not by the log.
+ */
+export const kept = z.record(z.string(), z.json() as z.ZodType<unknown>)
+
 export const accountRole = z.enum(['admin', 'member', 'robot'])
 export type AccountRole = z.infer<typeof accountRole>
 

@@ -44,6 +44,7 @@ export const refusals = {
   'name-invalid': kind(400, 'this name is not allowed'),
   'alias-taken': kind(409, 'this alias is taken'),
   'room-full': kind(409, 'too many members, mutes or bans in this room'),
+  'too-many-rooms': kind(409, 'in as many rooms as one connection may be; leave one first'),
   contended: kind(503, 'too many changes at once; try again', true),
   busy: kind(503, 'too much is waiting here; try again', true),
   unavailable: kind(503, 'the log cannot be reached; try again', true),

@@ -144,9 +144,9 @@ export const topicRoutes = (app: FastifyInstance, requests: Requests): void => {
     const title = textField(form, 'title', MAX_TITLE)
     const body = optionalText(form, 'body')
     if (body !== null && body.length > MAX_BODY) throw new Failed('body too long')
-    const attrs = field(form, 'attrs') ?? null
-    const written = jsonText(attrs)
+    const written = jsonText(field(form, 'attrs') ?? null)
     if (written === null || Buffer.byteLength(written) > MAX_ATTRS_BYTES) throw new Failed('attrs too big')
+    const attrs: unknown = JSON.parse(written)
     const { user, account, asker } = caller
     const opening = { name: title, parent: space.id, dialect: DIALECT, asker, correlationId: request.id }
     const outcome = await rooms.open({ ...opening, extra: { [DIALECT]: { body, attrs, owner: user.id } } })

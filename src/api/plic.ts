@@ -6,7 +6,7 @@ import type { Account } from '../actors/identity.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef } from '../actors/rooms.ts'
-import { isPlainObject, numberIn } from '../dialects/json.ts'
+import { asJson, isPlainObject, numberIn } from '../dialects/json.ts'
 import { LogUnavailable } from '../log/event-log.ts'
 import type { RoomOfParticipants } from '../projections/plic-rooms.ts'
 import { iso } from './position.ts'
@@ -111,7 +111,7 @@ const roomRoutes = (app: FastifyInstance, prefix: string, requests: Requests): v
         { account: bearer.account, role: 'owner' as const },
         ...others.map((account) => ({ account, role: 'member' as const })),
       ],
-      extra: { plic: { apartment_id: body.apartment_id ?? null } },
+      extra: { plic: { apartment_id: asJson(body.apartment_id ?? null) } },
       asker: bearer.asker,
       correlationId: request.id,
     })

@@ -5,6 +5,7 @@ import { stripTypeScriptTypes } from 'node:module'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { nestsTooDeep } from '../dialects/json.ts'
 import { ayakaRoutes } from './ayaka.ts'
 import { guardCallers } from './callers.ts'
 import { driversRoutes } from './drivers.ts'
@@ -135,11 +136,15 @@ const withoutTypes = (source: string): string => {
   }
 }
 
-/** Clients send the JSON content type on bodyless requests too; and a body's keys never reach a prototype. */
+/**
+ * Clients send the JSON content type on bodyless requests too; a body's keys never reach a prototype, and what nests deeper
+ * than anybody means could be read and not be written again.
+ */
 const acceptEmptyJson = (app: FastifyInstance): void => {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined)
+    else if (nestsTooDeep(body as string)) done(Object.assign(new Error('nested too deep'), { statusCode: 400 }))
     else parse(request, body as string, done)
   })
 }

@@ -71,7 +71,7 @@ const sending = (payload: Record<string, unknown>): Decoded => {
   const body = bodyIn(payload)
   if (body === null) return fail('body', 'bad_request')
   const attrs = field(payload, 'attrs') ?? null
-  const written = attrs === null ? '' : jsonText(attrs)
+  const written = jsonText(attrs)
   if (written === null || Buffer.byteLength(written) > MAX_ATTRS_BYTES) return fail('attrs', 'attrs too big')
   const fault = textFaultOf(body, MAX_TEXT)
   const replyTo = wholeIn(payload, 'reply_to')
@@ -83,7 +83,7 @@ const sending = (payload: Record<string, unknown>): Decoded => {
     clientRef: stamp.id,
     // What is no message's id is an unknown message: null, as the text "0" is.
     replyTo: replyTo !== null && replyTo > 0 ? replyTo : null,
-    extra: { drivers: { attrs, hasMedia: field(payload, 'has_media') === true } },
+    extra: { drivers: { attrs: JSON.parse(written), hasMedia: field(payload, 'has_media') === true } },
     ...(fault ? { fault } : {}),
   })
 }
@@ -163,6 +163,7 @@ const UNSENT: Readonly<Partial<Record<RefusalCode, string>>> = {
   'user-required': 'not-authenticated',
   muted: 'muted',
   banned: 'banned',
+  'too-many-rooms': 'too many topics',
   blocked: 'message not permitted',
 }
 

@@ -6,7 +6,7 @@ const MAX_DEPTH = 64
 
 /** undefined: no JSON, or nested deeper than anybody means, which would overflow the stack when it is written again. */
 export const parseJson = (text: string | null): unknown => {
-  if (text === null || depthOf(text) > MAX_DEPTH) return undefined
+  if (text === null || nestsTooDeep(text)) return undefined
   try {
     return JSON.parse(text)
   } catch {
@@ -18,11 +18,19 @@ export const parseJson = (text: string | null): unknown => {
 export const jsonText = (value: unknown): string | null => {
   try {
     const text = JSON.stringify(value) as string | undefined
-    return text === undefined || depthOf(text) > MAX_DEPTH ? null : text
+    return text === undefined || nestsTooDeep(text) ? null : text
   } catch {
     return null
   }
 }
+
+/** As JSON says it, to be kept: a number beyond all numbers (1e400) is null. undefined: see `jsonText`. */
+export const asJson = (value: unknown): unknown => {
+  const text = jsonText(value)
+  return text === null ? undefined : JSON.parse(text)
+}
+
+export const nestsTooDeep = (text: string): boolean => depthOf(text) > MAX_DEPTH
 
 /** How deep brackets nest, outside strings. */
 const depthOf = (text: string): number => {

@@ -78,6 +78,11 @@ export class ConnectionRecord {
     return host.send(connectionStream(this.#socket.id), { by: this.by, connection: this.#socket.id, ...command })
   }
 
+  /** What the command would be answered; nothing is stored. null: its actor is not in memory. */
+  ask(command: Submitted): Outcome | null {
+    return this.#around.host.ask(connectionStream(this.#socket.id), { by: this.by, ...command })
+  }
+
   /** With the first frame, or after a second; and its dialect once that is known. Submitted together, so one append. */
   begin(dialect: Dialect | null): void {
     const { host, node, incarnation } = this.#around

@@ -57,6 +57,10 @@ export class Entry {
     const session = this.#session
     const { host, hub, node } = session.around
     const { id: room, parent } = this.#room
+    const nothingShown = { count: 0, firstId: null, lastId: null }
+    // Whether it may have one room more is the connection's to say, and before others see it come and go.
+    const asked = session.record.ask({ type: 'room.enter', room, revision: 0, history: nothingShown })
+    if (asked && !asked.ok) return asked
     if (session.account) {
       this.#present = true
       const spaceRole = await session.around.rooms.spaceRoleOf(this.#room, session.account.id)

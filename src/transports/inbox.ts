@@ -6,12 +6,19 @@ import type { FrameIn } from '../dialects/dialect.ts'
 /** Frames that may wait, and their size. */
 const MAX_WAITING = 1_000
 const MAX_WAITING_CHARACTERS = 128 * 1024
+/** of what nests too deep to be measured: as large as a frame may be */
+const UNMEASURED = 64 * 1024
 /** Commands of one connection in a room's queue, which holds a thousand. */
 const MAX_UNDER_WAY = 500
 
 const sizeOf = (frame: FrameIn): number => {
-  if ('args' in frame) return JSON.stringify(frame.args).length
-  return 'text' in frame ? (frame.text?.length ?? 0) : 0
+  if (!('args' in frame)) return 'text' in frame ? (frame.text?.length ?? 0) : 0
+  try {
+    return JSON.stringify(frame.args).length
+  } catch {
+    // What was parsed step by step is written by recursion, which overflows the stack.
+    return UNMEASURED
+  }
 }
 
 export interface InboxListener {

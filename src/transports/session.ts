@@ -299,11 +299,11 @@ export class Session implements Listener {
   }
 
   /** We end it for a reason of the transport's; its fact follows, marked late. */
-  abort(cause: CloseCause): void {
+  abort(cause: CloseCause, told: CloseReason = UNTOLD): void {
     if (this.ended) return
     this.#leave(cause)
-    this.#end({ cause, reason: null, late: true })
-    this.#closeSocket(cause, UNTOLD)
+    this.#end({ cause, reason: told.reason, late: true })
+    this.#closeSocket(cause, told)
   }
 
   /** Its peer answers no more: its fact follows, marked late, and what the protocol closes with then is tried. */
@@ -314,11 +314,11 @@ export class Session implements Listener {
     this.#closeSocket('slow-consumer', { code: this.dialect.profile.lostCode, reason: null })
   }
 
-  /** We end it by its chart, whose fact `obey` then hears. */
+  /** We end it by its chart, whose fact `obey` then hears; where no fact comes (its beginning is not on record), at once. */
   async end(cause: CloseCause, { code, reason }: CloseReason): Promise<void> {
     if (this.ended) return
     const ended = await this.record.command({ type: 'connection.close', code, reason, cause, late: false })
-    if (!ended.ok) this.abort(cause)
+    if (!ended.ok || ended.facts.length === 0) this.abort(cause, { code, reason })
   }
 
   /** Its actor has closed it (banned, kicked, timed out …): the client is told in its protocol. */

@@ -4,6 +4,7 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { type Socket as IoSocket, Server } from 'socket.io'
+import { WebSocketServer } from 'ws'
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { Session } from './session.ts'
@@ -39,6 +40,8 @@ export const serveSocketIo = (
     // engine.io would end an upgrade on another path that is not answered within a second
     destroyUpgrade: false,
     perMessageDeflate: false,
+    // engine.io's own ws is older and keeps the answers to any number of pings for a client that reads none
+    wsEngine: WebSocketServer,
     pingInterval,
     pingTimeout: options.pingTimeoutMs ?? Math.min(20_000, pingInterval),
     // 1.x browser clients poll with credentials, so the origin must be echoed and never be `*`
@@ -64,11 +67,17 @@ export const serveSocketIo = (
     upgraded.add(socket)
     socket.once('close', () => upgraded.delete(socket))
   })
+  const sessionOf = new WeakMap<object, Session>()
   io.on('connection', (socket) => {
     const port = new IoPort(socket, options.newConnectionId())
-    const session = sessions.open(port, options.dialect)
-    if (session) receive(socket, session)
-    else port.close({ how: 'drop' }, 'discard')
+    // A client that connects again before it is answered gets a second socket on its transport: one is all it may have.
+    const first = sessionOf.get(socket.conn)
+    first?.abort('protocol-error')
+    const session = first ? null : sessions.open(port, options.dialect)
+    if (session) {
+      sessionOf.set(socket.conn, session)
+      receive(socket, session)
+    } else port.close({ how: 'drop' }, 'discard')
   })
   return async () => {
     stopped = true
@@ -95,7 +104,8 @@ const receive = (socket: IoSocket, session: Session): void => {
     const last = args.at(-1)
     const ack = typeof last === 'function' ? ((last as Acknowledge).packet ?? null) : null
     if (ack !== null) args.pop()
-    if (typeof event === 'string') session.receive({ event, args, ack })
+    // A number may be an event's name, too: nobody's here.
+    session.receive({ event: String(event), args, ack })
   })
   // No dialect of ours knows attachments: such a packet ends the connection before its parts are gathered.
   socket.conn.on('packet', ({ type, data }) => {

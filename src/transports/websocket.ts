@@ -46,6 +46,8 @@ export const serveWebSockets = (http: HttpServer, sessions: Sessions, options: W
       return
     }
     server.handleUpgrade(request, socket, head, (webSocket) => {
+      // Whoever is turned away may still break RFC 6455: an error that nobody hears would end this process.
+      webSocket.on('error', () => {})
       const port = new WsPort(webSocket, socket, options.newConnectionId(), addressOf(request))
       const session = sessions.open(port, turned)
       if (!session) {
@@ -120,6 +122,8 @@ class WsPort implements Socket {
     })
     webSocket.on('ping', () => {
       this.#alive = true
+      // ws has ended it: its answers to pings leave slower than the pings come.
+      if (webSocket.readyState !== webSocket.OPEN) session.closed('flood', 'too many pings')
     })
     webSocket.on('pong', () => {
       this.#alive = true

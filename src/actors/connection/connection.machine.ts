@@ -14,7 +14,7 @@ export { restoreContext, summarise } from './connection.context.ts'
 
 /** Typing is told this often and no oftener, for each room. */
 const TYPING_EVERY_MS = 1_000
-/** a client may have this many rooms open at once */
+/** a client may have this many rooms open at once: many more than anybody reads, and each is remembered here */
 const MAX_ROOMS = 1_000
 /** which may hear every room there is */
 const MAX_ROOMS_OF_A_ROBOT = 50_000
@@ -95,7 +95,7 @@ const nothingNew = <G extends keyof typeof guards>(guard: G) => ({
 
 const already = { actions: nothing<ConnectionContext, ConnectionEvent>(), description: 'nothing new' }
 
-const no = (code: 'user-required' | 'already-exists' | 'busy', guard: keyof typeof guards | null = null) => ({
+const no = (code: 'user-required' | 'already-exists' | 'too-many-rooms', guard: keyof typeof guards | null = null) => ({
   ...(guard === null ? {} : { guard }),
   actions: refuse<ConnectionContext, ConnectionEvent>(code, guard),
   description: refusals[code].title,
@@ -275,12 +275,12 @@ export const connectionMachine = connection.createMachine({
         'command.permit': [no('user-required', 'isReader'), already],
         'room.enter': [
           nothingNew('isInRoom'),
-          no('busy', 'roomsAreFull'),
+          no('too-many-rooms', 'roomsAreFull'),
           yes('room.enter', 'RoomEntered', ({ room, revision, history }) => ({ room, revision, history })),
         ],
         'rooms.follow': [
           nothingNew('followsNothingNew'),
-          no('busy', 'roomsAreFull'),
+          no('too-many-rooms', 'roomsAreFull'),
           yes('rooms.follow', 'RoomsFollowed', ({ rooms }) => ({ rooms })),
         ],
         'room.leave': [nothingNew('isNotInRoom'), yes('room.leave', 'RoomLeft', ({ room }) => ({ room }))],

@@ -146,7 +146,7 @@ describe('rooms', () => {
   })
   it('are at most a thousand at once', () => {
     const full = ready(...Array.from({ length: 1_000 }, (_, n) => enteredRoom(`r${n}`)))
-    full.when(enter).refused('busy')
+    full.when(enter).refused('too-many-rooms')
     full.when({ ...enter, room: 'r7' }).nothing()
     const robot = happened('AuthSucceeded', { user: { ...ann, role: 'robot' }, token: 't1' })
     const hearing = Array.from({ length: 1_000 }, (_, n) => enteredRoom(`r${n}`))

@@ -10,6 +10,7 @@ import {
   factType,
   fired,
   instant,
+  kept,
   type MemberRole,
   memberRole,
   type Person,
@@ -28,13 +29,13 @@ const leaveCause = z.enum(['left', 'closed', 'kicked', 'banned', 'archived', 'no
 export type LeaveCause = z.infer<typeof leaveCause>
 
 /** What a dialect wants kept beside the text: drivers.uz attrs and has_media, Ayaka embeds and tts. */
-const extra = z.record(z.string(), z.unknown()).nullable()
+const extra = kept.nullable()
 
 /**
  * What dialects keep of the room itself, each under its own name: drivers.uz body and attrs of a topic, Ayaka a channel's
  * type, category and description.
  */
-const roomExtra = z.record(z.string(), z.unknown())
+const roomExtra = kept
 export type RoomExtra = Readonly<z.infer<typeof roomExtra>>
 
 export const roomFacts = {

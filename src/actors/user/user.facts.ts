@@ -10,6 +10,7 @@ import {
   factType,
   fired,
   instant,
+  kept,
   personal,
 } from '../fact.ts'
 import type { Asker } from '../room/room.facts.ts'
@@ -36,15 +37,12 @@ export const userFacts = {
   TokenIssued: factType('user', z.object({ token: z.string(), hash: z.string() })),
   TokenRevoked: factType('user', z.object({ token: z.string() })),
   /** fields of a dialect's own; those not named keep their values */
-  ProfileSet: factType(
-    'user',
-    z.object({ dialect: z.string(), fields: personal(z.record(z.string(), z.unknown()), 'self') }),
-  ),
+  ProfileSet: factType('user', z.object({ dialect: z.string(), fields: personal(kept, 'self') })),
   RoleGranted: factType('user', z.object({ role: accountRole, by })),
   RoleRevoked: factType('user', z.object({ role: accountRole, by })),
   CameOnline: factType('user', z.object({ connection: z.string(), node: z.string(), first: z.boolean() })),
   WentOffline: factType('user', z.object({ connection: z.string(), last: z.boolean() })),
-  StatusChanged: factType('user', z.object({ status: personal(z.record(z.string(), z.unknown()), 'self') })),
+  StatusChanged: factType('user', z.object({ status: personal(kept, 'self') })),
   UserBanned: factType('user', z.object({ by, until: instant.nullable(), reason })),
   BanLifted: factType('user', z.object({ by, reason })),
   BanExpired: factType('user', z.object(fired)),

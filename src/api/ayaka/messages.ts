@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type RoomFact, roomStream } from '../../actors/room/room.facts.ts'
 import { aboutOf, CATEGORY, extraOf, messageForm, numberOf } from '../../dialects/ayaka/forms.ts'
 import type { MessageView } from '../../dialects/dialect.ts'
-import { textFaultOf } from '../../dialects/json.ts'
+import { asJson, textFaultOf } from '../../dialects/json.ts'
 import type { Requests } from '../request.ts'
 import { bodyOf, channelAt, numberAt, type Seen, sessionOf } from './asked.ts'
 import { badRequest, notFound } from './errors.ts'
@@ -45,7 +45,7 @@ export const messageRoutes = (app: FastifyInstance, requests: Requests): void =>
       kind: 'text',
       clientRef: null,
       replyTo: null,
-      extra: extraOf(tts, embeds),
+      extra: extraOf(tts, asJson(embeds) as typeof embeds),
       entered: false,
       text: fault ? '' : text,
       ...(fault ? { fault } : {}),
