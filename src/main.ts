@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArguments } from './cli/arguments.ts'
-import { chosen } from './cli/commands.ts'
+import { chosen, parted } from './cli/commands.ts'
 import { printConfig } from './cli/config-command.ts'
 import { openDoor } from './cli/door.ts'
 import { help } from './cli/help.ts'
@@ -55,9 +55,7 @@ const logCommand = async ([verb = '', ...words]: readonly string[], flags: Flags
   const wanted = LOG_FLAGS[verb]
   if (!wanted) throw new ConfigError(`hansard log ${Object.keys(LOG_FLAGS).join(' | ')}; see hansard help`)
   const { url, ...given } = flags
-  const isOwn = ([name]: [string, string]) => wanted.includes(name)
-  const own = Object.fromEntries(Object.entries(given).filter(isOwn))
-  const settings = Object.fromEntries(Object.entries(given).filter((entry) => !isOwn(entry)))
+  const { own, settings } = parted(given, wanted)
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort())
   // What happens from now on happens on a server that runs.

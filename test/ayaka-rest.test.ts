@@ -1,6 +1,7 @@
 // Ayaka's REST, over HTTP against a running node on the embedded log.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { asking } from './asking.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -14,32 +15,16 @@ let guild: number
 let category: number
 let channel: number
 
-interface Answer {
-  readonly status: number
-  // biome-ignore lint/suspicious/noExplicitAny: whatever the server says is what is looked at
-  readonly body: any
-  readonly headers: Headers
-}
-
-const ask = async (
+/** With the JSON content type, body or none, as its clients do. */
+const ask = (
   method: string,
   path: string,
   session: string | null = null,
   body?: unknown,
   more: Record<string, string> = {},
-): Promise<Answer> => {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: {
-      'content-type': 'application/json',
-      ...(session === null ? {} : { authorization: session }),
-      ...more,
-    },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  })
-  const text = await response.text()
-  const json = response.headers.get('content-type')?.includes('json') && text !== ''
-  return { status: response.status, body: json ? JSON.parse(text) : text, headers: response.headers }
+) => {
+  const named = session === null ? {} : { authorization: session }
+  return asking(server.url + path, method, { 'content-type': 'application/json', ...named, ...more }, body)
 }
 
 const native = (method: string, path: string, token: string, body?: unknown) =>

@@ -1,11 +1,11 @@
 // Frames that break RFC 6455, or the limits, or JSON, on every WebSocket: the offender is closed with the code, nothing is
 // stored, and others notice nothing. Rows 1 to 8 and 12 of the catalogue of bad input.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { frame, RawWebSocket, text } from './raw-websocket.ts'
 import { runServer, type TestServer } from './running-server.ts'
-import { metric, Witness } from './witness.ts'
+import { metric, Witness, witnessed } from './witness.ts'
 
 const GIB = 2 ** 30
 const CAP = 64 * 1024
@@ -22,19 +22,7 @@ beforeAll(async () => {
   const aliases = ['native:1', 'maint:1', 'plic:7', 'moneypot:18', 'drivers:49']
   witness = await Witness.in(server, aliases, [bob.account.id])
 })
-beforeEach(() => {
-  server.sessions.counters.clear()
-  server.sessions.refusals.clear()
-})
-afterEach(async () => {
-  await expect.poll(() => server.sessions.size).toBe(1)
-  await witness.unharmed()
-})
-afterAll(async () => {
-  await witness.sawNothingStored()
-  witness.leave()
-  await server.stop()
-})
+witnessed(() => witness)
 
 /** path, and what its client says first */
 const dialects = {

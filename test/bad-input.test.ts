@@ -36,6 +36,7 @@ import { SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { JsonWebTokens } from '../src/json-web-tokens.ts'
 import { WallClock } from '../src/wall-clock.ts'
+import { asking } from './asking.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { frame, RawWebSocket, text } from './raw-websocket.ts'
 import { JWT, runServer, type TestServer } from './running-server.ts'
@@ -69,14 +70,8 @@ afterAll(async () => {
 const asOwner = () => ({ authorization: `Bearer ${server.ownerTokenText}` })
 
 /** A body may be the text of JSON that nothing here would write. */
-const post = async (path: string, body: unknown, headers: Record<string, string> = asOwner()) => {
-  const answer = await fetch(server.url + path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  })
-  return { status: answer.status, body: await answer.json() }
-}
+const post = (path: string, body: unknown, headers: Record<string, string> = asOwner()) =>
+  asking(server.url + path, 'POST', headers, body)
 
 const messages = async (): Promise<{ id: number; text: string }[]> => {
   const answer = await fetch(`${server.url}/api/v1/rooms/native:1/messages?limit=50`, { headers: asOwner() })

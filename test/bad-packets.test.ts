@@ -2,10 +2,10 @@
 // transport is closed or its event is refused in its dialect's words, nothing is stored, and others notice nothing.
 // Rows 1 to 12 and 21 of the catalogue of bad input; frames below the packets are in bad-frames.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { RawWebSocket, text } from './raw-websocket.ts'
 import { runServer, type TestServer } from './running-server.ts'
-import { metric, Witness } from './witness.ts'
+import { metric, Witness, witnessed } from './witness.ts'
 
 const WEBSOCKET = '/socket.io/?EIO=4&transport=websocket'
 const CAP = 64 * 1024
@@ -18,19 +18,7 @@ beforeAll(async () => {
   token = (await server.account('ali')).token
   witness = await Witness.in(server, ['moneypot:18', 'drivers:49'])
 })
-beforeEach(() => {
-  server.sessions.counters.clear()
-  server.sessions.refusals.clear()
-})
-afterEach(async () => {
-  await expect.poll(() => server.sessions.size).toBe(1)
-  await witness.unharmed()
-})
-afterAll(async () => {
-  await witness.sawNothingStored()
-  witness.leave()
-  await server.stop()
-})
+witnessed(() => witness)
 
 /** Connected to the namespace, and nobody yet. */
 const connected = async (): Promise<RawWebSocket> => {

@@ -1,6 +1,7 @@
 // The REST of drivers.uz's clients, over HTTP against a running node on the embedded log.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { asking } from './asking.ts'
 import { IoParticipant } from './dialogue-people.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -41,26 +42,15 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-interface Answer {
-  readonly status: number
-  // biome-ignore lint/suspicious/noExplicitAny: whatever the server says is what is looked at
-  readonly body: any
-}
-
 const ask = async (
   method: string,
   path: string,
   body?: Record<string, unknown> | string,
   headers: Record<string, string> = {},
   at: TestServer = server,
-): Promise<Answer> => {
-  const response = await fetch(`${at.url}${path}`, {
-    method,
-    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  })
-  const text = await response.text()
-  return { status: response.status, body: text === '' ? null : JSON.parse(text) }
+) => {
+  const { status, body: answer } = await asking(at.url + path, method, headers, body)
+  return { status, body: answer }
 }
 
 /** As this account, speaking for itself. */

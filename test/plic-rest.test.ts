@@ -1,6 +1,7 @@
 // The REST that PLIC's app calls, in the protocol's own form and in the app's, with JSON Web Tokens.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { asking } from './asking.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -20,20 +21,15 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever the server says is what is looked at
-type Answer = { status: number; body: any }
-
-const ask = async (who: string, method: string, path: string, body?: unknown, kind = 'jwt'): Promise<Answer> => {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${tokens[who]?.[kind]}`,
-      'content-type': 'application/json',
-      'x-request-id': 'r',
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  return { status: response.status, body: await response.json() }
+/** With the JSON content type, body or none, as the app does. */
+const ask = async (who: string, method: string, path: string, body?: unknown, kind = 'jwt') => {
+  const headers = {
+    authorization: `Bearer ${tokens[who]?.[kind]}`,
+    'content-type': 'application/json',
+    'x-request-id': 'r',
+  }
+  const { status, body: answer } = await asking(server.url + path, method, headers, body)
+  return { status, body: answer }
 }
 
 const made = async (who: string, ...others: string[]): Promise<number> =>

@@ -1,6 +1,7 @@
 // The native REST API, over HTTP against a running node on the embedded log.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { asking } from './asking.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -16,31 +17,16 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-interface Answer {
-  readonly status: number
-  // biome-ignore lint/suspicious/noExplicitAny: whatever the server says is what is looked at
-  readonly body: any
-  readonly headers: Headers
-}
-
-const ask = async (
+const ask = (
   method: string,
   path: string,
   body?: unknown,
   token: string | null = server.ownerTokenText,
   more: Record<string, string> = {},
-): Promise<Answer> => {
-  const response = await fetch(`${server.url}${path.startsWith('/api') ? path : `/api/v1${path}`}`, {
-    method,
-    headers: {
-      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...more,
-    },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  })
-  const text = await response.text()
-  return { status: response.status, body: text === '' ? null : JSON.parse(text), headers: response.headers }
+) => {
+  const named = token === null ? {} : { authorization: `Bearer ${token}` }
+  const url = `${server.url}${path.startsWith('/api') ? path : `/api/v1${path}`}`
+  return asking(url, method, { ...named, ...more }, body)
 }
 
 const room = async (alias: string, members: unknown[] = []) => {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { asking } from './asking.ts'
 import { openRoom, runServer, type TestServer } from './running-server.ts'
 
 let directory: string
@@ -32,16 +33,9 @@ afterAll(async () => {
 })
 
 const ask = async (who: string, method: string, path: string, body?: unknown) => {
-  const response = await fetch(`${server.url}/api/v1${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${who === 'admin' ? server.ownerTokenText : tokens[who]}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  // biome-ignore lint/suspicious/noExplicitAny: whatever the server says is what is looked at
-  return { status: response.status, body: (await response.json()) as any }
+  const headers = { authorization: `Bearer ${who === 'admin' ? server.ownerTokenText : tokens[who]}` }
+  const { status, body: answer } = await asking(`${server.url}/api/v1${path}`, method, headers, body)
+  return { status, body: answer }
 }
 const says = (who: string, room: number, text: string) =>
   ask(who, 'POST', `/rooms/native:${room}/messages`, { text }).then(({ status, body }) => [status, body.code])

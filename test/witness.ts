@@ -1,7 +1,7 @@
 // Somebody who was there all along, while others send what they should not: still talks and is heard, nothing faulted, and
 // of the others the log holds that they came, what they were refused and that they went.
 
-import { expect } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect } from 'vitest'
 import { type Client, connect, type Room } from '../src/client/client.ts'
 import type { TestServer } from './running-server.ts'
 
@@ -15,13 +15,13 @@ const TRACES = [
 export class Witness {
   readonly room: Room
   readonly #client: Client
-  readonly #server: TestServer
+  readonly server: TestServer
   readonly #user: string
   /** facts in the log when it came */
   readonly #before: number
 
   private constructor(server: TestServer, client: Client, room: Room, user: string, before: number) {
-    this.#server = server
+    this.server = server
     this.#client = client
     this.room = room
     this.#user = user
@@ -43,14 +43,14 @@ export class Witness {
   async unharmed(): Promise<void> {
     await this.room.post('still here')
     await expect.poll(() => this.room.messages.at(-1)?.text).toBe('still here')
-    expect(this.#server.faults).toEqual([])
+    expect(this.server.faults).toEqual([])
   }
 
   /** Beside what it said itself, whoever else came left nothing but traces. */
   async sawNothingStored(): Promise<void> {
     const types = new Set<string>()
     let at = 0
-    for await (const { type, stream, metadata } of this.#server.log.readAll({})) {
+    for await (const { type, stream, metadata } of this.server.log.readAll({})) {
       if (at++ < this.#before || !/^(connection|room|user|node)-/.test(stream)) continue
       if ((JSON.parse(metadata) as { by: unknown }).by !== this.#user) types.add(type)
     }
@@ -60,6 +60,27 @@ export class Witness {
   leave(): void {
     this.#client.close()
   }
+}
+
+/**
+ * Around every specification of a file: what the server counts starts anew, the offender is gone at its end and the witness
+ * is unharmed; after all of them nothing was stored, and the server stops.
+ */
+export const witnessed = (witness: () => Witness): void => {
+  beforeEach(() => {
+    const { sessions } = witness().server
+    sessions.counters.clear()
+    sessions.refusals.clear()
+  })
+  afterEach(async () => {
+    await expect.poll(() => witness().server.sessions.size).toBe(1)
+    await witness().unharmed()
+  })
+  afterAll(async () => {
+    await witness().sawNothingStored()
+    witness().leave()
+    await witness().server.stop()
+  })
 }
 
 const counted = async ({ log }: TestServer): Promise<number> => {

@@ -210,6 +210,11 @@ export class Host {
     return actor.snapshot.context as Context
   }
 
+  /** The same of any actor, which is read from the log where it is not in memory. @throws LogUnavailable */
+  async loadContext<Context>(stream: string): Promise<Context> {
+    return (await this.load(stream)).snapshot.context as Context
+  }
+
   /** Returns what ends the listening. */
   onAcknowledged(listener: AcknowledgedListener): () => void {
     this.#listeners.push(listener)

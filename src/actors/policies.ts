@@ -82,7 +82,7 @@ const unfollow = async ({ stream, data }: Fact, host: Host): Promise<Consequence
 }
 
 const parentOf = async (host: Host, room: string): Promise<string | null> =>
-  ((await host.load(roomStream(room))).snapshot.context as RoomContext).parent
+  (await host.loadContext<RoomContext>(roomStream(room))).parent
 
 /** In the order in which the account came online on them, which is the same for everybody. */
 const closeOlder: Policy = ({ stream, data }, host) => {

@@ -143,7 +143,7 @@ export class Rooms {
   /** The account's role in the room, else in the space it is in; null: a stranger, or banned. @throws LogUnavailable */
   async roleOf(room: RoomRef, user: string): Promise<MemberRole | null> {
     for (const id of room.parent === null ? [room.id] : [room.id, room.parent]) {
-      const { members, bans } = (await this.#host.load(roomStream(id))).snapshot.context as RoomContext
+      const { members, bans } = await this.#host.loadContext<RoomContext>(roomStream(id))
       if (inForce(bans.get(user), this.#host.clock.now())) return null
       const role = members.get(user)
       if (role) return role

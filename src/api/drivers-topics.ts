@@ -123,7 +123,7 @@ export const topicRoutes = (app: FastifyInstance, requests: Requests): void => {
     const data = result.map((space) => ({
       id: topicNumber(space),
       subject: space.name,
-      description: (space.extra?.[DIALECT] as { description?: string } | undefined)?.description ?? null,
+      description: (space.extra[DIALECT] as { description?: string } | undefined)?.description ?? null,
       owner: named(space.owner),
       created_at: space.openedAt,
     }))

@@ -255,7 +255,7 @@ const message = (room_id: number, { id, text, author, at }: NonNullable<RoomOfPa
 
 const shown = (room: RoomOfParticipants, { id }: Account) => {
   const room_id = numberOf(room)
-  const kept = room.extra?.plic as { apartment_id?: unknown } | undefined
+  const kept = room.extra.plic as { apartment_id?: unknown } | undefined
   return {
     room_id,
     participants_id: room.participants,

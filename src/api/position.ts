@@ -43,6 +43,16 @@ export const readNumberCursor = (text: string | undefined): number | undefined =
   return Number(read)
 }
 
+/** The cursor of the next page; null: this one is not full, so nothing follows. */
+export const nextCursor = <Item>(
+  items: readonly Item[],
+  most: number,
+  keyOf: (last: Item) => string | number,
+): string | null => {
+  const last = items.at(-1)
+  return last === undefined || items.length < most ? null : cursorText(keyOf(last))
+}
+
 /** What every read takes. */
 export const temporalQuery = { at: z.string().max(100).optional(), atLeast: z.string().max(100).optional() }
 export const pageQuery = { ...temporalQuery, limit, cursor: z.string().max(400).optional() }

@@ -8,7 +8,7 @@ import { machinesStream } from '../actors/node.facts.ts'
 import type { Filter, Recorded } from '../log/event-log.ts'
 import type { ConnectionRow } from '../projections/connections.ts'
 import { factItem } from './fact-item.ts'
-import { cursorText, iso, isoOrNull, pageQuery, readNumberCursor, readPosition } from './position.ts'
+import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, readPosition } from './position.ts'
 import { notFound, Problem } from './problem.ts'
 import type { Requests } from './request.ts'
 
@@ -58,7 +58,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
         ...(state === undefined ? {} : { state }),
       }
       const { result, position } = await requests.read('connections.list', args, atLeast)
-      const next = result.length === limit ? cursorText(result.at(-1)?.opened ?? 0) : null
+      const next = nextCursor(result, limit, ({ opened }) => opened)
       return { items: result.map(connectionItem), next, position: requests.position(position) }
     },
   )
@@ -82,7 +82,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       const from = (readNumberCursor(cursor) ?? -1) + 1
       const items: ReturnType<typeof factItem>[] = []
       for await (const fact of log.readStream(connectionStream(id), { from, limit })) items.push(shown(fact))
-      const next = items.length === limit ? cursorText(items.at(-1)?.revision ?? 0) : null
+      const next = nextCursor(items, limit, ({ revision }) => revision)
       return { connection: connectionItem(connection), items, next, position: requests.position(position) }
     },
   )
@@ -113,7 +113,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       }
       const { result, position } = await requests.read('moderation.list', args, atLeast)
       const items = result.map((row) => ({ ...row, position: requests.position(row.position), at: iso(row.at) }))
-      const next = result.length === limit ? cursorText(result.at(-1)?.position ?? 0) : null
+      const next = nextCursor(result, limit, ({ position }) => position)
       return { items, next, position: requests.position(position) }
     },
   )

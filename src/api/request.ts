@@ -8,6 +8,7 @@ import { type Done, type Outcome, refused } from '../actors/outcome.ts'
 import type { Chance, Clock } from '../actors/ports.ts'
 import type { RateLimits } from '../actors/rate.ts'
 import type { Refusal } from '../actors/refusals.ts'
+import { inForce } from '../actors/room/room.context.ts'
 import { type Asker, roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef, Rooms } from '../actors/rooms.ts'
 import type { EventLog } from '../log/event-log.ts'
@@ -51,6 +52,11 @@ export interface Bearer {
   readonly token: string | null
 }
 
+const bearing = ({ account, token }: Bearing): Bearer => {
+  const { id, number, username, role } = account
+  return { account, asker: { id, number, username, account: role }, token }
+}
+
 export class Requests {
   readonly deps: ApiDependencies
   readonly epoch: string
@@ -78,22 +84,20 @@ export class Requests {
   async bearing(token: string): Promise<Bearer | 'expired' | 'invalid'> {
     const known = await this.#known(token)
     if (typeof known === 'string') return known
-    const { id, number, username, role } = known.account
-    const banned = known.ban && (known.ban.until === null || known.ban.until > this.deps.clock.now())
-    const asker = { id, number, username, account: role }
-    return banned ? 'invalid' : { account: known.account, asker, token: known.token }
+    return this.#isBanned(known) ? 'invalid' : bearing(known)
   }
 
   /** The same, for a protocol that sends its tokens elsewhere. @throws Problem 401, 403 when banned */
   async bearerOf(token: string | undefined): Promise<Bearer> {
-    const { clock } = this.deps
     const known = token === undefined ? 'invalid' : await this.#known(token)
     if (known === 'expired') throw new Problem(401, 'user-required', 'this token is expired')
     if (known === 'invalid') throw new Problem(401, 'user-required', 'send a token: Authorization: Bearer <token>')
-    const { id, number, username, role } = known.account
-    const { until } = known.ban ?? { until: 0 }
-    if (until === null || until > clock.now()) throw refusalProblem('banned', { until })
-    return { account: known.account, asker: { id, number, username, account: role }, token: known.token }
+    if (this.#isBanned(known)) throw refusalProblem('banned', { until: known.ban?.until ?? null })
+    return bearing(known)
+  }
+
+  #isBanned({ ban }: Bearing): boolean {
+    return inForce(ban ?? undefined, this.deps.clock.now())
   }
 
   /** Who asks something of this room: members of a space are members of its channels. @throws LogUnavailable */

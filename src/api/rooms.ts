@@ -5,7 +5,7 @@ import { ALIAS } from '../actors/alias.ts'
 import { memberRole } from '../actors/fact.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRow } from '../projections/rooms.ts'
-import { cursorText, iso, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
+import { iso, nextCursor, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
 import { notFound, refusalProblem } from './problem.ts'
 import type { Requests } from './request.ts'
 
@@ -30,7 +30,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     const visibleTo = account.role === 'admin' ? {} : { visibleTo: account.id }
     const args = { limit, after, at: requests.at(request.query), ...visibleTo }
     const { result, position } = await requests.read('rooms.list', args, atLeast)
-    const next = result.length === limit ? cursorText(result.at(-1)?.number ?? 0) : null
+    const next = nextCursor(result, limit, ({ number }) => number)
     return { items: result.map(shown), next, position: requests.position(position) }
   })
 

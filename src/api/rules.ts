@@ -23,7 +23,7 @@ export const rulesRoutes = (root: FastifyInstance, requests: Requests): void => 
     return host.rules.set(request.body.rules, { by: account.id, correlationId: request.id })
   })
 
-  const inForce = async (room: string) => ((await host.load(roomStream(room))).snapshot.context as RoomContext).rules
+  const inForce = async (room: string) => (await host.loadContext<RoomContext>(roomStream(room))).rules
 
   app.get('/rooms/:room/rules', { schema: { params: ofRoom } }, async (request) => {
     const bearer = await requests.bearer(request)

@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { MuteRow } from '../projections/sanctions.ts'
-import { cursorText, iso, isoOrNull, pageQuery, readCursor } from './position.ts'
+import { iso, isoOrNull, nextCursor, pageQuery, readCursor } from './position.ts'
 import type { Requests } from './request.ts'
 import { ofRoom } from './rooms.ts'
 import { banItem } from './users.ts'
@@ -47,7 +47,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
       const { limit, cursor, atLeast } = request.query
       const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
       const { result, position } = await requests.read('room.mutes', args, atLeast)
-      const next = result.length === limit ? cursorText(result.at(-1)?.name ?? '') : null
+      const next = nextCursor(result, limit, ({ name }) => name)
       return { items: result.map(muteItem), next, position: requests.position(position) }
     },
   )
@@ -87,7 +87,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
       const { limit, cursor, atLeast } = request.query
       const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
       const { result, position } = await requests.read('room.bans', args, atLeast)
-      const next = result.length === limit ? cursorText(result.at(-1)?.user ?? '') : null
+      const next = nextCursor(result, limit, ({ user }) => user)
       return { items: result.map(banItem), next, position: requests.position(position) }
     },
   )

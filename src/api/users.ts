@@ -7,7 +7,7 @@ import { userStream } from '../actors/user/user.facts.ts'
 import type { UserRow } from '../projections/people.ts'
 import type { BanRow } from '../projections/sanctions.ts'
 import { GUESTS_A_MINUTE, isLoopback } from './callers.ts'
-import { cursorText, iso, isoOrNull, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
+import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
 import { notFound, Problem, refusalProblem } from './problem.ts'
 import type { Requests } from './request.ts'
 
@@ -87,7 +87,7 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
       { limit, after, at: requests.at(request.query) },
       atLeast,
     )
-    const next = result.length === limit ? cursorText(result.at(-1)?.number ?? 0) : null
+    const next = nextCursor(result, limit, ({ number }) => number)
     return { items: result.map(shown), next, position: requests.position(position) }
   })
 

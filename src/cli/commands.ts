@@ -1,7 +1,7 @@
 // Commands that ask the API, as a table: what is printed by `hansard help` and what is run are the same.
 
 import { ConfigError } from '../config.ts'
-import type { Door } from './door.ts'
+import { type Answer, type Door, every } from './door.ts'
 
 export interface Command {
   readonly usage: string
@@ -24,14 +24,24 @@ export const chosen = (
   const command = verb !== undefined && Object.hasOwn(commands, verb) ? commands[verb] : undefined
   if (!command) throw new ConfigError(`hansard ${group} ${Object.keys(commands).join(' | ')}; see hansard help`)
   if (words.length !== (command.words ?? 0)) throw new ConfigError(`usage: hansard ${command.usage}`)
-  const isOwn = ([name]: [string, string]) => command.flags?.includes(name) ?? false
+  return { command, words, ...parted(flags, command.flags ?? []) }
+}
+
+/** A command's own options, and the rest, which are settings. */
+export const parted = (flags: Readonly<Record<string, string>>, names: readonly string[]) => {
+  const isOwn = ([name]: [string, string]) => names.includes(name)
   const given = Object.entries(flags)
   return {
-    command,
-    words,
     own: Object.fromEntries(given.filter(isOwn)),
     settings: Object.fromEntries(given.filter((entry) => !isOwn(entry))),
   }
+}
+
+/** A listing of the API, whole. */
+export const listed = async (door: Door, path: string, line: (item: Answer) => readonly string[]): Promise<string> => {
+  const found: (readonly string[])[] = []
+  for await (const item of every(door, path)) found.push(line(item))
+  return rows(found)
 }
 
 /** What people wrote does not write to the terminal. */

@@ -2,6 +2,7 @@
 
 import { ConfigError } from '../config.ts'
 import type { Door } from './door.ts'
+import { pieces } from './pieces.ts'
 import { record } from './record-command.ts'
 
 export const logUsages = [
@@ -59,15 +60,10 @@ async function* events(door: Door, query: URLSearchParams, signal: AbortSignal) 
     signal,
   })
   if (!response.ok || !response.body) throw new ConfigError(`the server refuses: ${response.statusText}`)
-  let rest = ''
   try {
-    for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
-      const blocks = (rest + chunk).split('\n\n')
-      rest = blocks.pop() ?? ''
-      for (const block of blocks) {
-        const fields = Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s, 2)))
-        yield { type: fields.event as string, data: fields.data as string }
-      }
+    for await (const block of pieces(response.body, '\n\n')) {
+      const fields = Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s, 2)))
+      yield { type: fields.event as string, data: fields.data as string }
     }
   } catch (error) {
     if (!signal.aborted) throw error

@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { ConfigError } from '../config.ts'
+import { pieces } from './pieces.ts'
 
 export interface RecordOptions {
   readonly file: string
@@ -50,12 +51,7 @@ export const record = async (options: RecordOptions): Promise<void> => {
     say(`\r${steps.length} lines`)
   }
   try {
-    let rest = ''
-    for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + chunk).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) take(JSON.parse(line))
-    }
+    for await (const line of pieces(response.body, '\n')) take(JSON.parse(line))
   } catch (error) {
     if (!signal.aborted) say(`\nthe server went away: ${(error as Error).message}\n`)
   }

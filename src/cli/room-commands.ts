@@ -1,5 +1,5 @@
-import { type Command, rows } from './commands.ts'
-import { type Answer, every } from './door.ts'
+import { type Command, listed, rows } from './commands.ts'
+import type { Answer } from './door.ts'
 
 const at = (room: string | undefined) => `/rooms/${encodeURIComponent(room ?? '')}`
 
@@ -9,11 +9,7 @@ export const roomCommands: Readonly<Record<string, Command>> = {
   list: {
     usage: 'room list',
     says: 'every room, with its aliases',
-    run: async (door) => {
-      const found: string[][] = []
-      for await (const room of every(door, '/rooms?limit=500')) found.push(line(room))
-      return rows(found)
-    },
+    run: (door) => listed(door, '/rooms?limit=500', line),
   },
   show: {
     usage: 'room show ROOM [--at TIME]',

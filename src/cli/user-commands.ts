@@ -1,5 +1,5 @@
-import { type Command, rows } from './commands.ts'
-import { type Answer, every } from './door.ts'
+import { type Command, listed, rows } from './commands.ts'
+import type { Answer } from './door.ts'
 
 const at = (name: string | undefined) => `/users/${encodeURIComponent(`@${name}`)}`
 
@@ -9,11 +9,7 @@ export const userCommands: Readonly<Record<string, Command>> = {
   list: {
     usage: 'user list',
     says: 'everybody, with number and role',
-    run: async (door) => {
-      const found: string[][] = []
-      for await (const user of every(door, '/users?limit=500')) found.push(line(user))
-      return rows(found)
-    },
+    run: (door) => listed(door, '/users?limit=500', line),
   },
   add: {
     usage: 'user add NAME [--role member|robot|admin]',

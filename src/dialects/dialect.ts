@@ -6,7 +6,7 @@ import type { AccountRole, Fact, Person } from '../actors/fact.ts'
 import type { Outcome } from '../actors/outcome.ts'
 import type { RefusalCode } from '../actors/refusals.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
-import type { TextFault } from '../actors/room/room.facts.ts'
+import type { RoomExtra, TextFault } from '../actors/room/room.facts.ts'
 
 /** A named event with its arguments (socket.io); `ack` is the transport's own reference to the callback given. */
 export interface EventIn {
@@ -238,7 +238,7 @@ export interface RoomNews {
   readonly openedAt: number
   /** since when only staff may write; null: it is open */
   readonly lockedAt: number | null
-  readonly extra: Readonly<Record<string, unknown>> | null
+  readonly extra: RoomExtra
 }
 
 /** What a codec may know when it announces a fact of a room to whoever has signed in, there or not. */

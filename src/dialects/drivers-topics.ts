@@ -23,7 +23,7 @@ export interface TopicExtra {
 }
 
 export const topicExtra = ({ extra }: Pick<RoomNews, 'extra'>): TopicExtra | null =>
-  (extra?.drivers as TopicExtra | undefined) ?? null
+  (extra.drivers as TopicExtra | undefined) ?? null
 
 /** Times are ms since 1970. */
 export const topicData = (

@@ -4,6 +4,8 @@
 // Each connection authenticates anew and starts from a fresh room, so the listener replaces what it had. Nothing is
 // queued for a later connection: what could not be sent, or was not answered, is told to the caller.
 
+import { wordsOf } from './words.js'
+
 const lobbyAppId = 2
 const answerWithinMs = 10_000
 const busyRetryMs = 3_000
@@ -16,19 +18,11 @@ const clientErrors = {
 }
 
 const refusals = {
-  MUTED: 'You are muted.',
-  RATE_LIMITED: 'That was too fast; wait a few seconds.',
-  INVALID_TEXT: `A message has 1 to ${longestText} characters.`,
-  USER_REQUIRED: 'Only people with a name can write.',
-  NOT_AUTHORIZED: 'Only moderators can do that.',
-  ROOM_CLOSED: 'This room is closed.',
-  NOT_PERMITTED: 'A rule of this room forbids some of these words.',
-  NOT_MUTED: 'This person is not muted.',
+  ...wordsOf(longestText),
   INVALID_COMMAND: 'Write /mute name minutes (1 to 525600) or /unmute name.',
   INTERNAL_ERROR: 'The server could not store it; try again.',
-  // These two are this page's own.
+  // The page's own.
   UNANSWERED: 'No answer came back.',
-  AWAY: 'The server is away.',
 }
 
 export const inWords = (refusal) => refusals[refusal] ?? `The server refused it (${refusal}).`

@@ -2,6 +2,7 @@
 // answer. This file knows the wire; what is shown is its listener's matter. moneypot.js has the same face over socket.io.
 
 import { Client } from '/client/client.ts'
+import { wordsOf } from './words.js'
 
 const lobbyName = 'moneypot:2'
 
@@ -23,17 +24,9 @@ const constants = {
 }
 
 const words = {
-  MUTED: 'You are muted.',
-  RATE_LIMITED: 'That was too fast; wait a few seconds.',
+  ...wordsOf(longestText),
   SLOW: 'This room is in slow mode; wait a little.',
-  INVALID_TEXT: `A message has 1 to ${longestText} characters.`,
-  USER_REQUIRED: 'Only people with a name can write.',
-  NOT_AUTHORIZED: 'Only moderators can do that.',
-  ROOM_CLOSED: 'This room is closed.',
-  NOT_PERMITTED: 'A rule of this room forbids some of these words.',
-  NOT_MUTED: 'This person is not muted.',
   INVALID_COMMAND: 'Write /mute name minutes or /unmute name.',
-  AWAY: 'The server is away.',
 }
 
 export const inWords = (refusal) => words[refusal] ?? refusal

@@ -21,7 +21,7 @@ const MOST = 10_000
 
 /** Whoever is a member as owner, else whom the dialect noted as the owner beside the name. */
 const ownerOf = (db: DatabaseSync, { id, extra }: RoomRow, dialect: string): Named | null => {
-  const noted = (extra?.[dialect] as { owner?: unknown } | undefined)?.owner
+  const noted = (extra[dialect] as { owner?: unknown } | undefined)?.owner
   const found = db
     .prepare(
       `select u.number, u.username from users u where u.to_position is null and u.user = coalesce(

@@ -4,6 +4,7 @@
 import type { Fact } from '../actors/fact.ts'
 import type { Account } from '../actors/identity.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
+import type { RoomExtra } from '../actors/room/room.facts.ts'
 import type { Dialect, NewsView } from '../dialects/dialect.ts'
 import type { Session } from './session.ts'
 import type { SessionsOptions } from './surroundings.ts'
@@ -64,7 +65,7 @@ export class Announcements {
     const { result: room } = await readModels.query('rooms.get', { id }, { atLeast: { stream, revision } })
     if (!room) return null
     const parent = room.parent === null ? null : (await readModels.query('rooms.get', { id: room.parent }, {})).result
-    const { members } = (await host.load(stream)).snapshot.context as RoomContext
+    const { members } = await host.loadContext<RoomContext>(stream)
     const owner = await this.#account(members.findKey((role) => role === 'owner') ?? ownerIn(room.extra))
     const { user = null } = data as { user?: string }
     const left = type === 'MemberRemoved' && user !== null
@@ -78,8 +79,8 @@ export class Announcements {
 }
 
 /** Whom a dialect notes as the owner beside the room's name, where nobody is a member as owner. */
-const ownerIn = (extra: Readonly<Record<string, unknown>> | null): string | null => {
-  for (const kept of Object.values(extra ?? {})) {
+const ownerIn = (extra: RoomExtra): string | null => {
+  for (const kept of Object.values(extra)) {
     const { owner } = (kept ?? {}) as { owner?: unknown }
     if (typeof owner === 'string') return owner
   }

@@ -101,7 +101,7 @@ export class Hub {
 
   /** Brings into memory what is told with a room: its space, and where asked for the owner. @throws LogUnavailable */
   async meet(room: string, withOwner: boolean): Promise<void> {
-    const context = (await this.#host.load(roomStream(room))).snapshot.context as RoomContext
+    const context = await this.#host.loadContext<RoomContext>(roomStream(room))
     if (context.parent !== null) await this.#host.load(roomStream(context.parent))
     const owner = withOwner && context.kind === 'space' ? ownerOf(context) : undefined
     if (owner !== undefined && !this.#numbers.has(owner)) this.#numbers.set(owner, (await this.#person(owner)).number)

@@ -25,7 +25,7 @@ export interface Sanction {
 }
 
 /** Its time may have come before its timer fires, e.g. right after a start. */
-export const inForce = (sanction: Sanction | undefined, at: number): boolean =>
+export const inForce = (sanction: Pick<Sanction, 'until'> | undefined, at: number): boolean =>
   sanction !== undefined && (sanction.until === null || sanction.until > at)
 
 export interface Reference {

@@ -35,8 +35,7 @@ const extra = kept.nullable()
  * What dialects keep of the room itself, each under its own name: drivers.uz body and attrs of a topic, Ayaka a channel's
  * type, category and description.
  */
-const roomExtra = kept
-export type RoomExtra = Readonly<z.infer<typeof roomExtra>>
+export type RoomExtra = Readonly<z.infer<typeof kept>>
 
 export const roomFacts = {
   RoomOpened: factType(
@@ -49,7 +48,7 @@ export const roomFacts = {
       parent: z.string().nullable(),
       /** `moneypot:18`: where each dialect sees this room */
       aliases: z.array(z.string()),
-      extra: roomExtra.optional(),
+      extra: kept.optional(),
       /** hash of the statechart in force, see MachineDefined */
       machine: z.string(),
     }),
@@ -63,7 +62,7 @@ export const roomFacts = {
       slowMs: z.int().optional(),
       aliases: z.array(z.string()).optional(),
       /** replaces what the dialects named in it kept before; of others it says nothing */
-      extra: roomExtra.optional(),
+      extra: kept.optional(),
     }),
   ),
   RoomArchived: factType('room', z.object({ by, reason: reason('by') })),

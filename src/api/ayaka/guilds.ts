@@ -37,8 +37,7 @@ const newChannel = z.object({
 export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
   const { rooms, identity, host, rates, log } = requests.deps
 
-  const contextOf = async (room: string): Promise<RoomContext> =>
-    (await host.load(roomStream(room))).snapshot.context as RoomContext
+  const contextOf = (room: string) => host.loadContext<RoomContext>(roomStream(room))
 
   const shown = async (room: string) => {
     const context = await contextOf(room)
