@@ -9,6 +9,7 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import type { AccountRole, MemberRole } from '../src/actors/fact.ts'
+import type { Account } from '../src/actors/identity.ts'
 import { type Clients, IoParticipant, kindOf, type Participant, WsParticipant } from './dialogue-people.ts'
 import { Values } from './dialogue-values.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
@@ -109,19 +110,23 @@ class Player {
   }
 
   async prepare({ users = {}, rooms = {}, names = {} }: Cast): Promise<void> {
-    const accounts = new Map<string, Awaited<ReturnType<TestServer['account']>>['account']>()
-    this.#tokens.set('owner', this.#server.ownerTokenText)
-    for (const [username, role] of Object.entries(users)) {
-      const { account, token } = await this.#server.account(username, role)
-      accounts.set(username, account)
+    const accounts = new Map<string, Account>()
+    const meet = async (username: string, token: string, { id, number, role }: Account) => {
+      accounts.set(username, { id, number, username, role })
       this.#tokens.set(username, token)
-      this.#values.set(`${username}.number`, account.number)
-      this.#values.set(`${username}.id`, account.id)
+      this.#values.set(`${username}.number`, number)
+      this.#values.set(`${username}.id`, id)
       this.#values.set(`${username}.token`, token)
       this.#values.set(`${username}.hash`, this.#server.identity.hashToken(token))
-      for (const [kind, jwt] of Object.entries(await jsonWebTokens(account.id, this.#clock.now()))) {
+      for (const [kind, jwt] of Object.entries(await jsonWebTokens(id, this.#clock.now()))) {
         this.#values.set(`${username}.${kind}`, jwt)
       }
+    }
+    const owner = await this.#server.identity.byNumber(1)
+    if (owner) await meet('owner', this.#server.ownerTokenText, owner)
+    for (const [username, role] of Object.entries(users)) {
+      const { account, token } = await this.#server.account(username, role)
+      await meet(username, token, account)
     }
     for (const [given, members] of Object.entries(rooms)) {
       const words = given.split(' ')

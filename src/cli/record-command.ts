@@ -20,6 +20,7 @@ export interface RecordOptions {
 interface Line {
   readonly cast?: object
   readonly error?: string
+  readonly comment?: string
   readonly who?: string
 }
 
@@ -46,6 +47,7 @@ export const record = async (options: RecordOptions): Promise<void> => {
   const take = (line: Line) => {
     if (line.error !== undefined) say(`\n${line.error}\n`)
     else if (line.cast !== undefined) cast = line
+    else if (line.comment !== undefined) steps.push(`# ${line.comment}`)
     else steps.push(JSON.stringify(line))
     say(`\r${steps.length} lines`)
   }
