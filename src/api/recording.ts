@@ -28,11 +28,11 @@ export const recordRequests = (guarded: FastifyInstance): Set<Recording> => {
   const answers = new WeakMap<FastifyRequest, ((status: number) => void)[]>()
   guarded.addHook('preHandler', async (request) => {
     if (recordings.size === 0 || READS.includes(request.method)) return
-    const { method, url, body, headers, routeOptions } = request
+    const { id, method, url, body, headers, routeOptions } = request
     const { url: route = '' } = routeOptions
     if (ASKS.includes(route) || (method === 'POST' && MAKES.includes(route))) return
     const params = request.params as Readonly<Record<string, string>>
-    const asked = { method, url, params, body, authorization: headers.authorization ?? null }
+    const asked = { id, method, url, params, body, authorization: headers.authorization ?? null }
     answers.set(
       request,
       [...recordings].map((recording) => recording.asked(asked)),

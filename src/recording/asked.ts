@@ -7,6 +7,8 @@ import { type Known, sent } from './placeholders.ts'
 import { within } from './secrets.ts'
 
 export interface Asked {
+  /** of the request: what it brings about has it as its correlation id */
+  readonly id: string
   readonly method: string
   readonly url: string
   /** of its route: `room`, `user`, `topic`, … */
@@ -39,8 +41,20 @@ export const aboutOf = async ({ params, body }: Asked, identity: Identity, rooms
   return about
 }
 
-/** The step, but for its status. `bearer`: who asks, as far as a Bearer token tells. */
-export const askedStep = (asked: Asked, about: About, known: Known, bearer: string | null): object => {
+export interface Answered {
+  readonly status: number
+  /** the name of the message that it posted */
+  readonly message: string | null
+}
+
+/** `bearer`: who asks, as far as a Bearer token tells. */
+export const askedStep = (
+  asked: Asked,
+  { status, message }: Answered,
+  about: About,
+  known: Known,
+  bearer: string | null,
+): object => {
   const { method, url, body, authorization } = asked
   const token = authorization?.replace(/^.* /s, '') ?? ''
   const headers = { authorization: known.secrets.sent(authorization ?? '', '', token) }
@@ -49,6 +63,9 @@ export const askedStep = (asked: Asked, about: About, known: Known, bearer: stri
     dir: 'http',
     ...(bearer !== null ? { as: bearer } : authorization === null ? {} : { headers }),
     req: [method, pathShown(url, about, known), ...(body == null ? [] : [sent(bodyShown(body, about), known)])],
+    status,
+    // Later steps may name the message, and nobody else might have heard of it.
+    ...(message !== null && url.startsWith('/api/v1/') ? { body: { id: message, $more: true } } : {}),
   }
 }
 

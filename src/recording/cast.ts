@@ -55,6 +55,6 @@ export class Cast {
       rooms[words.join(' ')] = members
       if (room.name !== first) names[first] = room.name
     }
-    return { cast: { users, rooms, names } }
+    return { cast: { users, rooms, names, paced: true } }
   }
 }

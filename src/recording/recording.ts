@@ -12,7 +12,8 @@ import type { Session } from '../transports/session.ts'
 import type { Tap } from '../transports/surroundings.ts'
 import { type Asked, aboutOf, askedStep } from './asked.ts'
 import { Cast } from './cast.ts'
-import { type Known, sent, told } from './placeholders.ts'
+import { sentFrame, toldFrame } from './frames.ts'
+import type { Known } from './placeholders.ts'
 import { partsOf, Secrets, within } from './secrets.ts'
 
 /** Lines that may wait for a slow reader; then the recording ends. */
@@ -20,8 +21,6 @@ const MAX_WAITING = 20_000
 /** Lines that a connection may say before it is known whether it is recorded. Who signs in does it earlier. */
 const MAX_HELD = 200
 const CLOCK_STEP_MS = 100
-/** No credential fits in fewer characters; the admin's token is at least as long. */
-const SHORTEST_SECRET = 32
 
 export interface RecordingOptions {
   readonly host: Host
@@ -57,6 +56,8 @@ export class Recording implements Tap {
   /** what waits for an answer: how a connection signed in, how a request ended; null: it never will be known */
   readonly #unanswered = new Map<object | string, (answer: never) => void>()
   readonly #messages = new Map<number, string>()
+  /** requests under way → the name of the message that each posted */
+  readonly #asked = new Map<string, string | null>()
   readonly #startedAt: number
   readonly #unhear: () => void
   #advanced = 0
@@ -70,8 +71,8 @@ export class Recording implements Tap {
     this.#secrets = new Secrets(options.identity, options.adminToken, (account) => this.#meet(account))
     this.#unhear = options.host.onAcknowledged(({ kind, stream, facts }) => {
       if (this.#ended) return
-      for (const { type, data } of facts) {
-        if (type === 'MessagePosted') this.#messages.set((data as { id: number }).id, `$m${this.#messages.size + 1}`)
+      for (const { type, data, metadata } of facts) {
+        if (type === 'MessagePosted') this.#name((data as { id: number }).id, metadata.$correlationId)
         if (kind !== 'connection') continue
         const { user } = data as { user?: { id: string } | null }
         if (type === 'AuthSucceeded') this.#answer(stream, user?.id ?? null)
@@ -86,6 +87,12 @@ export class Recording implements Tap {
     this.#unhear()
     for (const question of this.#unanswered.keys()) this.#answer(question, null)
     return this.#last
+  }
+
+  #name(message: number, request: string): void {
+    const name = `$m${this.#messages.size + 1}`
+    this.#messages.set(message, name)
+    if (this.#asked.has(request)) this.#asked.set(request, name)
   }
 
   #ask<T>(question: object | string): Promise<T | null> {
@@ -128,7 +135,7 @@ export class Recording implements Tap {
         const token = frame.query.get('token')
         const query = token === null ? '' : `?token=${within(this.#secrets.of(token))}`
         this.#line({ who, dir: 'open', url: `${dialect.path}${query}` })
-      } else this.#line({ who, dir: 'C>S', ...(await this.#sentFrame(frame, credential)) })
+      } else this.#line({ who, dir: 'C>S', ...(await sentFrame(frame, { ...this.#known, credential })) })
     })
     this.#choose(session, connection)
   }
@@ -141,7 +148,7 @@ export class Recording implements Tap {
       if (session.account) this.#meet(session.account)
       for (const room of rooms) await this.#see(room)
       for (const frame of frames)
-        this.#line({ who: connection.who, dir: 'S>C', ...(await this.#toldFrame(frame, session.zlib)) })
+        this.#line({ who: connection.who, dir: 'S>C', ...(await toldFrame(frame, this.#known, session.zlib)) })
     })
     this.#choose(session, connection)
   }
@@ -156,7 +163,7 @@ export class Recording implements Tap {
     const { who } = this.#connections.get(id) ?? {}
     if (who === undefined) return
     this.#of(id, async () => {
-      for (const frame of frames) this.#line({ who, dir: 'S>C', ...(await this.#toldFrame(frame, false)) })
+      for (const frame of frames) this.#line({ who, dir: 'S>C', ...(await toldFrame(frame, this.#known, false)) })
       const end =
         dialect?.path != null
           ? { close: code, ...(reason === null ? {} : { reason }) }
@@ -180,6 +187,7 @@ export class Recording implements Tap {
   asked(asked: Asked): (status: number) => void {
     const { identity, rooms } = this.#options
     const answered = this.#ask<number>(asked)
+    this.#asked.set(asked.id, null)
     // As they are now: what is asked may change them.
     const about = aboutOf(asked, identity, rooms)
     const seen = about.then(async (found) => {
@@ -191,13 +199,15 @@ export class Recording implements Tap {
     seen.catch(() => {})
     this.#add(async () => {
       const status = await answered
+      const message = this.#asked.get(asked.id) ?? null
+      this.#asked.delete(asked.id)
       const found = await about
       for (const room of await seen) this.#seen(room)
       for (const account of found.users.values()) this.#meet(account)
       await this.#secrets.learn([asked.url, asked.body, asked.authorization])
-      const step = askedStep(asked, found, this.#known, await this.#bearerOf(asked.authorization))
+      const bearer = await this.#bearerOf(asked.authorization)
       if (status === null) this.#comment(`a request that was not answered: ${asked.method}`)
-      else this.#line({ ...step, status })
+      else this.#line(askedStep(asked, { status, message }, found, this.#known, bearer))
     })
     return (status) => this.#answer(asked, status)
   }
@@ -218,33 +228,6 @@ export class Recording implements Tap {
 
   get #known(): Known {
     return { secrets: this.#secrets, ids: this.#cast.ids, messages: this.#messages, people: this.#cast.people }
-  }
-
-  async #sentFrame(frame: Exclude<FrameIn, { query: unknown }>, credential: string | null): Promise<object> {
-    const known = { ...this.#known, credential }
-    if ('event' in frame) {
-      await this.#secrets.learn(frame.args)
-      const ev = [frame.event, ...(sent(frame.args, known) as unknown[])]
-      return { ev, ...(frame.ack === null ? {} : { ack: `${frame.ack}` }) }
-    }
-    if (frame.text === null) return { binary: '00' }
-    try {
-      const value: unknown = JSON.parse(frame.text)
-      await this.#secrets.learn(value)
-      return { msg: sent(value, known) }
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error
-      // What cannot be read might be escaped in any way, and is as unreadable with other letters in it.
-      return { text: frame.text.length < SHORTEST_SECRET ? frame.text : 'x'.repeat(frame.text.length) }
-    }
-  }
-
-  async #toldFrame(frame: FrameOut, zlib: boolean): Promise<object> {
-    const shown = 'json' in frame ? frame.json : frame.args
-    await this.#secrets.learn(shown)
-    const value = told(shown, this.#known)
-    if ('event' in frame) return { ev: [frame.event, ...(value as unknown[])] }
-    return 'ack' in frame ? { ack: `${frame.ack}`, args: value } : { [zlib ? 'zframe' : 'msg']: value }
   }
 
   #meet(account: Account): void {

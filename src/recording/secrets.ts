@@ -18,6 +18,10 @@ const FIELD = /token|secret|password|session_id|authorization/i
 export const within = (placeholder: string): string =>
   placeholder.startsWith('$') ? `\${${placeholder.slice(1)}}` : placeholder
 
+/** The player fills it in again: what somebody wrote is no placeholder, whatever it looks like. */
+const literal = (text: string): string =>
+  text.startsWith('$') || text.includes('${') ? text.replaceAll('$', () => within('$dollar')) : text
+
 export class Secrets {
   readonly #identity: Identity
   /** of whichever form, if the operator chose it */
@@ -72,9 +76,9 @@ export class Secrets {
     if (text === '') return text
     if (text === credential || this.#shown.get(text)?.startsWith('$')) return this.of(text)
     if (credential && text.endsWith(` ${credential}`))
-      return `${text.slice(0, -credential.length)}${within(this.of(credential))}`
-    const hidden = this.hidden(text)
-    return FIELD.test(field) && hidden === text ? this.#instead(text) : hidden
+      return `${literal(text.slice(0, -credential.length))}${within(this.of(credential))}`
+    const hidden = this.hidden(literal(text))
+    return FIELD.test(field) && hidden === literal(text) ? this.#instead(text) : hidden
   }
 
   /** What a client was told: what nobody sent before is of that run alone. */
@@ -82,7 +86,7 @@ export class Secrets {
     const known = this.#shown.get(text)
     if (known !== undefined || text === '') return known ?? text
     const isNew = FIELD.test(field) || text.match(FORM)?.some((found) => !this.#shown.has(found))
-    return isNew ? '$str' : this.hidden(text)
+    return isNew ? '$str' : this.hidden(literal(text))
   }
 
   /** A text without the credentials in it. */
