@@ -33,7 +33,7 @@ afterEach(async () => {
 })
 
 /** Records what `act` does, and plays it. */
-const recorded = async (act: () => Promise<unknown>, more: { user?: string; dialect?: string } = {}) => {
+const recorded = async (act: () => Promise<unknown>, more: { user?: string; room?: string; dialect?: string } = {}) => {
   let said = ''
   const signal = new AbortController().signal
   const say = (text: string) => {
@@ -222,4 +222,27 @@ it('of one account, whatever those say who sign in as nobody', async () => {
     { user: '@bob' },
   )
   expect(text).not.toContain('muteList')
+})
+
+it('of one room, in whichever protocol', async () => {
+  await begin()
+  const [ann, bob] = [await server.account('ann'), await server.account('bob')]
+  await openRoom(server, 'native:1', [{ account: ann.account, role: 'member' }])
+  await openRoom(server, 'native:2', [{ account: bob.account, role: 'member' }])
+  const text = await recorded(
+    async () => {
+      const there = await enter(bob.token, 'native:2')
+      const native = await enter(ann.token, 'native:1')
+      for (const [person, room] of [
+        [there, 'native:2'],
+        [native, 'native:1'],
+      ] as const) {
+        send(person, { msg: { do: 'post', ref: 3, room, text: `in ${room}` } })
+        await hears(person, '"ref":3')
+      }
+    },
+    { room: 'native:1' },
+  )
+  expect(text).toContain('in native:1')
+  expect(text).not.toContain('native:2')
 })

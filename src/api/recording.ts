@@ -53,12 +53,18 @@ export const recordRequests = (guarded: FastifyInstance): Set<Recording> => {
  */
 export const recordingRoutes = (root: FastifyInstance, requests: Requests, recordings: Set<Recording>): void => {
   const { host, identity, rooms, adminToken, sessions } = requests.deps
-  const querystring = z.strictObject({ dialect: z.string().max(32).optional(), user: z.string().max(128).optional() })
+  const querystring = z.strictObject({
+    dialect: z.string().max(32).optional(),
+    user: z.string().max(128).optional(),
+    room: z.string().max(128).optional(),
+  })
   root.withTypeProvider<ZodTypeProvider>().get('/recording', { schema: { querystring } }, async (request, reply) => {
     await requests.admin(request)
-    if (recordings.size >= MAX_AT_ONCE) throw new Problem(503, 'busy', `${MAX_AT_ONCE} recordings run already`)
-    const { dialect = null, user } = request.query
+    const { dialect = null, user, room } = request.query
     const account = user === undefined ? null : await requests.user(user)
+    const heard = room === undefined ? null : await requests.room(room)
+    if (recordings.size >= MAX_AT_ONCE)
+      throw new Problem(503, 'busy', `${MAX_AT_ONCE} recordings run already; end one of them first`)
     reply.hijack()
     const { raw } = reply
     const end = async (error?: string) => {
@@ -72,7 +78,10 @@ export const recordingRoutes = (root: FastifyInstance, requests: Requests, recor
       raw.write(`${JSON.stringify(line)}\n`)
       if (raw.writableLength > MAX_UNREAD_BYTES) raw.destroy()
     }
-    const overflow = () => void end('more happened than could be written: the recording ends here')
+    const overflow = () =>
+      void end(
+        'more happened than could be written, and the recording ends here; record less of it: --user, --room, --dialect',
+      )
     const recording = new Recording({
       host,
       identity,
@@ -80,6 +89,7 @@ export const recordingRoutes = (root: FastifyInstance, requests: Requests, recor
       adminToken,
       dialect,
       user: account?.username ?? null,
+      room: heard?.id ?? null,
       write,
       overflow,
     })

@@ -12,6 +12,7 @@ export interface RecordOptions {
   readonly seconds: number | null
   readonly dialect?: string | undefined
   readonly user?: string | undefined
+  readonly room?: string | undefined
   /** ends the recording */
   readonly signal: AbortSignal
   say(text: string): void
@@ -26,8 +27,9 @@ interface Line {
 
 /** @throws ConfigError where the server cannot be reached, or lets nobody record */
 export const record = async (options: RecordOptions): Promise<void> => {
-  const { file, url, token, seconds, dialect, user, say } = options
-  const query = new URLSearchParams({ ...(dialect ? { dialect } : {}), ...(user ? { user } : {}) })
+  const { file, url, token, seconds, dialect, user, room, say } = options
+  const chosen = Object.entries({ dialect, user, room }).filter((entry): entry is [string, string] => !!entry[1])
+  const query = new URLSearchParams(chosen)
   const signal = AbortSignal.any([options.signal, ...(seconds === null ? [] : [AbortSignal.timeout(seconds * 1_000)])])
   const response = await fetch(`${url}/api/v1/recording?${query}`, {
     headers: { authorization: `Bearer ${token}` },

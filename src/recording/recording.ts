@@ -32,6 +32,8 @@ export interface RecordingOptions {
   readonly dialect: string | null
   /** of this account's connections only */
   readonly user: string | null
+  /** of connections that come to hear this room only: its id */
+  readonly room: string | null
   /** a line of the dialogue, or a new cast to replace the one before */
   write(line: object): void
   /** too much waits */
@@ -272,10 +274,16 @@ export class Recording implements Tap {
 
   #choose(session: Session, connection: Recorded): void {
     if (connection.chosen !== null) return
-    const { dialect, user } = this.#options
-    if (dialect !== null && session.spoken && session.spoken.name !== dialect) connection.chosen = false
-    else if (user !== null && session.account) connection.chosen = session.account.username === user
-    else if (user === null && session.spoken) connection.chosen = true
+    const { dialect, user, room } = this.#options
+    const { spoken, account, places } = session
+    // null: it may still come to be so
+    const verdicts = [
+      dialect === null || !spoken ? spoken !== null || null : spoken.name === dialect,
+      user === null || (account && account.username === user),
+      room === null || places.rooms().includes(room) || null,
+    ]
+    if (verdicts.includes(false)) connection.chosen = false
+    else if (!verdicts.includes(null)) connection.chosen = true
     if (connection.chosen === null) return
     for (const line of connection.held.splice(0)) if (connection.chosen) this.#add(line)
   }
