@@ -151,9 +151,19 @@ class Player {
       const [first = ''] = aliases
       const kind = words.includes('space') ? 'space' : 'room'
       const name = names[first] ?? first
+      await this.#makeWay(aliases, owner)
       const opened = await this.#server.rooms.open({ name, kind, parent, aliases, members: listed, asker: null })
       if (!opened.ok) throw new Error(opened.refusal.code)
       for (const alias of aliases) this.#values.set(alias, opened.room.id)
+    }
+  }
+
+  /** A new server has a lobby of its own; a cast may have one at the same alias, as it was when it was recorded. */
+  async #makeWay(aliases: readonly string[], owner: Account | null): Promise<void> {
+    for (const alias of aliases) {
+      const own = await this.#server.rooms.byAlias(alias)
+      if (own?.name !== 'lobby' || !owner) continue
+      await this.#server.rooms.change(own, { aliases: [] }, { ...owner, account: owner.role })
     }
   }
 

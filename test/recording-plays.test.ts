@@ -246,3 +246,15 @@ it('of one room, in whichever protocol', async () => {
   expect(text).toContain('in native:1')
   expect(text).not.toContain('native:2')
 })
+
+it('in the lobby that every server has', async () => {
+  await begin()
+  const ann = await server.account('ann')
+  await recorded(async () => {
+    const person = await io()
+    send(person, { ev: ['auth', { app_id: 2, hashed_token: server.identity.hashToken(ann.token) }], ack: 'in' })
+    await hears(person, 'muteList')
+    send(person, { ev: ['new_message', 'hello'], ack: 'said' })
+    await hears(person, '"said"')
+  })
+})
