@@ -145,6 +145,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     clock,
     chance,
     guests: options.guests,
+    adminToken: options.adminToken,
     driversSignupExisting: options.driversSignupExisting ?? 'refuse',
     trustProxy: options.trustProxy,
     version: options.version,

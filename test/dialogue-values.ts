@@ -1,10 +1,10 @@
 // Values in a dialogue: `"$x"` captures on first use and must be equal later; `"$int"`, `"$ms"`, `"$iso"`, `"$str"`,
-// `"$any"` match by type; `"${bob.token}"` stands for a part of a text. Key order never matters.
+// `"$any"` match by type; `"${bob.token}"` stands for a part of a text, `"${dollar}"` for a dollar. Key order never matters.
 
 import { isDeepStrictEqual } from 'node:util'
 
 export class Values {
-  readonly #values = new Map<string, unknown>()
+  readonly #values = new Map<string, unknown>([['$dollar', '$']])
 
   set(name: string, value: unknown): void {
     this.#values.set(`$${name}`, value)
@@ -27,7 +27,7 @@ export class Values {
   }
 
   #matches(expected: unknown, actual: unknown): boolean {
-    if (typeof expected === 'string' && expected.startsWith('$')) {
+    if (typeof expected === 'string' && expected.startsWith('$') && !expected.startsWith('${')) {
       if (expected === '$any') return actual !== undefined
       if (expected === '$int' || expected === '$ms') return Number.isInteger(actual)
       if (expected === '$str') return typeof actual === 'string'

@@ -9,6 +9,7 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import type { AccountRole, MemberRole } from '../src/actors/fact.ts'
+import type { Account } from '../src/actors/identity.ts'
 import { type Clients, IoParticipant, kindOf, type Participant, WsParticipant } from './dialogue-people.ts'
 import { Values } from './dialogue-values.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
@@ -23,6 +24,11 @@ interface Cast {
   /** names of rooms, by their first alias */
   readonly names?: Readonly<Record<string, string>>
   readonly rate?: string
+  /**
+   * As recorded, where people did something at once: whoever acts waits until what others did before is done, and the
+   * order of what one hears is that of its kind.
+   */
+  readonly paced?: boolean
 }
 
 export interface Step {
@@ -52,6 +58,8 @@ export interface Step {
   readonly body?: unknown
 }
 
+const ACTS: ReadonlySet<Step['dir']> = new Set(['C>S', 'close', 'http', 'connect', 'open'])
+
 export const parseDialogue = (file: string): { purpose: string; cast: Cast; steps: Step[] } => {
   const [first = '', ...lines] = readFileSync(file, 'utf8').split('\n')
   if (!first.startsWith('# ')) throw new Error(`${file}: the first line is its purpose: # …`)
@@ -67,7 +75,7 @@ export const playDialogue = async (file: string, clients: Clients, options: Test
   const rate = cast.rate === undefined ? ('off' as const) : { capacity: Number(cast.rate.split('/')[0]), perSecond: 2 }
   // Heartbeats run on real time.
   const server = await runServer({ clock, rate, pingIntervalMs: 0, ...options })
-  const player = new Player(server, clock, clients, steps)
+  const player = new Player(server, clock, clients, steps, cast.paced ?? false)
   try {
     await player.prepare(cast)
     for (const [index, step] of steps.entries()) {
@@ -100,8 +108,12 @@ class Player {
   readonly #people = new Map<string, Participant>()
   readonly #values = new Values()
   readonly #tokens = new Map<string, string>()
+  readonly #paced: boolean
+  /** who acted last */
+  #last: string | null = null
 
-  constructor(server: TestServer, clock: VirtualClock, clients: Clients, steps: readonly Step[]) {
+  constructor(server: TestServer, clock: VirtualClock, clients: Clients, steps: readonly Step[], paced: boolean) {
+    this.#paced = paced
     this.#server = server
     this.#clock = clock
     this.#clients = clients
@@ -109,19 +121,23 @@ class Player {
   }
 
   async prepare({ users = {}, rooms = {}, names = {} }: Cast): Promise<void> {
-    const accounts = new Map<string, Awaited<ReturnType<TestServer['account']>>['account']>()
-    this.#tokens.set('owner', this.#server.ownerTokenText)
-    for (const [username, role] of Object.entries(users)) {
-      const { account, token } = await this.#server.account(username, role)
-      accounts.set(username, account)
+    const accounts = new Map<string, Account>()
+    const meet = async (username: string, token: string, { id, number, role }: Account) => {
+      accounts.set(username, { id, number, username, role })
       this.#tokens.set(username, token)
-      this.#values.set(`${username}.number`, account.number)
-      this.#values.set(`${username}.id`, account.id)
+      this.#values.set(`${username}.number`, number)
+      this.#values.set(`${username}.id`, id)
       this.#values.set(`${username}.token`, token)
       this.#values.set(`${username}.hash`, this.#server.identity.hashToken(token))
-      for (const [kind, jwt] of Object.entries(await jsonWebTokens(account.id, this.#clock.now()))) {
+      for (const [kind, jwt] of Object.entries(await jsonWebTokens(id, this.#clock.now()))) {
         this.#values.set(`${username}.${kind}`, jwt)
       }
+    }
+    const owner = await this.#server.identity.byNumber(1)
+    if (owner) await meet('owner', this.#server.ownerTokenText, owner)
+    for (const [username, role] of Object.entries(users)) {
+      const { account, token } = await this.#server.account(username, role)
+      await meet(username, token, account)
     }
     for (const [given, members] of Object.entries(rooms)) {
       const words = given.split(' ')
@@ -135,13 +151,27 @@ class Player {
       const [first = ''] = aliases
       const kind = words.includes('space') ? 'space' : 'room'
       const name = names[first] ?? first
+      await this.#makeWay(aliases, owner)
       const opened = await this.#server.rooms.open({ name, kind, parent, aliases, members: listed, asker: null })
       if (!opened.ok) throw new Error(opened.refusal.code)
       for (const alias of aliases) this.#values.set(alias, opened.room.id)
     }
   }
 
+  /** A new server has a lobby of its own; a cast may have one at the same alias, as it was when it was recorded. */
+  async #makeWay(aliases: readonly string[], owner: Account | null): Promise<void> {
+    for (const alias of aliases) {
+      const own = await this.#server.rooms.byAlias(alias)
+      if (own?.name !== 'lobby' || !owner) continue
+      await this.#server.rooms.change(own, { aliases: [] }, { ...owner, account: owner.role })
+    }
+  }
+
   async play(step: Step): Promise<void> {
+    if (this.#paced && ACTS.has(step.dir)) {
+      if (this.#last !== null && this.#last !== step.who) await this.#settle()
+      this.#last = step.who
+    }
     switch (step.dir) {
       case 'advance':
         await this.#settle()
@@ -168,12 +198,28 @@ class Player {
       case 'C>S':
         return participant.send(this.#values.filled(step) as Step)
       case 'close':
-        return participant.leave()
+        return this.#paced ? this.#leaveTogether(step) : participant.leave()
       case 'silence':
         return this.#silence(participant)
       case 'S>C':
         return this.#expect(participant, step)
     }
+  }
+
+  /** Who went at once may not have heard of the others' going. */
+  async #leaveTogether(first: Step): Promise<void> {
+    const rest = this.#steps.slice(this.#steps.indexOf(first))
+    const until = rest.findIndex(({ dir }) => dir !== 'close' && dir !== 'advance')
+    const going = new Set(rest.slice(0, until < 0 ? rest.length : until).map(({ who }) => who))
+    await this.#settle()
+    const { size } = this.#server.sessions
+    const here = [...this.#people].filter(([who, { ended }]) => going.has(who) && ended === null)
+    for (const [who, participant] of here) {
+      this.#allRead(who, participant)
+      participant.leave()
+    }
+    await expect.poll(() => this.#server.sessions.size, { interval: 1 }).toBe(size - here.length)
+    for (const [, { frames }] of here) frames.length = 0
   }
 
   async #expect(participant: Participant, step: Step): Promise<void> {
@@ -191,8 +237,13 @@ class Player {
       this.#values.match(step.args, participant.acks.get(ack))
       return
     }
-    await participant.until(() => participant.frames.length > 0, 'a frame')
-    this.#values.match(step.ev ?? step.msg ?? step.zframe, participant.frames.shift())
+    const expected = step.ev ?? step.msg ?? step.zframe
+    const { frames } = participant
+    // Commits that held what several people did are other ones now, and an answer follows what its commit told.
+    const next = () => (this.#paced ? frames.findIndex((frame) => kindOf(frame) === kindOf(expected)) : 0)
+    await participant.until(() => next() >= 0 && frames.length > 0, 'a frame')
+    const [heard] = frames.splice(next(), 1)
+    this.#values.match(expected, heard)
   }
 
   /** What was sent is in the server, nothing is under way there any more, and what it wrote has arrived. */
@@ -233,9 +284,11 @@ class Player {
 
   async nothingUnread(): Promise<void> {
     await this.#settle()
-    for (const [who, { frames }] of this.#people) {
-      if (frames.length > 0) throw new Error(`${who} heard more: ${JSON.stringify(frames)}`)
-    }
+    for (const [who, participant] of this.#people) this.#allRead(who, participant)
+  }
+
+  #allRead(who: string, { frames }: Participant): void {
+    if (frames.length > 0) throw new Error(`${who} heard more: ${JSON.stringify(frames)}`)
   }
 
   leave(): void {

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -187,9 +188,22 @@ describe('a recording', () => {
   it('is made by `hansard log record`, until it is stopped', async () => {
     await settle()
     const main = join(import.meta.dirname, '../src/main.ts')
-    const args = [main, 'log', 'record', file, '--url', server.url, '--admin-token', server.ownerTokenText]
+    const args = [
+      main,
+      'log',
+      'record',
+      file,
+      '--user',
+      'nina',
+      '--room',
+      'native:1',
+      '--url',
+      server.url,
+      '--admin-token',
+      server.ownerTokenText,
+    ]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-    const exited = once(child, 'exit')
+    const exited = once(child, 'close')
     let printed = ''
     child.stderr.on('data', (text) => {
       printed += text
@@ -197,14 +211,40 @@ describe('a recording', () => {
     await expect.poll(() => printed, { timeout: 10_000 }).toContain('Ctrl-C ends it')
     const nina = await ws('/native')
     await says(nina, { msg: { do: 'sign-in', ref: 1, token: tokens.nina } }, 'signed-in')
+    await says(nina, { msg: { do: 'join', ref: 2, room: 'native:1' } }, '"joined"')
     nina.leave()
-    await expect.poll(() => printed, { timeout: 10_000 }).toContain('5 lines')
+    await expect.poll(() => printed, { timeout: 10_000 }).toMatch(/\b[7-9] lines/)
     child.kill('SIGINT')
     expect((await exited)[0]).toBe(0)
-    expect(printed).toContain(`${file}: 5 lines`)
+    expect(printed).toContain(`${file}: `)
     await playDialogue(file, NEWEST)
     const fails = spawn(process.execPath, [main, 'log', 'play', file], { stdio: ['ignore', 'ignore', 'pipe'] })
     expect((await once(fails, 'exit'))[0]).toBe(2)
+  })
+
+  it('is one of four at most, and ends when nobody reads it; the conversation goes on', async () => {
+    const headers = { authorization: `Bearer ${server.ownerTokenText}` }
+    const asked = await Promise.all(
+      Array.from({ length: 7 }, () => fetch(`${server.url}/api/v1/recording`, { headers })),
+    )
+    expect(asked.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 503, 503, 503])
+    await Promise.all(asked.map(({ body }) => body?.cancel()))
+    await expect.poll(() => server.sessions.taps.size).toBe(0)
+    const reader = connect(server.port, '127.0.0.1')
+    reader.on('error', () => {}).pause()
+    reader.write(`GET /api/v1/recording HTTP/1.1\r\nhost: x\r\nauthorization: ${headers.authorization}\r\n\r\n`)
+    await expect.poll(() => server.sessions.taps.size).toBe(1)
+    const nina = await ws('/native')
+    // What is refused is recorded too. It is more than the reader's machine may buffer, and the server may.
+    for (let sent = 0; server.sessions.taps.size > 0 && sent < 2_000; sent++) {
+      nina.send({ who: '', dir: 'C>S', msg: { do: 'nothing', pad: 'x'.repeat(60_000) } })
+      await nina.barrier()
+    }
+    expect(server.sessions.taps.size).toBe(0)
+    reader.destroy()
+    await settle()
+    await says(nina, { msg: { do: 'sign-in', ref: 1, token: tokens.nina } }, 'signed-in')
+    expect(server.faults).toEqual([])
   })
 
   it('is for admins', async () => {
@@ -214,5 +254,9 @@ describe('a recording', () => {
     await expect(record({ ...options, token: 'f'.repeat(32) })).rejects.toThrow('refuses')
     await expect(record({ ...options, token, url: 'http://127.0.0.1:1' })).rejects.toThrow('no server answers')
     expect(server.sessions.taps.size).toBe(0)
+    // That she tried stands on her record.
+    const refusals = []
+    for await (const { type, data } of server.log.readAll({})) if (type === 'CommandRefused') refusals.push(data)
+    expect(JSON.stringify(refusals)).toContain('GET /api/v1/recording')
   })
 })

@@ -153,17 +153,19 @@ export class Identity {
     return known && token !== undefined ? { account: accountOf(known), token, ban: known.ban } : null
   }
 
-  /** The account that a token of another party speaks for. @throws LogUnavailable */
-  async byForeignToken(token: string): Promise<Bearing | 'expired' | 'invalid'> {
+  /**
+   * The account that a token of another party speaks for. `provision` false: it is made by nobody's asking here.
+   * @throws LogUnavailable
+   */
+  async byForeignToken(token: string, provision = this.#foreign.provision): Promise<Bearing | 'expired' | 'invalid'> {
     const claims = (await this.#foreign.verifier?.verify(token)) ?? 'invalid'
     if (typeof claims === 'string') return claims
-    const known = (await this.#known(claims.user)) ?? (await this.#provision(claims))
+    const known = (await this.#known(claims.user)) ?? (provision ? await this.#provision(claims) : null)
     return known ? { account: accountOf(known), token: null, ban: known.ban } : 'invalid'
   }
 
   /** By the name that the token gives, else (none, taken, not allowed) by one made of the account's id. */
   async #provision({ user: id, username }: TokenClaims): Promise<UserContext | null> {
-    if (!this.#foreign.provision) return null
     for (const name of [username, `user-${id.slice(0, 8)}`, `user-${id.replaceAll('-', '').slice(0, 27)}`]) {
       if (name === null) continue
       const made = await this.register({ username: name, id, role: 'member', guest: false, asker: null })

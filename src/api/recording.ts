@@ -8,7 +8,9 @@ import type { Requests } from './request.ts'
 const MAX_AT_ONCE = 4
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 const READS = ['GET', 'HEAD', 'OPTIONS']
-/** Who and what these make is in the cast of a recording. */
+/** Routes that change nothing. */
+const ASKS = ['/check_username', '/check_phone_number', '/user_info']
+/** Who and what these make is in the cast of a recording; what they are sent is of no one else's concern. */
 const MAKES = [
   '/api/v1/users',
   '/api/v1/guests',
@@ -16,6 +18,7 @@ const MAKES = [
   '/v3/guilds',
   '/v3/guilds/create',
   '/sign_up',
+  '/signup',
   '/get_token',
 ]
 
@@ -24,10 +27,12 @@ export const recordRequests = (guarded: FastifyInstance): Set<Recording> => {
   const recordings = new Set<Recording>()
   const answers = new WeakMap<FastifyRequest, ((status: number) => void)[]>()
   guarded.addHook('preHandler', async (request) => {
-    const { method, url, body, headers } = request
-    const path = url.split('?', 1)[0] ?? ''
-    if (recordings.size === 0 || READS.includes(method) || (method === 'POST' && MAKES.includes(path))) return
-    const asked = { method, url, body, authorization: headers.authorization ?? null }
+    if (recordings.size === 0 || READS.includes(request.method)) return
+    const { id, method, url, body, headers, routeOptions } = request
+    const { url: route = '' } = routeOptions
+    if (ASKS.includes(route) || (method === 'POST' && MAKES.includes(route))) return
+    const params = request.params as Readonly<Record<string, string>>
+    const asked = { id, method, url, params, body, authorization: headers.authorization ?? null }
     answers.set(
       request,
       [...recordings].map((recording) => recording.asked(asked)),
@@ -47,13 +52,19 @@ export const recordRequests = (guarded: FastifyInstance): Set<Recording> => {
  * connections opened from now on and what is asked over REST. For admins; credentials are not in it.
  */
 export const recordingRoutes = (root: FastifyInstance, requests: Requests, recordings: Set<Recording>): void => {
-  const { host, identity, sessions } = requests.deps
-  const querystring = z.strictObject({ dialect: z.string().max(32).optional(), user: z.string().max(128).optional() })
+  const { host, identity, rooms, adminToken, sessions } = requests.deps
+  const querystring = z.strictObject({
+    dialect: z.string().max(32).optional(),
+    user: z.string().max(128).optional(),
+    room: z.string().max(128).optional(),
+  })
   root.withTypeProvider<ZodTypeProvider>().get('/recording', { schema: { querystring } }, async (request, reply) => {
     await requests.admin(request)
-    if (recordings.size >= MAX_AT_ONCE) throw new Problem(503, 'busy', `${MAX_AT_ONCE} recordings run already`)
-    const { dialect = null, user } = request.query
+    const { dialect = null, user, room } = request.query
     const account = user === undefined ? null : await requests.user(user)
+    const heard = room === undefined ? null : await requests.room(room)
+    if (recordings.size >= MAX_AT_ONCE)
+      throw new Problem(503, 'busy', `${MAX_AT_ONCE} recordings run already; end one of them first`)
     reply.hijack()
     const { raw } = reply
     const end = async (error?: string) => {
@@ -67,8 +78,21 @@ export const recordingRoutes = (root: FastifyInstance, requests: Requests, recor
       raw.write(`${JSON.stringify(line)}\n`)
       if (raw.writableLength > MAX_UNREAD_BYTES) raw.destroy()
     }
-    const overflow = () => void end('more happened than could be written: the recording ends here')
-    const recording = new Recording({ host, identity, dialect, user: account?.username ?? null, write, overflow })
+    const overflow = () =>
+      void end(
+        'more happened than could be written, and the recording ends here; record less of it: --user, --room, --dialect',
+      )
+    const recording = new Recording({
+      host,
+      identity,
+      rooms,
+      adminToken,
+      dialect,
+      user: account?.username ?? null,
+      room: heard?.id ?? null,
+      write,
+      overflow,
+    })
     raw.writeHead(200, {
       'content-type': 'application/x-ndjson',
       'cache-control': 'no-store',

@@ -33,6 +33,8 @@ export interface ApiDependencies {
   readonly node: string
   readonly incarnation: string
   readonly guests: 'auto' | 'on' | 'off'
+  /** the setting, which no recording may hold; empty: none */
+  readonly adminToken: string
   /** whoever names a registered phone number on drivers.uz: is refused, or gets a token of its account */
   readonly driversSignupExisting: 'refuse' | 'return'
   readonly trustProxy: readonly string[]

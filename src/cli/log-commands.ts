@@ -9,7 +9,7 @@ export const logUsages = [
   ['log export [--type TYPES] [--stream PREFIX]', 'every fact as a line of JSON, in the order of the log'],
   ['log tail [--type TYPES] [--stream PREFIX]', 'the same from now on, until it is stopped'],
   [
-    'log record FILE [--seconds N] [--user NAME] [--dialect NAME]',
+    'log record FILE [--seconds N] [--user NAME] [--room ROOM] [--dialect NAME]',
     'what happens on connections opened from now on, both ways, and what is asked over REST, as a dialogue that plays again; credentials are not in it',
   ],
 ] as const
@@ -17,7 +17,7 @@ export const logUsages = [
 export const LOG_FLAGS: Readonly<Record<string, readonly string[]>> = {
   export: ['type', 'stream'],
   tail: ['type', 'stream'],
-  record: ['seconds', 'user', 'dialect'],
+  record: ['seconds', 'user', 'room', 'dialect'],
 }
 
 export interface LogRun {
@@ -37,8 +37,9 @@ export const runLog = async ({ door, verb, words, flags, signal, print, say }: L
     if (file === undefined) throw new ConfigError('usage: hansard log record FILE; see hansard help')
     const seconds = flags.seconds === undefined ? null : Number(flags.seconds)
     if (seconds !== null && !(seconds > 0)) throw new ConfigError(`--seconds ${flags.seconds}: a number above 0`)
-    const { user, dialect } = flags
-    await record({ file, url: door.url, token: door.token, seconds, user, dialect, signal, say })
+    const { room, dialect } = flags
+    const user = flags.user === undefined ? undefined : `@${flags.user}`
+    await record({ file, url: door.url, token: door.token, seconds, user, room, dialect, signal, say })
     return
   }
   const { position } = await door.ask('GET', '/facts?limit=1')

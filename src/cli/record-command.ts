@@ -13,6 +13,7 @@ export interface RecordOptions {
   readonly seconds: number | null
   readonly dialect?: string | undefined
   readonly user?: string | undefined
+  readonly room?: string | undefined
   /** ends the recording */
   readonly signal: AbortSignal
   say(text: string): void
@@ -21,13 +22,15 @@ export interface RecordOptions {
 interface Line {
   readonly cast?: object
   readonly error?: string
+  readonly comment?: string
   readonly who?: string
 }
 
 /** @throws ConfigError where the server cannot be reached, or lets nobody record */
 export const record = async (options: RecordOptions): Promise<void> => {
-  const { file, url, token, seconds, dialect, user, say } = options
-  const query = new URLSearchParams({ ...(dialect ? { dialect } : {}), ...(user ? { user } : {}) })
+  const { file, url, token, seconds, dialect, user, room, say } = options
+  const chosen = Object.entries({ dialect, user, room }).filter((entry): entry is [string, string] => !!entry[1])
+  const query = new URLSearchParams(chosen)
   const signal = AbortSignal.any([options.signal, ...(seconds === null ? [] : [AbortSignal.timeout(seconds * 1_000)])])
   const response = await fetch(`${url}/api/v1/recording?${query}`, {
     headers: { authorization: `Bearer ${token}` },
@@ -47,6 +50,7 @@ export const record = async (options: RecordOptions): Promise<void> => {
   const take = (line: Line) => {
     if (line.error !== undefined) say(`\n${line.error}\n`)
     else if (line.cast !== undefined) cast = line
+    else if (line.comment !== undefined) steps.push(`# ${line.comment}`)
     else steps.push(JSON.stringify(line))
     say(`\r${steps.length} lines`)
   }

@@ -21,7 +21,7 @@ export class Cast {
     if (this.#accounts.has(account.id)) return false
     this.#accounts.set(account.id, account)
     this.people.set(account.username, account.number)
-    if (account.username !== OWNER) this.ids.set(account.id, `$${account.username}.id`)
+    this.ids.set(account.id, `$${account.username}.id`)
     return true
   }
 
@@ -50,11 +50,11 @@ export class Cast {
       const members: Record<string, MemberRole> = {}
       for (const [user, role] of room.members) {
         const account = this.#accounts.get(user)
-        if (account && account.username !== OWNER) members[account.username] = role
+        if (account) members[account.username] = role
       }
       rooms[words.join(' ')] = members
       if (room.name !== first) names[first] = room.name
     }
-    return { cast: { users, rooms, names } }
+    return { cast: { users, rooms, names, paced: true } }
   }
 }

@@ -1,9 +1,12 @@
 // What of a recorded frame differs from run to run becomes what the player of dialogues fills in or matches by type:
-// accounts, rooms and messages by name, times and identifiers by kind. Credentials are never shown.
+// accounts, rooms and messages by name, times and identifiers by kind, credentials by whose they are.
+
+import type { Secrets } from './secrets.ts'
 
 export interface Known {
-  /** credentials shown so far → their placeholder */
-  readonly secrets: ReadonlyMap<string, string>
+  readonly secrets: Secrets
+  /** what the frame at hand signs in with */
+  readonly credential?: string | null
   /** ids of accounts and rooms → their placeholder */
   readonly ids: ReadonlyMap<string, string>
   /** ids of the messages posted since the recording began → their names */
@@ -29,19 +32,6 @@ const nameIn = (value: unknown): string | null => {
   return typeof name === 'string' ? name : null
 }
 
-/** A placeholder as a part of a text. */
-export const within = (placeholder: string): string =>
-  placeholder.startsWith('$') ? `\${${placeholder.slice(1)}}` : placeholder
-
-const withoutSecrets = (text: string, { secrets }: Known): string => {
-  let shown = text
-  for (const [secret, placeholder] of secrets) {
-    if (shown === secret) return placeholder
-    shown = shown.replaceAll(secret, within(placeholder))
-  }
-  return shown
-}
-
 const isMessage = (value: object): boolean => 'text' in value || 'content' in value || 'body' in value
 
 /** A number of an account or a message, by the company it is in. */
@@ -61,9 +51,9 @@ const numberShown = (key: string, value: number, around: Fields, known: Known): 
 
 /** What a client sent: with references filled in again by the player, and all else as it was. */
 export const sent = (value: unknown, known: Known, key = '', around: Fields = {}): unknown => {
-  if (typeof value === 'string') return known.ids.get(value) ?? withoutSecrets(value, known)
+  if (typeof value === 'string') return known.ids.get(value) ?? known.secrets.sent(value, key, known.credential ?? null)
   if (typeof value === 'number') return numberShown(key, value, around, known)
-  if (Array.isArray(value)) return value.map((item) => sent(item, known))
+  if (Array.isArray(value)) return value.map((item) => sent(item, known, typeof item === 'string' ? key : ''))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => [name, sent(item, known, name, value as Fields)]),
@@ -77,7 +67,7 @@ export const told = (value: unknown, known: Known, key = '', around: Fields = {}
     const id = known.ids.get(value)
     if (id !== undefined) return id
     if (UUID.test(value) || IDENTIFIERS.has(key)) return '$str'
-    return ISO.test(value) ? '$iso' : withoutSecrets(value, known)
+    return ISO.test(value) ? '$iso' : known.secrets.told(value, key)
   }
   if (typeof value === 'number') {
     if (key === 'revision' || value > LARGEST_COUNT) return '$int'

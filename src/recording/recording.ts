@@ -1,41 +1,43 @@
 // A conversation as it happens, as the lines of a dialogue that can be played again. It hears what sessions hear and
 // say, of connections opened since it began, and what is asked over REST; it holds nothing up and changes nothing.
 
+import { connectionStream } from '../actors/connection/connection.facts.ts'
 import type { Host } from '../actors/host.ts'
-import type { Identity } from '../actors/identity.ts'
+import type { Account, Identity } from '../actors/identity.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
+import type { Rooms } from '../actors/rooms.ts'
 import type { Closing, FrameIn, FrameOut } from '../dialects/dialect.ts'
 import type { Session } from '../transports/session.ts'
 import type { Tap } from '../transports/surroundings.ts'
+import { type Asked, aboutOf, askedStep } from './asked.ts'
 import { Cast } from './cast.ts'
-import { sent, told, within } from './placeholders.ts'
+import { sentFrame, toldFrame } from './frames.ts'
+import type { Known } from './placeholders.ts'
+import { partsOf, Secrets, within } from './secrets.ts'
 
 /** Lines that may wait for a slow reader; then the recording ends. */
 const MAX_WAITING = 20_000
-/** Credentials that nobody has, in the form of those that they stand for. */
-const WRONG = { token: '0'.repeat(32), hashedToken: '0'.repeat(64), jwt: 'no-such-token' }
+/** Lines that a connection may say before it is known whether it is recorded. Who signs in does it earlier. */
+const MAX_HELD = 200
 const CLOCK_STEP_MS = 100
 
 export interface RecordingOptions {
   readonly host: Host
   readonly identity: Identity
+  readonly rooms: Rooms
+  /** the setting; empty: none */
+  readonly adminToken: string
   /** of this dialect only */
   readonly dialect: string | null
   /** of this account's connections only */
   readonly user: string | null
+  /** of connections that come to hear this room only: its id */
+  readonly room: string | null
   /** a line of the dialogue, or a new cast to replace the one before */
   write(line: object): void
   /** too much waits */
   overflow(): void
-}
-
-export interface Asked {
-  readonly method: string
-  readonly url: string
-  readonly body: unknown
-  /** as it was sent: `Bearer <token>`, or a bare token */
-  readonly authorization: string | null
 }
 
 interface Recorded {
@@ -52,8 +54,12 @@ export class Recording implements Tap {
   readonly #options: RecordingOptions
   readonly #cast = new Cast()
   readonly #connections = new Map<string, Recorded>()
-  readonly #secrets = new Map<string, string>()
+  readonly #secrets: Secrets
+  /** what waits for an answer: how a connection signed in, how a request ended; null: it never will be known */
+  readonly #unanswered = new Map<object | string, (answer: never) => void>()
   readonly #messages = new Map<number, string>()
+  /** requests under way → the name of the message that each posted */
+  readonly #asked = new Map<string, string | null>()
   readonly #startedAt: number
   readonly #unhear: () => void
   #advanced = 0
@@ -64,10 +70,15 @@ export class Recording implements Tap {
   constructor(options: RecordingOptions) {
     this.#options = options
     this.#startedAt = options.host.clock.now()
-    this.#unhear = options.host.onAcknowledged(({ kind, facts }) => {
-      if (this.#ended || kind !== 'room') return
-      for (const { type, data } of facts) {
-        if (type === 'MessagePosted') this.#messages.set((data as { id: number }).id, `$m${this.#messages.size + 1}`)
+    this.#secrets = new Secrets(options.identity, options.adminToken, (account) => this.#meet(account))
+    this.#unhear = options.host.onAcknowledged(({ kind, stream, facts }) => {
+      if (this.#ended) return
+      for (const { type, data, metadata } of facts) {
+        if (type === 'MessagePosted') this.#name((data as { id: number }).id, metadata.$correlationId)
+        if (kind !== 'connection') continue
+        const { user } = data as { user?: { id: string } | null }
+        if (type === 'AuthSucceeded') this.#answer(stream, user?.id ?? null)
+        if (type === 'AuthFailed') this.#answer(stream, null)
       }
     })
   }
@@ -76,7 +87,25 @@ export class Recording implements Tap {
   end(): Promise<void> {
     this.#ended = true
     this.#unhear()
+    for (const question of this.#unanswered.keys()) this.#answer(question, null)
     return this.#last
+  }
+
+  #name(message: number, request: string): void {
+    const name = `$m${this.#messages.size + 1}`
+    this.#messages.set(message, name)
+    if (this.#asked.has(request)) this.#asked.set(request, name)
+  }
+
+  #ask<T>(question: object | string): Promise<T | null> {
+    return new Promise((resolve) => {
+      this.#unanswered.set(question, resolve)
+    })
+  }
+
+  #answer(question: object | string, answer: unknown): void {
+    this.#unanswered.get(question)?.(answer as never)
+    this.#unanswered.delete(question)
   }
 
   // --- what sessions hear and say ---
@@ -96,14 +125,19 @@ export class Recording implements Tap {
     const { spoken: dialect } = session
     if (!dialect) return
     const decoded = dialect.decode(frame, 'connected', session.id)
-    const credential = decoded.is === 'request' && 'credential' in decoded.request ? decoded.request.credential : null
+    const given = decoded.is === 'request' && 'credential' in decoded.request ? decoded.request.credential : null
+    const { text: credential, form } = given ? partsOf(given) : { text: null, form: null }
+    // Its account may be made by that very sign-in; it is not for us to look for it, which might make it too.
+    const signedIn = form === 'jwt' ? this.#ask<string>(connectionStream(session.id)) : null
     this.#of(session.id, async () => {
-      if (credential) await this.#learn(credential)
+      const user = await signedIn
+      const account = user && (await this.#options.identity.byId(user))
+      if (account && credential) this.#secrets.is(credential, account, 'jwt')
       if ('query' in frame) {
         const token = frame.query.get('token')
-        const query = token === null ? '' : `?token=${within(this.#secrets.get(token) ?? '')}`
+        const query = token === null ? '' : `?token=${within(this.#secrets.of(token))}`
         this.#line({ who, dir: 'open', url: `${dialect.path}${query}` })
-      } else this.#line({ who, dir: 'C>S', ...this.#sentFrame(frame) })
+      } else this.#line({ who, dir: 'C>S', ...(await sentFrame(frame, { ...this.#known, credential })) })
     })
     this.#choose(session, connection)
   }
@@ -116,7 +150,7 @@ export class Recording implements Tap {
       if (session.account) this.#meet(session.account)
       for (const room of rooms) await this.#see(room)
       for (const frame of frames)
-        this.#line({ who: connection.who, dir: 'S>C', ...this.#toldFrame(frame, session.zlib) })
+        this.#line({ who: connection.who, dir: 'S>C', ...(await toldFrame(frame, this.#known, session.zlib)) })
     })
     this.#choose(session, connection)
   }
@@ -124,118 +158,97 @@ export class Recording implements Tap {
   left({ id }: Session): void {
     const { who } = this.#connections.get(id) ?? {}
     if (who !== undefined) this.#of(id, async () => this.#line({ who, dir: 'close' }))
+    this.#gone(id)
   }
 
   closed({ id, spoken: dialect }: Session, { frames, how, code, reason }: Closing): void {
     const { who } = this.#connections.get(id) ?? {}
     if (who === undefined) return
     this.#of(id, async () => {
-      for (const frame of frames) this.#line({ who, dir: 'S>C', ...this.#toldFrame(frame, false) })
+      for (const frame of frames) this.#line({ who, dir: 'S>C', ...(await toldFrame(frame, this.#known, false)) })
       const end =
         dialect?.path != null
           ? { close: code, ...(reason === null ? {} : { reason }) }
           : { disconnect: how === 'disconnect' ? 'io server disconnect' : 'transport close' }
       this.#line({ who, dir: 'S>C', ...end })
     })
+    this.#gone(id)
+  }
+
+  #gone(id: string): void {
+    this.#answer(connectionStream(id), null)
+    // Its name stays taken, for whoever comes after it.
+    const connection = this.#connections.get(id)
+    if (connection?.chosen === null) connection.chosen = false
+    if (connection) connection.held = []
   }
 
   // --- what is asked over REST ---
 
   /** Returns what takes the answer's status: later lines wait for it. */
-  asked({ method, url, body, authorization }: Asked): (status: number) => void {
-    let answered: (status: number) => void = () => {}
-    const status = new Promise<number>((resolve) => {
-      answered = resolve
+  asked(asked: Asked): (status: number) => void {
+    const { identity, rooms } = this.#options
+    const answered = this.#ask<number>(asked)
+    this.#asked.set(asked.id, null)
+    // As they are now: what is asked may change them.
+    const about = aboutOf(asked, identity, rooms)
+    const seen = about.then(async (found) => {
+      const contexts = []
+      for (const room of found.rooms.values()) contexts.push(...(await this.#load(room)))
+      return contexts
     })
+    // Both are heard of below, and not before it is their turn.
+    seen.catch(() => {})
     this.#add(async () => {
-      const token = authorization?.replace(/^Bearer /, '') ?? null
-      if (token !== null) await this.#learn({ token })
-      const own = (body as { token?: unknown } | null)?.token
-      if (typeof own === 'string') await this.#learn({ token: own })
-      for (const name of `${url} ${JSON.stringify(body ?? null)}`.matchAll(/@([^/?"\s]+)/g))
-        await this.#meetNamed(decodeURIComponent(name[1] as string))
-      const placeholder = token === null ? null : (this.#secrets.get(token) ?? WRONG.token)
-      const as =
-        authorization?.startsWith('Bearer ') && placeholder?.endsWith('.token')
-          ? placeholder.slice(1, -'.token'.length)
-          : null
-      const who = as === null ? {} : { as }
-      const headers = as === null && placeholder !== null ? { headers: { authorization: placeholder } } : {}
-      const request = [method, this.#path(url), ...(body == null ? [] : [sent(body, this.#known)])]
-      this.#line({ who: 'rest', dir: 'http', ...who, ...headers, req: request, status: await status })
+      const status = await answered
+      const message = this.#asked.get(asked.id) ?? null
+      this.#asked.delete(asked.id)
+      const found = await about
+      for (const room of await seen) this.#seen(room)
+      for (const account of found.users.values()) this.#meet(account)
+      await this.#secrets.learn([asked.url, asked.body, asked.authorization])
+      const bearer = await this.#bearerOf(asked.authorization)
+      if (status === null) this.#comment(`a request that was not answered: ${asked.method}`)
+      else this.#line(askedStep(asked, { status, message }, found, this.#known, bearer))
     })
-    return answered
+    return (status) => this.#answer(asked, status)
   }
 
-  #path(url: string): string {
-    return url
-      .split('/')
-      .map((part, at, parts) => {
-        const id =
-          this.#cast.ids.get(part) ?? (parts[at - 1] === 'messages' ? this.#messages.get(Number(part)) : undefined)
-        return id === undefined ? part : within(id)
-      })
-      .join('/')
+  /** Whom a Bearer token names: ours, or another party's. */
+  async #bearerOf(authorization: string | null): Promise<string | null> {
+    const [, token] = /^Bearer (\S+)$/.exec(authorization ?? '') ?? []
+    if (token === undefined) return null
+    if (token.includes('.')) {
+      const known = await this.#options.identity.byForeignToken(token, false)
+      if (typeof known !== 'string') this.#secrets.is(token, known.account, 'jwt')
+    }
+    const [, name] = /^\$(.+)\.(?:token|jwt)$/.exec(this.#secrets.of(token)) ?? []
+    return name ?? null
   }
 
   // --- lines ---
 
-  get #known() {
+  get #known(): Known {
     return { secrets: this.#secrets, ids: this.#cast.ids, messages: this.#messages, people: this.#cast.people }
   }
 
-  #sentFrame(frame: Exclude<FrameIn, { query: unknown }>): object {
-    if ('event' in frame) {
-      const ev = [frame.event, ...(sent(frame.args, this.#known) as unknown[])]
-      return { ev, ...(frame.ack === null ? {} : { ack: `${frame.ack}` }) }
-    }
-    if (frame.text === null) return { binary: '00' }
-    try {
-      return { msg: sent(JSON.parse(frame.text), this.#known) }
-    } catch {
-      return { text: frame.text }
-    }
+  #meet(account: Account): void {
+    if (this.#cast.meet(account)) this.#write(this.#cast.line())
   }
 
-  #toldFrame(frame: FrameOut, zlib: boolean): object {
-    if ('event' in frame) return { ev: [frame.event, ...(told(frame.args, this.#known) as unknown[])] }
-    if ('ack' in frame) return { ack: `${frame.ack}`, args: told(frame.args, this.#known) }
-    return { [zlib ? 'zframe' : 'msg']: told(frame.json, this.#known) }
-  }
-
-  /** Whose credential it is, which the record says in its place. */
-  async #learn(credential: { token: string } | { hashedToken: string } | { jwt: string }): Promise<void> {
-    const { identity } = this.#options
-    const [kind, text] = Object.entries(credential)[0] as ['token' | 'hashedToken' | 'jwt', string]
-    if (text === '' || this.#secrets.has(text)) return
-    const known =
-      kind === 'jwt'
-        ? await identity.byForeignToken(text)
-        : await identity.byToken(kind === 'token' ? identity.hashToken(text) : text)
-    if (!known || typeof known === 'string') {
-      this.#secrets.set(text, WRONG[kind])
-      return
-    }
-    this.#meet(known.account)
-    const form = { token: 'token', hashedToken: 'hash', jwt: 'jwt' }[kind]
-    this.#secrets.set(text, `$${known.account.username}.${form}`)
-  }
-
-  async #meetNamed(name: string): Promise<void> {
-    const account = await this.#options.identity.byName(name)
-    if (account) this.#meet(account)
-  }
-
-  #meet(account: Parameters<Cast['meet']>[0]): void {
-    if (this.#cast.meet(account)) this.#options.write(this.#cast.line())
+  /** A room as it is now, behind the space that it is in. */
+  async #load(id: string): Promise<RoomContext[]> {
+    const { snapshot } = await this.#options.host.load(roomStream(id))
+    const room = snapshot.context as RoomContext
+    return room.parent === null ? [room] : [...(await this.#load(room.parent)), room]
   }
 
   async #see(id: string): Promise<void> {
-    if (this.#cast.ids.has(id)) return
-    const { snapshot } = await this.#options.host.load(roomStream(id))
-    const room = snapshot.context as RoomContext
-    if (room.parent !== null) await this.#see(room.parent)
-    if (this.#cast.see(room)) this.#options.write(this.#cast.line())
+    if (!this.#cast.ids.has(id)) for (const room of await this.#load(id)) this.#seen(room)
+  }
+
+  #seen(room: RoomContext): void {
+    if (this.#cast.see(room)) this.#write(this.#cast.line())
   }
 
   /** Time that ends mutes and the like has passed by now: never less than it really was. */
@@ -244,19 +257,33 @@ export class Recording implements Tap {
     if (passed >= CLOCK_STEP_MS) {
       const ms = Math.ceil(passed / CLOCK_STEP_MS) * CLOCK_STEP_MS
       this.#advanced += ms
-      this.#options.write({ who: 'clock', dir: 'advance', ms })
+      this.#write({ who: 'clock', dir: 'advance', ms })
     }
-    this.#options.write(step)
+    this.#write(step)
+  }
+
+  #comment(comment: string): void {
+    this.#write({ comment })
+  }
+
+  #write(line: object): void {
+    this.#options.write(this.#secrets.swept(line))
   }
 
   // --- which connections, and in which order ---
 
   #choose(session: Session, connection: Recorded): void {
     if (connection.chosen !== null) return
-    const { dialect, user } = this.#options
-    if (dialect !== null && session.spoken && session.spoken.name !== dialect) connection.chosen = false
-    else if (user !== null && session.account) connection.chosen = session.account.username === user
-    else if (user === null && session.spoken) connection.chosen = true
+    const { dialect, user, room } = this.#options
+    const { spoken, account, places } = session
+    // null: it may still come to be so
+    const verdicts = [
+      dialect === null || !spoken ? spoken !== null || null : spoken.name === dialect,
+      user === null || (account && account.username === user),
+      room === null || places.rooms().includes(room) || null,
+    ]
+    if (verdicts.includes(false)) connection.chosen = false
+    else if (!verdicts.includes(null)) connection.chosen = true
     if (connection.chosen === null) return
     for (const line of connection.held.splice(0)) if (connection.chosen) this.#add(line)
   }
@@ -264,7 +291,10 @@ export class Recording implements Tap {
   #of(id: string, line: () => Promise<void>): void {
     const connection = this.#connections.get(id)
     if (connection?.chosen) this.#add(line)
-    else if (connection?.chosen === null) connection.held.push(line)
+    else if (connection?.chosen === null && connection.held.push(line) > MAX_HELD) {
+      connection.chosen = false
+      connection.held = []
+    }
   }
 
   #add(line: () => Promise<void>): void {
@@ -276,7 +306,7 @@ export class Recording implements Tap {
     this.#last = this.#last
       .then(line)
       // What could not be looked up is missing from the record; the conversation goes on.
-      .catch(() => this.#options.write({ comment: 'a line is missing here: it could not be looked up' }))
+      .catch(() => this.#comment('a line is missing here: it could not be looked up'))
       .finally(() => {
         this.#waiting--
       })

@@ -133,7 +133,6 @@ export class Session implements Listener {
     }
     this.record.noteInput()
     this.record.begin(this.dialect)
-    for (const tap of this.around.taps) tap.heard(this, frame)
     this.#inbox.add(frame)
   }
 
@@ -145,6 +144,8 @@ export class Session implements Listener {
   /** What returns a promise holds back the frames behind it; what only submits does not. */
   #handle(frame: FrameIn): Promise<void> | null {
     if (this.ended) return null
+    // Now, and not when it came: what it waited for happened before it.
+    for (const tap of this.around.taps) tap.heard(this, frame)
     const decoded = this.dialect.decode(frame, this.#standing, this.id)
     const ack = 'ack' in frame ? frame.ack : null
     if (decoded.is === 'ignored') {
