@@ -17,8 +17,15 @@ import {
   type Subscribe,
   WrongExpectedRevision,
 } from '../src/log/event-log.ts'
+import { EventStoreLog } from '../src/log/eventstore.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import { SqliteLog } from '../src/log/sqlite.ts'
+import { EventStoreServer } from './eventstore-server.ts'
+
+const inMemoryServer = (scheme: 'esdb' | 'kurrentdb') => async () => {
+  const server = await EventStoreServer.start()
+  return { log: await EventStoreLog.open(server.address(scheme)), remove: () => server.stop() }
+}
 
 const adapters: { name: string; open: () => Promise<{ log: EventLog; remove: () => void }> }[] = [
   { name: 'memory', open: async () => ({ log: new MemoryLog(), remove: () => {} }) },
@@ -29,6 +36,8 @@ const adapters: { name: string; open: () => Promise<{ log: EventLog; remove: () 
       return { log: await SqliteLog.open(directory), remove: () => rmSync(directory, { recursive: true }) }
     },
   },
+  { name: 'EventStoreDB', open: inMemoryServer('esdb') },
+  { name: 'KurrentDB', open: inMemoryServer('kurrentdb') },
 ]
 
 let made = 0
