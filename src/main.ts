@@ -2,6 +2,7 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import pino from 'pino'
 import { parseArguments } from './cli/arguments.ts'
 import { printConfig } from './cli/config-command.ts'
@@ -9,7 +10,9 @@ import { help } from './cli/help.ts'
 import { type Config, ConfigError, listenIn, readConfig } from './config.ts'
 import { JsonWebTokens } from './json-web-tokens.ts'
 import { lockDirectory } from './log/directory-lock.ts'
-import { openLog } from './log/open-log.ts'
+import { type EventLog, LogUnavailable } from './log/event-log.ts'
+import { withoutPassword } from './log/eventstore-client.ts'
+import { isServerAddress, openLog } from './log/open-log.ts'
 import { LocalReadModels, rebuild, ThreadedReadModels } from './projections/read-models.ts'
 import { SecureChance } from './secure-chance.ts'
 import { type RunningServer, startServer } from './server.ts'
@@ -18,18 +21,25 @@ import { WallClock } from './wall-clock.ts'
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
 const DRAIN_MS = 10_000
+/** before a server that keeps the log is asked again at the start */
+const ASK_AGAIN_MS = 2_000
 
 const serve = async (config: Config): Promise<void> => {
   const output = pino({ level: config.LOG_LEVEL }, pino.destination(2))
   const directory = resolve(config.DATA)
-  if (config.LOG === 'sqlite:') mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const kept = config.LOG !== 'memory:'
+  const address = isServerAddress(config.LOG) ? config.LOG : null
+  if (kept) mkdirSync(directory, { recursive: true, mode: 0o700 })
+  // The embedded log locks its directory itself; here it holds the read models' file, and is one process's as well.
+  const lock = address ? lockDirectory(directory) : null
   const clock = new WallClock()
   const chance = new SecureChance(clock)
-  const log = await openLog(config.LOG, directory)
-  const readModels =
-    config.LOG === 'sqlite:'
-      ? new ThreadedReadModels(directory)
-      : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
+  const log = address
+    ? await onceItAnswers(address, directory, (text) => output.warn(text))
+    : await openLog(config.LOG, directory)
+  const readModels = kept
+    ? new ThreadedReadModels(directory, address)
+    : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
   const server = await startServer({
     log,
     readModels,
@@ -77,7 +87,7 @@ const serve = async (config: Config): Promise<void> => {
     output.warn({ byMs }, 'the clock was set; time is adjusted slowly')
     server.noteClockStep(byMs)
   }
-  const removeNote = config.LOG === 'sqlite:' ? noteServer(directory, server, config.NODE) : () => {}
+  const removeNote = kept ? noteServer(directory, server, config.NODE) : () => {}
   announce(server, config, directory)
   const stop = (signal: string) => {
     output.info({ signal }, 'stopping: telling clients, finishing what is under way')
@@ -88,6 +98,7 @@ const serve = async (config: Config): Promise<void> => {
     server.close(signal).then(
       () => {
         removeNote()
+        lock?.close()
         clock.stop()
         process.exit(0)
       },
@@ -99,6 +110,19 @@ const serve = async (config: Config): Promise<void> => {
   }
   process.once('SIGTERM', () => stop('SIGTERM'))
   process.once('SIGINT', () => stop('SIGINT'))
+}
+
+/** A server that keeps the log may start after this process, or be away just now. */
+const onceItAnswers = async (address: string, directory: string, warn: (text: string) => void): Promise<EventLog> => {
+  for (;;) {
+    try {
+      return await openLog(address, directory)
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) throw error
+      warn(`waiting for the log at ${error.message}`)
+      await pause(ASK_AGAIN_MS)
+    }
+  }
 }
 
 /** Where tools find this server. */
@@ -117,7 +141,7 @@ const announce = (
   if (recovered > 0) lines.push(`closed ${recovered} connections that a dead process had left open`)
   if (ownerToken && process.stdout.isTTY) {
     lines.push('', `the owner's token, shown this once: ${ownerToken}`)
-  } else if (ownerToken && config.LOG === 'sqlite:') {
+  } else if (ownerToken && config.LOG !== 'memory:') {
     const file = join(directory, 'admin-token')
     writeFileSync(file, `${ownerToken}\n`, { mode: 0o600 })
     lines.push('', `the owner's token is in ${file}`)
@@ -128,16 +152,21 @@ const announce = (
     `  the chat page      ${url}/          take a name; open a second tab and talk`,
     `  the record         curl -H 'Authorization: Bearer <token>' ${url}/api/v1/facts`,
     `  health, metrics    ${url}/readyz  ${url}/metrics`,
-    config.LOG === 'sqlite:'
-      ? `  the log            ${directory}`
-      : '  the log            in memory: gone when this stops',
+    `  the log            ${whereIs(config.LOG, directory)}`,
     '',
     '  Ctrl-C stops in order; kill -9 loses nothing that was acknowledged.',
   )
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
+const whereIs = (log: string, directory: string): string => {
+  if (log === 'memory:') return 'in memory: gone when this stops'
+  return isServerAddress(log) ? withoutPassword(log) : directory
+}
+
 const rebuildCommand = (config: Config): void => {
+  if (config.LOG !== 'sqlite:')
+    throw new ConfigError('the log is elsewhere: delete read.db, and the next start makes it anew')
   const directory = resolve(config.DATA)
   if (!existsSync(join(directory, 'log.db')))
     throw new ConfigError(`no log in ${directory}; give its directory with --data`)

@@ -1,22 +1,17 @@
-// A small EventStoreDB in memory: a real gRPC peer for both clients, built on the stubs that one of them brings. It
+// A small EventStoreDB in memory: a real gRPC peer for both clients, built on the stubs that its client brings. It
 // serves what the log's adapter calls, answers as the server does, and can be told to have its bad days.
 
 import { once } from 'node:events'
-import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js'
-import gossip from '@eventstore/db-client/generated/gossip_pb.js'
-import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js'
-import features from '@eventstore/db-client/generated/serverfeatures_pb.js'
-import shared from '@eventstore/db-client/generated/shared_pb.js'
-import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js'
-import type { AppendReq, ReadReq } from '@eventstore/db-client/generated/streams_pb.js'
-import streams from '@eventstore/db-client/generated/streams_pb.js'
+import type { AppendReq, AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js'
 import grpc from '@grpc/grpc-js'
+import { Answers } from './eventstore-answers.ts'
 import { EventStore, type Proposed, type StoredEvent } from './eventstore-store.ts'
+import { loadStubs, type Scheme, type Stubs } from './eventstore-stubs.ts'
 
 const MAX_APPEND_BYTES = 1024 * 1024
 
-type AppendCall = grpc.ServerReadableStream<AppendReq, streams.AppendResp>
-type ReadCall = grpc.ServerWritableStream<ReadReq, streams.ReadResp>
+type AppendCall = grpc.ServerReadableStream<AppendReq, AppendResp>
+type ReadCall = grpc.ServerWritableStream<ReadReq, ReadResp>
 
 /** What an append meets after it was stored, or before. */
 export type AppendFault = 'lost before' | 'lost after' | 'never answered' | 'hangs' | 'denied' | 'not the leader'
@@ -34,13 +29,22 @@ export class EventStoreServer {
   /** subscriptions say nothing of having caught up, as before 23.10 */
   untold = false
   readonly calls = { append: 0, batchAppend: 0, read: 0, subscribe: 0 }
+  readonly #scheme: Scheme
+  readonly #stubs: Stubs
+  readonly #answers: Answers
   #port = 0
   #server: grpc.Server | null = null
   readonly #subscriptions = new Set<ReadCall>()
   readonly #held: (() => void)[] = []
 
-  static async start(): Promise<EventStoreServer> {
-    const server = new EventStoreServer()
+  constructor(scheme: Scheme) {
+    this.#scheme = scheme
+    this.#stubs = loadStubs(scheme)
+    this.#answers = new Answers(this.#stubs)
+  }
+
+  static async start(scheme: Scheme): Promise<EventStoreServer> {
+    const server = new EventStoreServer(scheme)
     await server.start()
     return server
   }
@@ -48,9 +52,9 @@ export class EventStoreServer {
   /** On the port it had before, with what it stored. */
   async start(): Promise<void> {
     const server = new grpc.Server()
-    server.addService(streamsGrpc.StreamsService as unknown as grpc.ServiceDefinition, {
+    server.addService(this.#stubs.services.streams, {
       read: (call: ReadCall) => void this.#read(call),
-      append: (call: AppendCall, answer: grpc.sendUnaryData<streams.AppendResp>) => void this.#append(call, answer),
+      append: (call: AppendCall, answer: grpc.sendUnaryData<AppendResp>) => void this.#append(call, answer),
       batchAppend: (call: grpc.ServerDuplexStream<unknown, unknown>) => {
         this.calls.batchAppend++
         call.end()
@@ -58,11 +62,11 @@ export class EventStoreServer {
       delete: (_: unknown, answer: grpc.sendUnaryData<unknown>) => answer(status(grpc.status.UNIMPLEMENTED)),
       tombstone: (_: unknown, answer: grpc.sendUnaryData<unknown>) => answer(status(grpc.status.UNIMPLEMENTED)),
     })
-    server.addService(featuresGrpc.ServerFeaturesService as unknown as grpc.ServiceDefinition, {
-      getSupportedMethods: (_: unknown, answer: grpc.sendUnaryData<unknown>) => answer(null, supported()),
+    server.addService(this.#stubs.services.features, {
+      getSupportedMethods: (_: unknown, answer: grpc.sendUnaryData<unknown>) => answer(null, this.#answers.supported()),
     })
-    server.addService(gossipGrpc.GossipService as unknown as grpc.ServiceDefinition, {
-      read: (_: unknown, answer: grpc.sendUnaryData<unknown>) => answer(null, this.#cluster()),
+    server.addService(this.#stubs.services.gossip, {
+      read: (_: unknown, answer: grpc.sendUnaryData<unknown>) => answer(null, this.#answers.cluster(this.#port)),
     })
     const address = `127.0.0.1:${this.#port}`
     this.#port = await new Promise<number>((resolve, reject) => {
@@ -79,8 +83,13 @@ export class EventStoreServer {
     this.#server = null
   }
 
-  address(scheme: 'esdb' | 'kurrentdb' | 'esdb+discover', options = ''): string {
-    return `${scheme}://127.0.0.1:${this.#port}?tls=false${options}`
+  get address(): string {
+    return this.addressWith('')
+  }
+
+  /** `discover`: the client asks the cluster for its leader first. */
+  addressWith(options: string, discover: '' | '+discover' = ''): string {
+    return `${this.#scheme}${discover}://127.0.0.1:${this.#port}?tls=false${options}`
   }
 
   get subscriptions(): number {
@@ -100,7 +109,7 @@ export class EventStoreServer {
     for (const answer of this.#held.splice(0)) answer()
   }
 
-  async #append(call: AppendCall, answer: grpc.sendUnaryData<streams.AppendResp>): Promise<void> {
+  async #append(call: AppendCall, answer: grpc.sendUnaryData<AppendResp>): Promise<void> {
     this.calls.append++
     let options: AppendReq.Options | undefined
     const events: Proposed[] = []
@@ -133,32 +142,14 @@ export class EventStoreServer {
     const outcome = this.store.append(stream, events, expected)
     if (fault === 'lost after') return answer(status(grpc.status.UNAVAILABLE))
     if (fault === 'never answered') return
-    const response = new streams.AppendResp()
-    if ('wrong' in outcome) {
-      const wrong = new streams.AppendResp.WrongExpectedVersion()
-      if (outcome.wrong.current < 0) wrong.setCurrentNoStream(new shared.Empty())
-      else wrong.setCurrentRevision(String(outcome.wrong.current))
-      if (expected === -1) wrong.setExpectedNoStream(new shared.Empty())
-      else wrong.setExpectedRevision(String(expected))
-      response.setWrongExpectedVersion(wrong)
-    } else {
-      const { lastRevision, position } = outcome.stored
-      const success = new streams.AppendResp.Success()
-      success.setCurrentRevision(String(lastRevision))
-      const place = new streams.AppendResp.Position()
-      place.setCommitPosition(String(position))
-      place.setPreparePosition(String(position))
-      success.setPosition(place)
-      response.setSuccess(success)
-    }
-    answer(null, response)
+    answer(null, this.#answers.appended(outcome, expected))
   }
 
   async #read(call: ReadCall): Promise<void> {
     const options = call.request.getOptions() as ReadReq.Options
     const gone = new AbortController()
     for (const event of ['cancelled', 'close', 'error'] as const) call.on(event, () => gone.abort())
-    const send = async (message: streams.ReadResp): Promise<void> => {
+    const send = async (message: ReadResp): Promise<void> => {
       if (gone.signal.aborted || call.destroyed || call.writableEnded) return gone.abort()
       if (!call.write(message)) await once(call, 'drain', { signal: gone.signal }).catch(() => {})
     }
@@ -176,9 +167,7 @@ export class EventStoreServer {
     const name = Buffer.from(asked.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString()
     const there = this.store.streams.get(name)
     if (!there) {
-      const missing = new streams.ReadResp.StreamNotFound()
-      missing.setStreamIdentifier(identifier(name))
-      return send(new streams.ReadResp().setStreamNotFound(missing))
+      return send(this.#answers.notFound(name))
     }
     const backwards = options.getReadDirection() === 1
     const from = asked.hasRevision() ? Number(asked.getRevision()) : asked.hasEnd() ? there.length - 1 : 0
@@ -186,7 +175,7 @@ export class EventStoreServer {
     for (let left = Number(options.getCount()); left > 0 && !gone.aborted; left--) {
       const event = there[revision]
       if (!event) return
-      await send(told(event, this.oldPositions ? 2n ** 64n - 1n : undefined))
+      await send(this.#answers.event(event, this.oldPositions ? 2n ** 64n - 1n : undefined))
       revision += backwards ? -1 : 1
     }
   }
@@ -200,7 +189,7 @@ export class EventStoreServer {
     for (let left = Number(options.getCount()); left > 0 && !gone.aborted; left--) {
       const event = all[index]
       if (!event) return
-      await send(told(event))
+      await send(this.#answers.event(event))
       index += backwards ? -1 : 1
     }
   }
@@ -208,31 +197,27 @@ export class EventStoreServer {
   async #subscribe(call: ReadCall, options: ReadReq.Options, send: Send, gone: AbortSignal): Promise<void> {
     this.#subscriptions.add(call)
     gone.addEventListener('abort', () => this.#subscriptions.delete(call))
-    const confirmation = new streams.ReadResp.SubscriptionConfirmation()
-    confirmation.setSubscriptionId('s')
-    await send(new streams.ReadResp().setConfirmation(confirmation))
+    await send(this.#answers.confirmation())
     const allows = conditionOf(options.getFilter())
     const window = options.getFilter()?.getMax() ?? 32
     const { all } = this.store
     const asked = options.getAll() as ReadReq.Options.AllOptions
     const from = asked.hasPosition() ? Number(asked.getPosition()?.getCommitPosition()) + 1 : 0
-    let told_ = false
+    let caughtUp = false
     let sinceMark = 0
     for (let index = lowerBound(all, from); !gone.aborted; ) {
       const event = all[index]
       if (!event) {
-        if (!told_ && !this.untold) await send(new streams.ReadResp().setCaughtUp(new streams.ReadResp.CaughtUp()))
-        told_ = true
+        if (!caughtUp && !this.untold) await send(this.#answers.caughtUp())
+        caughtUp = true
         await this.store.news(gone)
         continue
       }
       index++
-      if (allows(event)) await send(told(event))
+      if (allows(event)) await send(this.#answers.event(event))
       if (++sinceMark < window) continue
       sinceMark = 0
-      const mark = new streams.ReadResp.Checkpoint()
-      mark.setCommitPosition(String(event.end)).setPreparePosition('0') // KurrentDB issue 3989
-      await send(new streams.ReadResp().setCheckpoint(mark))
+      await send(this.#answers.checkpoint(event.end))
     }
   }
 
@@ -240,32 +225,15 @@ export class EventStoreServer {
     const about = { exception: 'not-leader', 'leader-endpoint-host': '127.0.0.1' }
     return status(grpc.status.NOT_FOUND, { ...about, 'leader-endpoint-port': String(this.#port) })
   }
-
-  #cluster() {
-    const endPoint = new gossip.EndPoint().setAddress('127.0.0.1').setPort(this.#port)
-    const member = new gossip.MemberInfo()
-    member.setState(gossip.MemberInfo.VNodeState.LEADER).setIsAlive(true).setHttpEndPoint(endPoint)
-    member.setInstanceId(new shared.UUID().setString('00000000-0000-4000-8000-000000000000'))
-    return new gossip.ClusterInfo().setMembersList([member])
-  }
 }
 
-type Send = (message: streams.ReadResp) => Promise<void>
+type Send = (message: ReadResp) => Promise<void>
 
 const status = (code: grpc.status, about: Record<string, string> = {}) => {
   const metadata = new grpc.Metadata()
   for (const [key, value] of Object.entries(about)) metadata.set(key, value)
   return { code, details: about.exception ?? grpc.status[code] ?? '', metadata }
 }
-
-/** What the clients ask for first: this server could take batches. */
-const supported = () => {
-  const method = new features.SupportedMethod()
-  method.setServiceName('event_store.client.streams.Streams').setMethodName('batchappend')
-  return new features.SupportedMethods().setEventStoreServerVersion('24.10.0').setMethodsList([method])
-}
-
-const identifier = (name: string) => new shared.StreamIdentifier().setStreamName(Uint8Array.from(Buffer.from(name)))
 
 const eventIn = (proposed: AppendReq.ProposedMessage): Proposed => ({
   id: proposed.getId()?.getString() ?? '',
@@ -274,16 +242,6 @@ const eventIn = (proposed: AppendReq.ProposedMessage): Proposed => ({
   data: proposed.getData_asU8(),
   metadata: proposed.getCustomMetadata_asU8(),
 })
-
-const told = (event: StoredEvent, position: bigint = BigInt(event.position)): streams.ReadResp => {
-  const recorded = new streams.ReadResp.ReadEvent.RecordedEvent()
-  recorded.setId(new shared.UUID().setString(event.id)).setStreamIdentifier(identifier(event.stream))
-  recorded.setStreamRevision(String(event.revision)).setData(event.data).setCustomMetadata(event.metadata)
-  recorded.setCommitPosition(String(position)).setPreparePosition(String(position))
-  recorded.getMetadataMap().set('type', event.type).set('content-type', event.contentType).set('created', '0')
-  const read = new streams.ReadResp.ReadEvent().setEvent(recorded).setCommitPosition(String(position))
-  return new streams.ReadResp().setEvent(read)
-}
 
 const conditionOf = (filter: ReadReq.Options.FilterOptions | undefined): ((event: StoredEvent) => boolean) => {
   if (!filter) return () => true

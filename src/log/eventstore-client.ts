@@ -40,6 +40,12 @@ interface Call {
   readonly requiresLeader?: boolean
 }
 
+/** For every call: a follower may not have what was acknowledged a moment ago. */
+export const LEADER = { requiresLeader: true } as const
+
+/** The client makes its channel anew a moment after a call on it failed (Client/index.js: handleError). */
+export const NEW_CHANNEL_MS = 50
+
 interface ReadCall extends Call {
   readonly direction?: 'forwards' | 'backwards'
   readonly maxCount?: number

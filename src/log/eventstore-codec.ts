@@ -78,9 +78,9 @@ export const serverFilter = (
 ): ServerFilter => {
   const { types, streamPrefixes } = filter ?? {}
   const window = { maxSearchWindow: SEARCH_WINDOW, checkpointInterval: 1, checkpointReached }
-  if (streamPrefixes && !streamPrefixes.includes('')) {
+  if (streamPrefixes?.length && !streamPrefixes.includes('')) {
     return { filterOn: 'streamName', prefixes: [...streamPrefixes], ...window }
   }
-  if (types) return { filterOn: 'eventType', prefixes: [...types], ...window }
+  if (types?.length) return { filterOn: 'eventType', prefixes: [...types], ...window }
   return { filterOn: 'eventType', regex: '^[^$]', ...window }
 }

@@ -17,7 +17,6 @@ import {
   type Envelope,
   type EventLog,
   type ExpectedRevision,
-  type Filter,
   LogUnavailable,
   type Position,
   type ReadAll,
@@ -25,24 +24,24 @@ import {
   type Recorded,
   type Subscribe,
 } from './event-log.ts'
+import { follow, type Patience, silent } from './eventstore-calls.ts'
 import {
   type Client,
   connect,
   kindOf,
+  LEADER,
+  NEW_CHANNEL_MS,
+  type NewEvent,
   refusals,
-  type StoredEvent,
   unavailable,
   withoutPassword,
 } from './eventstore-client.ts'
-import { after, eventOf, factOf } from './eventstore-codec.ts'
-import { events, follow, listening, type Patience, silent } from './eventstore-reading.ts'
+import { eventOf } from './eventstore-codec.ts'
+import { ServerReads } from './eventstore-reads.ts'
 
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
-/** The client makes its channel anew a moment after a call on it failed (Client/index.js: handleError). */
-const NEW_CHANNEL_MS = 50
 /** Metadata of stream `log`: in every backup, in no read. Another value after a restore makes it another log. */
 const EPOCH_STREAM = '$$log'
-const LEADER = { requiresLeader: true } as const
 
 export interface EventStoreLogOptions {
   /** makes the epoch of a log that is born */
@@ -58,14 +57,13 @@ export class EventStoreLog implements EventLog {
   readonly #disconnect: () => Promise<void>
   readonly #ending = new AbortController()
   readonly #patience: Patience
+  readonly #reads: ServerReads
   readonly #againMs: number
   readonly #underWay = new Set<Promise<Appended>>()
   /** first ids of appends that failed with an unknown outcome: a repeat must not be told 'no' */
   readonly #inDoubt = new Set<string>()
   #epoch = ''
   #bytesInFlight = 0
-  /** the last call found no server */
-  #away = false
   #asking: Promise<Position> | null = null
   #closing: Promise<void> | null = null
 
@@ -86,6 +84,7 @@ export class EventStoreLog implements EventLog {
     this.#client = client
     this.#disconnect = disconnect
     this.#patience = { silenceMs: options.silenceMs ?? 5_000, signal: this.#ending.signal }
+    this.#reads = new ServerReads(client, this.#patience)
     this.#againMs = options.againMs ?? 100
   }
 
@@ -108,7 +107,7 @@ export class EventStoreLog implements EventLog {
     this.#bytesInFlight += bytes
     const first = (facts[0] as Envelope).id
     try {
-      if (this.#away) await this.#isBack()
+      if (this.#reads.away) await this.#isBack()
       const stored = await this.#send(stream, added, expected)
       if (!stored) await this.#lookFor(stream, facts, expected)
       this.#inDoubt.delete(first)
@@ -128,26 +127,26 @@ export class EventStoreLog implements EventLog {
   }
 
   /** False: the server says that the stream is not where it is expected. @throws LogUnavailable, AppendTooLarge */
-  async #send(
-    stream: string,
-    added: Parameters<Client['appendToStream']>[1],
-    expected: ExpectedRevision,
-  ): Promise<boolean> {
+  async #send(stream: string, added: readonly NewEvent[], expected: ExpectedRevision, again = false): Promise<boolean> {
     const revision = expected === 'no-stream' ? 'no_stream' : BigInt(expected)
     const options = { expectedRevision: revision, streamState: revision, ...LEADER } as const
     try {
       const sent = this.#client.appendToStream(stream, added, { ...options, deadline: this.#patience.silenceMs })
       // The call's deadline does not hold while the client looks for the leader.
       const { success } = await this.#inTime(sent)
-      this.#away = false
+      this.#reads.away = false
       return success // false instead of an error where the address says throwOnAppendFailure=false
     } catch (error) {
       const kind = kindOf(error)
       if (kind === 'wrong-expected-version') return false
       if (kind?.endsWith('size-exceeded'))
         throw new AppendTooLarge(`the server takes less: ${(error as Error).message}`)
+      if (kind === 'not-leader' && !again) {
+        await pause(NEW_CHANNEL_MS) // to the leader that the answer named
+        return this.#send(stream, added, expected, true)
+      }
       if (refusals.has(kind) || kind === 'not-leader') throw unavailable(error, 'no')
-      this.#away = true
+      this.#reads.away = true
       throw unavailable(error, 'unknown')
     }
   }
@@ -160,9 +159,10 @@ export class EventStoreLog implements EventLog {
   async #lookFor(stream: string, facts: readonly Envelope[], expected: ExpectedRevision): Promise<void> {
     const from = placeOf(expected)
     const there = new Map<number, string>()
-    for await (const { revision, id } of this.#stream(stream, { from, limit: facts.length })) there.set(revision, id)
+    for await (const { revision, id } of this.#reads.stream(stream, { from, limit: facts.length }))
+      there.set(revision, id)
     let last = -1
-    for await (const { revision } of this.#stream(stream, { direction: 'backwards', limit: 1 })) last = revision
+    for await (const { revision } of this.#reads.stream(stream, { direction: 'backwards', limit: 1 })) last = revision
     if (judgeAppend(stream, facts, expected, last, (revision) => there.get(revision)) === 'append') {
       throw new LogUnavailable(`the log refused ${stream} at ${expected}, where it stands`, 'no')
     }
@@ -170,73 +170,12 @@ export class EventStoreLog implements EventLog {
 
   async *readStream(stream: string, options: ReadStream = {}): AsyncGenerator<Recorded> {
     this.#mustBeOpen()
-    yield* this.#stream(stream, options)
+    yield* this.#reads.stream(stream, options)
   }
 
-  async *#stream(stream: string, options: ReadStream): AsyncGenerator<Recorded> {
-    const { direction = 'forwards', limit = Number.MAX_SAFE_INTEGER } = options
-    const step = direction === 'forwards' ? 1 : -1
-    let next = options.from
-    let left = limit
-    yield* this.#again(
-      () => left > 0 && (next === undefined || next >= 0),
-      async function* (this: EventStoreLog) {
-        const fromRevision = next !== undefined ? BigInt(next) : direction === 'forwards' ? 'start' : 'end'
-        const call = this.#client.readStream(stream, { fromRevision, direction, maxCount: left, ...LEADER })
-        for await (const event of events(call, this.#patience)) {
-          const fact = factOf(event)
-          if (!fact) throw new LogUnavailable(`${stream}@${event.revision} was written by something else`, 'no')
-          next = fact.revision + step
-          left--
-          yield fact
-        }
-      },
-    )
-  }
-
-  async *readAll({ from = 0, to: upTo, filter, limit }: ReadAll = {}): AsyncGenerator<Recorded> {
-    const to = upTo ?? (await this.head())
+  async *readAll(options: ReadAll = {}): AsyncGenerator<Recorded> {
     this.#mustBeOpen()
-    let position = from
-    let left = limit ?? Number.MAX_SAFE_INTEGER
-    const source = filter?.types || filter?.streamPrefixes ? this.#filtered : this.#whole
-    yield* this.#again(
-      () => left > 0 && position < to,
-      async function* (this: EventStoreLog) {
-        for await (const fact of source.call(this, position, to, filter)) {
-          position = fact.position
-          left--
-          yield fact
-          if (left === 0) return
-        }
-      },
-    )
-  }
-
-  async *#whole(from: Position, to: Position): AsyncGenerator<Recorded> {
-    const call = this.#client.readAll({ fromPosition: after(from), direction: 'forwards', ...LEADER })
-    for await (const event of events(call, this.#patience)) {
-      const fact = factOf(event)
-      if (!fact || fact.position <= from) continue
-      if (fact.position > to) return
-      yield fact
-    }
-  }
-
-  /** A read of all has no filter in 6.2.1 (readAll.js: setNoFilter), a subscription has: it is one until `to`. */
-  async *#filtered(from: Position, to: Position, filter: Filter | undefined): AsyncGenerator<Recorded> {
-    if (filter?.types?.length === 0 || filter?.streamPrefixes?.length === 0) return
-    const done = new AbortController()
-    const { silenceMs } = this.#patience
-    const signal = AbortSignal.any([done.signal, this.#patience.signal])
-    try {
-      for await (const item of listening(follow(this.#client, from, filter, { signal, silenceMs }), this.#patience)) {
-        if ('live' in item || ('before' in item ? item.before : item.position) > to) return
-        if ('position' in item) yield item
-      }
-    } finally {
-      done.abort()
-    }
+    yield* this.#reads.all(options)
   }
 
   async *subscribe({ from, filter, signal }: Subscribe): AsyncGenerator<Recorded | CaughtUp> {
@@ -282,18 +221,7 @@ export class EventStoreLog implements EventLog {
 
   async head(): Promise<Position> {
     this.#mustBeOpen()
-    const call = { fromPosition: 'end', direction: 'backwards', ...LEADER } as const
-    const facts = this.#again(
-      () => true,
-      async function* (this: EventStoreLog) {
-        for await (const event of events(this.#client.readAll(call), this.#patience)) {
-          const fact = factOf(event)
-          if (fact) yield fact
-        }
-      },
-    )
-    for await (const { position } of facts) return position
-    return 0
+    return this.#reads.head()
   }
 
   async epoch(): Promise<string> {
@@ -312,42 +240,9 @@ export class EventStoreLog implements EventLog {
     await this.#disconnect()
   }
 
-  /**
-   * Runs a read, and once more from where it is when it breaks: the first call after an outage finds a dead channel,
-   * and a cluster may have another leader. @throws LogUnavailable
-   */
-  async *#again<Item>(more: () => boolean, read: () => AsyncGenerator<Item>): AsyncGenerator<Item> {
-    for (let attempt = 0; more(); attempt++) {
-      try {
-        for await (const item of read.call(this)) {
-          this.#away = false
-          yield item
-        }
-        this.#away = false
-        return
-      } catch (error) {
-        const kind = kindOf(error)
-        if (kind === 'stream-not-found') return
-        if (attempt > 0 || error instanceof LogUnavailable || refusals.has(kind)) {
-          this.#away = !refusals.has(kind)
-          throw unavailable(error, 'no')
-        }
-        await pause(NEW_CHANNEL_MS)
-      }
-    }
-  }
-
   async #readEpoch(newId: () => string): Promise<string> {
     for (;;) {
-      const call = { fromRevision: 'end', direction: 'backwards', maxCount: 1, ...LEADER } as const
-      const stored = this.#again(
-        () => true,
-        async function* (this: EventStoreLog) {
-          yield* events(this.#client.readStream(EPOCH_STREAM, call), this.#patience)
-        },
-      )
-      let last: StoredEvent | null = null
-      for await (const event of stored) last = event
+      const last = await this.#reads.last(EPOCH_STREAM)
       const about = (last?.data ?? {}) as { hansardEpoch?: unknown }
       if (typeof about.hansardEpoch === 'string') return about.hansardEpoch
       const data = { ...about, hansardEpoch: newId() }
@@ -363,7 +258,7 @@ export class EventStoreLog implements EventLog {
 
   /** Shared by all who ask meanwhile. @throws LogUnavailable 'no' */
   async #isBack(): Promise<void> {
-    this.#asking ??= this.head().finally(() => {
+    this.#asking ??= this.#reads.head().finally(() => {
       this.#asking = null
     })
     await this.#asking

@@ -1,7 +1,14 @@
 // Reads and subscriptions of the client as generators that never hang, and whose marks stand in their place.
 
 import { type Filter, LogUnavailable, type Position, type Recorded } from './event-log.ts'
-import type { Client, Reading, Resolved, StoredEvent, Subscription } from './eventstore-client.ts'
+import {
+  type Client,
+  LEADER,
+  type Reading,
+  type Resolved,
+  type StoredEvent,
+  type Subscription,
+} from './eventstore-client.ts'
 import { after, factOf, positionOf, serverFilter } from './eventstore-codec.ts'
 import { matches } from './filter.ts'
 
@@ -85,7 +92,7 @@ export async function* follow(
     filter: serverFilter(filter, async (to, { commit, prepare }) => {
       to.push({ before: positionOf({ commit, prepare }) } satisfies Passed)
     }),
-    requiresLeader: true,
+    ...LEADER,
   })
   const stop = () => subscription.destroy()
   const unconfirmed = setTimeout(() => subscription.destroy(silent(silenceMs)), silenceMs)
