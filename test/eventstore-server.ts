@@ -8,8 +8,6 @@ import { Answers } from './eventstore-answers.ts'
 import { EventStore, type Proposed, type StoredEvent } from './eventstore-store.ts'
 import { loadStubs, type Scheme, type Stubs } from './eventstore-stubs.ts'
 
-const MAX_APPEND_BYTES = 1024 * 1024
-
 type AppendCall = grpc.ServerReadableStream<AppendReq, AppendResp>
 type ReadCall = grpc.ServerWritableStream<ReadReq, ReadResp>
 
@@ -20,6 +18,8 @@ export class EventStoreServer {
   store = new EventStore()
   /** one append each, in order */
   readonly appendFaults: AppendFault[] = []
+  /** in one append, in all */
+  maxAppendBytes = 1024 * 1024
   /** reads and subscriptions get no answer */
   silent = false
   /** before each answer to an append */
@@ -28,6 +28,9 @@ export class EventStoreServer {
   oldPositions = false
   /** subscriptions say nothing of having caught up, as before 23.10 */
   untold = false
+  /** to subscriptions, and whether one waits for its reader now */
+  eventsSent = 0
+  heldBack = false
   readonly calls = { append: 0, batchAppend: 0, read: 0, subscribe: 0 }
   readonly #scheme: Scheme
   readonly #stubs: Stubs
@@ -99,7 +102,7 @@ export class EventStoreServer {
   /** Ends every subscription: with an error, or without a word. */
   dropSubscriptions(how: 'broken' | 'ended'): void {
     for (const call of this.#subscriptions) {
-      if (how === 'broken') call.destroy(Object.assign(new Error('dropped'), status(grpc.status.ABORTED)))
+      if (how === 'broken') call.emit('error', status(grpc.status.ABORTED))
       else call.end()
     }
   }
@@ -132,9 +135,9 @@ export class EventStoreServer {
         this.#held.push(resolve)
       })
     }
-    if (bytes > MAX_APPEND_BYTES) {
+    if (bytes > this.maxAppendBytes) {
       const exception = 'maximum-append-size-exceeded'
-      const about = { exception, 'maximum-append-size': String(MAX_APPEND_BYTES) }
+      const about = { exception, 'maximum-append-size': String(this.maxAppendBytes) }
       return answer(status(grpc.status.INVALID_ARGUMENT, about))
     }
     const stream = Buffer.from(options.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString()
@@ -151,7 +154,10 @@ export class EventStoreServer {
     for (const event of ['cancelled', 'close', 'error'] as const) call.on(event, () => gone.abort())
     const send = async (message: ReadResp): Promise<void> => {
       if (gone.signal.aborted || call.destroyed || call.writableEnded) return gone.abort()
-      if (!call.write(message)) await once(call, 'drain', { signal: gone.signal }).catch(() => {})
+      if (call.write(message)) return
+      this.heldBack = true
+      await once(call, 'drain', { signal: gone.signal }).catch(() => {})
+      this.heldBack = false
     }
     if (options.hasSubscription()) this.calls.subscribe++
     else this.calls.read++
@@ -214,7 +220,10 @@ export class EventStoreServer {
         continue
       }
       index++
-      if (allows(event)) await send(this.#answers.event(event))
+      if (allows(event)) {
+        this.eventsSent++
+        await send(this.#answers.event(event))
+      }
       if (++sinceMark < window) continue
       sinceMark = 0
       await send(this.#answers.checkpoint(event.end))
