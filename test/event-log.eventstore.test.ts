@@ -287,6 +287,21 @@ describe('the log on a server', () => {
       await expect.poll(() => log.head().catch(() => null)).toBeGreaterThan(0)
     })
 
+    it('a call that fails while the leader is looked for in vain takes nothing down', async () => {
+      const log = await open(SOON, server.addressWith('&maxDiscoverAttempts=3&discoveryInterval=50', '+discover'))
+      server.appendFaults.push('hangs, then lost', 'lost before')
+      const hanging = log.append('room-1', [fact()], 'no-stream')
+      await expect.poll(() => server.calls.append).toBe(2)
+      await expect(log.append('room-2', [fact()], 'no-stream')).rejects.toMatchObject({ stored: 'unknown' })
+      server.leaderless = true
+      const looking = log.head()
+      server.answerLate()
+      await expect(hanging).rejects.toMatchObject({ stored: 'unknown' })
+      await expect(looking).rejects.toThrow(LogUnavailable)
+      server.leaderless = false
+      expect(await log.head()).toBe(0)
+    })
+
     it('a read that gets no answer ends in time, however slow its caller is', async () => {
       const log = await open()
       await log.append(

@@ -12,12 +12,21 @@ type AppendCall = grpc.ServerReadableStream<AppendReq, AppendResp>
 type ReadCall = grpc.ServerWritableStream<ReadReq, ReadResp>
 
 /** What an append meets after it was stored, or before. */
-export type AppendFault = 'lost before' | 'lost after' | 'never answered' | 'hangs' | 'denied' | 'not the leader'
+export type AppendFault =
+  | 'lost before'
+  | 'lost after'
+  | 'never answered'
+  | 'hangs'
+  | 'hangs, then lost'
+  | 'denied'
+  | 'not the leader'
 
 export class EventStoreServer {
   store = new EventStore()
   /** one append each, in order */
   readonly appendFaults: AppendFault[] = []
+  /** who leads is not told */
+  leaderless = false
   /** in one append, in all */
   maxAppendBytes = 1024 * 1024
   /** reads and subscriptions get no answer */
@@ -69,7 +78,8 @@ export class EventStoreServer {
       getSupportedMethods: (_: unknown, answer: grpc.sendUnaryData<unknown>) => answer(null, this.#answers.supported()),
     })
     server.addService(this.#stubs.services.gossip, {
-      read: (_: unknown, answer: grpc.sendUnaryData<unknown>) => answer(null, this.#answers.cluster(this.#port)),
+      read: (_: unknown, answer: grpc.sendUnaryData<unknown>) =>
+        this.leaderless ? answer(status(grpc.status.UNAVAILABLE)) : answer(null, this.#answers.cluster(this.#port)),
     })
     const address = `127.0.0.1:${this.#port}`
     this.#port = await new Promise<number>((resolve, reject) => {
@@ -130,11 +140,12 @@ export class EventStoreServer {
     if (fault === 'lost before') return answer(status(grpc.status.UNAVAILABLE))
     if (fault === 'denied') return answer(status(grpc.status.PERMISSION_DENIED, { exception: 'access-denied' }))
     if (fault === 'not the leader') return answer(this.#leaderIs())
-    if (fault === 'hangs') {
+    if (fault === 'hangs' || fault === 'hangs, then lost') {
       await new Promise<void>((resolve) => {
         this.#held.push(resolve)
       })
     }
+    if (fault === 'hangs, then lost') return answer(status(grpc.status.UNAVAILABLE))
     if (bytes > this.maxAppendBytes) {
       const exception = 'maximum-append-size-exceeded'
       const about = { exception, 'maximum-append-size': String(this.maxAppendBytes) }
