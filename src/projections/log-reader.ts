@@ -12,8 +12,12 @@ export interface LogReader {
   head(): Soon<Position>
   /** facts after `from`, in order, at most `limit` */
   read(from: Position, limit: number): Soon<readonly Recorded[]>
+  /** how many facts come after `from`, counted to COUNTED_TO at most: on a server positions have gaps */
+  countAfter(from: Position): Soon<number>
   close(): Soon<void>
 }
+
+export const COUNTED_TO = 10_001
 
 export const readerOf = (log: EventLog): LogReader => ({
   epoch: () => log.epoch(),
@@ -22,6 +26,11 @@ export const readerOf = (log: EventLog): LogReader => ({
     const facts: Recorded[] = []
     for await (const fact of log.readAll({ from, limit })) facts.push(fact)
     return facts
+  },
+  countAfter: async (from) => {
+    let count = 0
+    for await (const _ of log.readAll({ from, limit: COUNTED_TO })) count++
+    return count
   },
   close: () => log.close(),
 })
@@ -34,6 +43,7 @@ export const openReader = async (directory: string, address: string | null): Pro
     epoch: () => log.epoch(),
     head: () => log.head(),
     read: (from, limit) => log.readChunk(from, undefined, limit),
+    countAfter: (from) => log.head() - from,
     close: () => log.close(),
   }
 }

@@ -119,7 +119,7 @@ export class LocalReadModels implements ReadModels {
 
   async status(): Promise<Status> {
     const { position, parked } = this.runner
-    return { position, parked, head: await this.#log.head() }
+    return { position, parked, lag: await readerOf(this.#log).countAfter(position) }
   }
 
   close(): Promise<void> {

@@ -30,7 +30,8 @@ export type Answer =
 
 export interface Status {
   readonly position: Position
-  readonly head: Position
+  /** facts in the log that are not folded in; counted to a bound where that costs a read */
+  readonly lag: number
   readonly parked: number
 }
 
@@ -51,7 +52,8 @@ if (parentPort) {
     try {
       if ('status' in question) {
         await runner.run()
-        const status: Status = { position: runner.position, head: await log.head(), parked: runner.parked }
+        const { position, parked } = runner
+        const status: Status = { position, lag: await log.countAfter(position), parked }
         port.postMessage({ number, result: status, position: runner.position } satisfies Answer)
         return
       }
