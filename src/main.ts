@@ -201,8 +201,9 @@ const main = async (args: readonly string[]): Promise<void> => {
 
 main(process.argv.slice(2)).catch((error: Error) => {
   const expected =
-    ['ConfigError', 'DirectoryLocked', 'WrongNameKey', 'LogUnavailable', 'PoisonFact'].includes(error.name) ||
-    error instanceof ConfigError
+    ['ConfigError', 'DirectoryLocked', 'NoAddress', 'WrongNameKey', 'LogUnavailable', 'PoisonFact'].includes(
+      error.name,
+    ) || error instanceof ConfigError
   const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
   const told = inUse ? `${error.message}: choose another port with --port` : error.message
   process.stderr.write(`hansard: ${expected || inUse ? told : error.stack}\n`)

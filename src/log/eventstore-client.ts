@@ -102,14 +102,21 @@ const load = async (address: string): Promise<(address: string) => Client & Inte
   return (given) => EventStoreDBClient.connectionString(given) as unknown as Client & Internals
 }
 
-/** Connects at the first call. @throws Error naming what is wrong with the address, without its password */
+export class NoAddress extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'NoAddress'
+  }
+}
+
+/** Connects at the first call. @throws NoAddress saying what is wrong, without the password */
 export const connect = async (address: string): Promise<{ client: Client; disconnect: () => Promise<void> }> => {
   const make = await load(address)
   let client: Client & Internals
   try {
     client = make(address)
   } catch (error) {
-    throw new Error(`${withoutPassword(address)} is no address of a log: ${firstLine(error, address)}`)
+    throw new NoAddress(`${withoutPassword(address)} is no address of a log: ${firstLine(error, address)}`)
   }
   // Not by batch append, whichever the server can do. Its answers go through one table for all clients of the process
   // (batchAppend.js: promiseBank), so that one broken call fails the appends of every other; a write that waits when

@@ -67,7 +67,7 @@ export class EventStoreLog implements EventLog {
   #asking: Promise<Position> | null = null
   #closing: Promise<void> | null = null
 
-  /** @throws LogUnavailable, Error when the address is none */
+  /** @throws LogUnavailable, NoAddress */
   static async open(address: string, options: EventStoreLogOptions = {}): Promise<EventStoreLog> {
     const { client, disconnect } = await connect(address)
     const log = new EventStoreLog(client, disconnect, options)

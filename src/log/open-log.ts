@@ -12,7 +12,7 @@ export const isServerAddress = (setting: string): boolean => /^(esdb|kurrentdb)(
 /**
  * `sqlite:` is the data directory, `sqlite:/path` another one, `memory:` forgets at the end of the process,
  * `esdb://…` and `kurrentdb://…` (`+discover` for a cluster) are connection strings of an EventStoreDB or KurrentDB.
- * @throws DirectoryLocked, LogUnavailable when the store cannot be opened
+ * @throws DirectoryLocked, NoAddress, LogUnavailable when the store cannot be opened
  */
 export const openLog = async (setting: string, dataDirectory: string): Promise<EventLog> => {
   if (isServerAddress(setting)) return EventStoreLog.open(setting)
