@@ -14,6 +14,7 @@ export class WallClock implements Clock {
   onStep: (byMs: number) => void = () => {}
   #offset = Date.now() - performance.now()
   #slewing = false
+  readonly #waiting = new Set<NodeJS.Timeout>()
   readonly #check = setInterval(() => this.#compare(), CHECK_MS).unref()
 
   now(): number {
@@ -24,20 +25,35 @@ export class WallClock implements Clock {
     let timeout: NodeJS.Timeout
     const arm = () => {
       const left = due - this.now()
-      timeout = setTimeout(left > LONGEST_TIMEOUT ? arm : fire, Math.min(Math.max(left, 0), LONGEST_TIMEOUT))
+      timeout = setTimeout(left > LONGEST_TIMEOUT ? again : fire, Math.min(Math.max(left, 0), LONGEST_TIMEOUT))
+      this.#waiting.add(timeout)
+    }
+    const again = () => {
+      this.#waiting.delete(timeout)
+      arm()
     }
     // A timeout may come a fraction of a millisecond early.
-    const fire = () => (this.now() < due ? arm() : run())
+    const fire = () => {
+      this.#waiting.delete(timeout)
+      if (this.now() < due) arm()
+      else run()
+    }
     arm()
-    return () => clearTimeout(timeout)
+    return () => {
+      this.#waiting.delete(timeout)
+      clearTimeout(timeout)
+    }
   }
 
   soon(run: () => void): void {
     setImmediate(run)
   }
 
+  /** Nothing more becomes due, and no wait keeps the process. */
   stop(): void {
     clearInterval(this.#check)
+    for (const timeout of this.#waiting) clearTimeout(timeout)
+    this.#waiting.clear()
   }
 
   #compare(): void {

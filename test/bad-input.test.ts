@@ -1,5 +1,22 @@
 // Bad input and faults done to a running server over socket.io: what the offender gets, what the record says, and that
-// others notice nothing.
+// others notice nothing. Where the rows of the catalogue of bad input are done:
+//
+//   1–4, 12      bad-frames (every WebSocket), here (socket.io's own packets)
+//   5–8          bad-frames, here, the properties in src/dialects/dialects.test.ts
+//   9, 10        here
+//   11, 25, 26   dialogues: refusals and bad-* of each protocol
+//   13, 14, 34   bad-upgrades
+//   15           names are checked (src/actors/names.ts); what is logged is JSON
+//   16           slow-handshake.long
+//   17–19, 21    here, ayaka-gateway (raw WebSockets: unread bytes, unanswered pings)
+//   20           dialogues: two-sockets-one-person, one-person-many-protocols
+//   22, 27       dialogues: ayaka/put-out, maint/moderation, native/banned-resumes
+//   23           a PLIC socket outlives its token, as its clients expect (docs/protocols/plic.md)
+//   24           dialogues: plic/refusals
+//   28–30        simulation; dialogues: drivers/stamps, plic/send-and-receive, maint/refusals
+//   31, 32       here
+//   33           src/actors/connection/connection.test.ts
+//   35           no client's time or order is read anywhere
 
 import { connect as connectTcp } from 'node:net'
 import { io, type Socket } from 'socket.io-client'
@@ -158,6 +175,24 @@ describe('clients', () => {
       .poll(async () => (await facts('CommandRefused')).reduce((sum, { count }) => sum + (count as number), 0))
       .toBe(150 - stored)
     expect((await facts('CommandRefused')).length).toBeLessThan(10)
+  })
+
+  it('that start and stop typing as fast as they can are told and recorded once a second', async () => {
+    const { account, token } = await server.account('tim')
+    await openRoom(server, 'maint:1', [{ account, role: 'member' }])
+    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/maint`)
+    const heard: string[] = []
+    socket.on('message', (data) => heard.push(String(data)))
+    await new Promise((resolve) => socket.once('open', resolve))
+    socket.send(JSON.stringify({ fulfill: `Bot ${token}` }))
+    await expect.poll(() => heard.at(-1)).toContain('"t":2')
+    for (let sent = 0; sent < 200; sent++) socket.send('{"typing":{"room":1}}')
+    socket.send('{"ping":1}')
+    await expect.poll(() => heard.at(-1), { timeout: 5_000 }).toContain('"t":8')
+    await server.settled()
+    expect((await facts('TypingStarted')).length).toBeLessThan(5)
+    socket.close()
+    await new Promise((resolve) => socket.once('close', resolve))
   })
 
   it('that send more than may wait behind auth are closed as a flood', async () => {

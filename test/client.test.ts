@@ -65,6 +65,43 @@ describe('hansard/client', () => {
     expect(client.user?.username).toBe('ann')
   })
 
+  it('knows how far its account has read, on whichever device', async () => {
+    const { room } = await enter('ann')
+    const phone = (await enter('bob')).room
+    const laptop = (await enter('bob')).room
+    const ids = [await room.post('one'), await room.post('two'), await room.post('three')]
+    await expect.poll(() => [phone.unread, laptop.unread]).toEqual([3, 3])
+    phone.read(ids[1] as number)
+    await expect.poll(() => [phone.unread, laptop.unread]).toEqual([1, 1])
+    phone.read(ids[0] as number)
+    await laptop.leave()
+    await expect.poll(async () => (await enter('bob')).room.readUpTo).toBe(ids[1])
+    expect(room.readUpTo).toBeNull()
+    const reads = await fetch(`${server.url}/api/v1/rooms/native:1/reads`, {
+      headers: { authorization: `Bearer ${tokens.ann}` },
+    })
+    const items = [{ user: { username: 'bob' }, message: ids[1], at: expect.any(String) }]
+    expect(await reads.json()).toMatchObject({ items })
+  })
+
+  it('is told who is there as a member in another protocol, and misses nothing for it', async () => {
+    const room = await server.rooms.byAlias('native:1')
+    if (!room) throw new Error('no room')
+    await server.rooms.change(room, { aliases: ['native:1', 'ayaka:12'] }, null)
+    const { room: ann } = await enter('ann')
+    const names = () => [...ann.present.values()].map(({ username }) => username)
+    for (const round of [1, 2, 3]) {
+      const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ayaka`)
+      await new Promise((resolve) => socket.addEventListener('open', resolve))
+      socket.send(JSON.stringify({ session_id: tokens.bob }))
+      await expect.poll(names).toEqual(['ann', 'bob'])
+      socket.close()
+      await expect.poll(names).toEqual(['ann'])
+      await ann.post(`after ${round}`)
+      expect(texts(ann).at(-1)).toBe(`after ${round}`)
+    }
+  })
+
   it('loses and doubles nothing when the network is cut again and again', async () => {
     const { room } = await enter('ann')
     const { client, room: other } = await enter('bob', server.port)

@@ -1,9 +1,11 @@
 // Participants of a dialogue: real clients on real sockets that remember what they heard, by the kinds of frame that
 // the dialogue shows to them.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { createRequire } from 'node:module'
 import { createInflate, type Inflate } from 'node:zlib'
-import { io, type Socket } from 'socket.io-client'
-import WebSocket from 'ws'
+import * as undici from 'undici'
+import ws from 'ws'
 import type { Step } from './dialogue.ts'
 
 const WAIT_MS = 5_000
@@ -54,34 +56,90 @@ export abstract class Participant {
     })
   }
 
+  /** Rejects if the server does not let it in. */
+  abstract readonly connected: Promise<void>
   abstract send(step: Step): void
   abstract leave(): void
-  /** Resolves when everything that the server wrote before this has arrived. */
+  /** Resolves when what either side wrote before this has arrived, or the connection has ended. */
   abstract barrier(): Promise<void>
 }
 
-export class IoParticipant extends Participant {
-  readonly #socket: Socket
+/** The socket.io clients that there were, by the names that package.json gives their packages. */
+export const GENERATIONS = ['sio1.3', 'sio1.7', 'sio2.5', 'sio3.1', 'socket.io-client'] as const
+/** `undici` is also what Node's own WebSocket is made of, and made as a browser's. */
+export const WEB_SOCKETS = ['ws', 'undici'] as const
 
-  private constructor(socket: Socket, kinds: ReadonlySet<string>) {
-    super(kinds)
-    this.#socket = socket
-    socket.onAny((...frame: unknown[]) => this.heard(frame))
-    socket.on('disconnect', (reason) => this.end(null, reason))
+/** By what the people of a dialogue connect. */
+export interface Clients {
+  readonly generation: (typeof GENERATIONS)[number]
+  readonly transports: readonly string[]
+  readonly webSocket: (typeof WEB_SOCKETS)[number]
+}
+
+export const NEWEST: Clients = { generation: 'socket.io-client', transports: ['websocket'], webSocket: 'ws' }
+
+/** What is the same in all generations. */
+interface IoSocket {
+  on(event: string, heard: (given: never) => void): void
+  emit(...args: unknown[]): void
+  disconnect(): void
+  /** lib/socket.js of each: every event passes here, also before anybody listens; `data` is its name and arguments */
+  onevent(packet: { readonly data: readonly unknown[] }): void
+  /** lib/manager.js of each: hands on the packets of every namespace, in their order */
+  readonly io: {
+    on(event: 'packet', heard: (packet: { readonly nsp: string }) => void): void
+    readonly engine: {
+      on(event: 'upgrade', run: () => void): void
+      send(packet: string): void
+      readonly transport: { readonly name: string }
+    }
   }
+}
 
-  static async connect(url: string, transports: readonly string[], kinds: ReadonlySet<string>): Promise<IoParticipant> {
-    const socket = io(url, { transports: [...transports], forceNew: true, reconnection: false })
-    const participant = new IoParticipant(socket, kinds)
-    await new Promise<void>((resolve, reject) => {
-      socket.on('connect', resolve)
+/** A namespace that no server of ours has. */
+const NOWHERE = '/nowhere'
+
+const load = createRequire(import.meta.url)
+
+export class IoParticipant extends Participant {
+  readonly connected: Promise<void>
+  readonly #socket: IoSocket
+  /** the transport that it talks over in the end */
+  readonly #carrier: string | undefined
+  #rounds = { begun: 0, ended: 0 }
+
+  /** What is sent before it has connected, the client keeps until then. */
+  constructor(url: string, kinds: ReadonlySet<string>, { generation, transports }: Clients = NEWEST) {
+    super(kinds)
+    const connect = load(generation) as (url: string, options: object) => IoSocket
+    const socket = connect(url, { transports: [...transports], forceNew: true, reconnection: false })
+    this.#socket = socket
+    this.#carrier = transports.at(-1)
+    const { onevent } = socket
+    socket.onevent = (packet) => {
+      this.heard([...packet.data])
+      onevent.call(socket, packet)
+    }
+    socket.on('disconnect', (reason: string) => this.end(null, reason))
+    socket.io.on('packet', ({ nsp }) => {
+      if (nsp !== NOWHERE) return
+      this.#rounds.ended++
+      this.wake()
+    })
+    this.connected = new Promise((resolve, reject) => {
+      socket.on('connect', () => resolve())
       socket.on('connect_error', reject)
     })
+  }
+
+  static async connect(url: string, kinds: ReadonlySet<string>, clients: Clients = NEWEST): Promise<IoParticipant> {
+    const participant = new IoParticipant(url, kinds, clients)
+    await participant.connected
     return participant
   }
 
   send({ ev = [], ack }: Step): void {
-    const args = ev as [string, ...unknown[]]
+    const args = [...ev]
     if (ack === undefined) {
       this.#socket.emit(...args)
       return
@@ -96,35 +154,60 @@ export class IoParticipant extends Participant {
     this.#socket.disconnect()
   }
 
-  /** One more round over the same transport: a packet of engine.io's own, which no dialect hears. */
+  /**
+   * One round over the same transport, after the upgrade where there is one. A ping would not do: Engine.IO 4 clients
+   * send none. What each version answers at once, and no dialect hears, is that there is no such namespace.
+   */
   async barrier(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    if (this.ended !== null) return
+    const { engine } = this.#socket.io
+    engine.on('upgrade', () => this.wake())
+    await this.until(() => this.ended !== null || engine.transport.name === this.#carrier, `${this.#carrier}`)
+    const round = ++this.#rounds.begun
+    // socket.io's packet CONNECT, the same in its protocol's v2 to v5
+    engine.send(`0${NOWHERE},`)
+    await this.until(() => this.ended !== null || this.#rounds.ended >= round, 'the end of a round')
   }
 }
 
+/** What browsers know of a WebSocket. */
+interface StandardSocket {
+  binaryType: string
+  addEventListener(event: string, heard: (given: never) => void): void
+  send(data: string | Uint8Array): void
+  close(): void
+}
+
 export class WsParticipant extends Participant {
-  readonly #socket: WebSocket
+  readonly connected: Promise<void>
+  readonly #socket: StandardSocket
   readonly #inflate: Inflate = createInflate()
 
-  private constructor(socket: WebSocket, kinds: ReadonlySet<string>) {
+  private constructor(url: string, kinds: ReadonlySet<string>, client: Clients['webSocket']) {
     super(kinds)
+    const socket = (client === 'ws' ? new ws(url) : new undici.WebSocket(url)) as unknown as StandardSocket
     this.#socket = socket
-    socket.on('message', (data: Buffer, binary: boolean) => {
-      if (binary) this.#inflate.write(data)
-      else this.heard(JSON.parse(String(data)))
+    socket.binaryType = 'arraybuffer'
+    socket.addEventListener('message', ({ data }: { data: string | ArrayBuffer }) => {
+      if (typeof data === 'string') this.heard(JSON.parse(data))
+      else this.#inflate.write(Buffer.from(data))
     })
     // A full flush ends each payload, so that one inflater gives one text a frame.
     this.#inflate.on('data', (text: Buffer) => this.heard(JSON.parse(String(text))))
-    socket.on('close', (code, reason) => this.end(code, String(reason)))
+    socket.addEventListener('close', ({ code, reason }: { code: number; reason: string }) => this.end(code, reason))
+    this.connected = new Promise((resolve, reject) => {
+      socket.addEventListener('open', () => resolve())
+      socket.addEventListener('error', ({ error }: { error: Error }) => reject(error))
+    })
   }
 
-  static async connect(url: string, kinds: ReadonlySet<string>): Promise<WsParticipant> {
-    const socket = new WebSocket(url)
-    const participant = new WsParticipant(socket, kinds)
-    await new Promise<void>((resolve, reject) => {
-      socket.on('open', () => resolve())
-      socket.on('error', reject)
-    })
+  static async connect(
+    url: string,
+    kinds: ReadonlySet<string>,
+    client: Clients['webSocket'] = 'ws',
+  ): Promise<WsParticipant> {
+    const participant = new WsParticipant(url, kinds, client)
+    await participant.connected
     return participant
   }
 
@@ -138,10 +221,27 @@ export class WsParticipant extends Participant {
   }
 
   async barrier(): Promise<void> {
-    if (this.#socket.readyState !== WebSocket.OPEN) return
-    await new Promise<void>((resolve) => {
-      this.#socket.once('pong', () => resolve())
-      this.#socket.ping()
+    let answered = false
+    const stop = ping(this.#socket, () => {
+      answered = true
+      this.wake()
     })
+    await this.until(() => answered || this.ended !== null, 'a pong')
+    stop()
   }
+}
+
+/** A ping, which the standard has no word for. Returns what ends the wait for its pong. */
+const ping = (socket: StandardSocket, pong: () => void): (() => void) => {
+  if (socket instanceof ws) {
+    socket.once('pong', pong)
+    if (socket.readyState === ws.OPEN) socket.ping()
+    return () => socket.off('pong', pong)
+  }
+  const heard = (message: unknown) => {
+    if ((message as { websocket: unknown }).websocket === socket) pong()
+  }
+  subscribe('undici:websocket:pong', heard)
+  undici.ping(socket as unknown as undici.WebSocket)
+  return () => unsubscribe('undici:websocket:pong', heard)
 }

@@ -7,8 +7,9 @@
 // `"$moneypot:18"` for a room's id.
 
 import { readFileSync } from 'node:fs'
+import { expect } from 'vitest'
 import type { AccountRole, MemberRole } from '../src/actors/fact.ts'
-import { IoParticipant, kindOf, type Participant, WsParticipant } from './dialogue-people.ts'
+import { type Clients, IoParticipant, kindOf, type Participant, WsParticipant } from './dialogue-people.ts'
 import { Values } from './dialogue-values.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { runServer, type TestServer, type TestServerOptions } from './running-server.ts'
@@ -29,6 +30,8 @@ export interface Step {
   readonly dir: 'C>S' | 'S>C' | 'close' | 'silence' | 'advance' | 'http' | 'connect' | 'open' | 'stop'
   readonly ev?: readonly unknown[]
   readonly ack?: string
+  /** given to the client before it has connected */
+  readonly early?: boolean
   readonly args?: readonly unknown[]
   readonly disconnect?: string
   readonly url?: string
@@ -58,17 +61,13 @@ export const parseDialogue = (file: string): { purpose: string; cast: Cast; step
   return { purpose: first.slice(2), cast: head.cast, steps }
 }
 
-export const playDialogue = async (
-  file: string,
-  transports: readonly string[],
-  options: TestServerOptions = {},
-): Promise<void> => {
+export const playDialogue = async (file: string, clients: Clients, options: TestServerOptions = {}): Promise<void> => {
   const { cast, steps } = parseDialogue(file)
   const clock = new VirtualClock()
   const rate = cast.rate === undefined ? ('off' as const) : { capacity: Number(cast.rate.split('/')[0]), perSecond: 2 }
   // Heartbeats run on real time.
   const server = await runServer({ clock, rate, pingIntervalMs: 0, ...options })
-  const player = new Player(server, clock, transports, steps)
+  const player = new Player(server, clock, clients, steps)
   try {
     await player.prepare(cast)
     for (const [index, step] of steps.entries()) {
@@ -77,6 +76,8 @@ export const playDialogue = async (
       })
     }
     await player.nothingUnread()
+    player.leave()
+    if (!steps.some(({ dir }) => dir === 'stop')) await nobodyPresent(server)
     if (server.faults.length > 0) throw new Error(`faults: ${server.faults.join('\n')}`)
   } finally {
     player.leave()
@@ -84,19 +85,26 @@ export const playDialogue = async (
   }
 }
 
+/** Each client's way of leaving is seen by the server, over each transport. */
+const nobodyPresent = async (server: TestServer): Promise<void> => {
+  const present = async () =>
+    (await server.readModels.query('presence.open', {}, { atLeast: await server.log.head() })).result
+  await expect.poll(present, { interval: 1, timeout: 5_000 }).toEqual([])
+}
+
 class Player {
   readonly #server: TestServer
   readonly #clock: VirtualClock
-  readonly #transports: readonly string[]
+  readonly #clients: Clients
   readonly #steps: readonly Step[]
   readonly #people = new Map<string, Participant>()
   readonly #values = new Values()
   readonly #tokens = new Map<string, string>()
 
-  constructor(server: TestServer, clock: VirtualClock, transports: readonly string[], steps: readonly Step[]) {
+  constructor(server: TestServer, clock: VirtualClock, clients: Clients, steps: readonly Step[]) {
     this.#server = server
     this.#clock = clock
-    this.#transports = transports
+    this.#clients = clients
     this.#steps = steps
   }
 
@@ -146,11 +154,14 @@ class Player {
         return this.#http(step)
       case 'open': {
         const url = `${this.#server.url.replace('http', 'ws')}${this.#values.filled(step.url)}`
-        this.#people.set(step.who, await WsParticipant.connect(url, this.#kindsOf(step.who, step.hears)))
+        this.#people.set(
+          step.who,
+          await WsParticipant.connect(url, this.#kindsOf(step.who, step.hears), this.#clients.webSocket),
+        )
         return
       }
     }
-    const participant = await this.#participant(step.who)
+    const participant = await this.#participant(step)
     switch (step.dir) {
       case 'connect':
         return
@@ -184,12 +195,17 @@ class Player {
     this.#values.match(step.ev ?? step.msg ?? step.zframe, participant.frames.shift())
   }
 
-  /** Nothing is under way in the server any more, and what it sent has arrived. */
+  /** What was sent is in the server, nothing is under way there any more, and what it wrote has arrived. */
   async #settle(): Promise<void> {
+    await this.#barrier()
     for (let round = 0; round < 3 || this.#server.sessions.busy > 0; round++) {
       await this.#server.settled()
       await new Promise((resolve) => setImmediate(resolve))
     }
+    await this.#barrier()
+  }
+
+  async #barrier(): Promise<void> {
     await Promise.all([...this.#people.values()].map((participant) => participant.barrier()))
   }
 
@@ -232,11 +248,11 @@ class Player {
     return new Set([...kinds, ...more])
   }
 
-  async #participant(who: string): Promise<Participant> {
+  async #participant({ who, early = false }: Step): Promise<Participant> {
     const known = this.#people.get(who)
-    if (known) return known
-    const participant = await IoParticipant.connect(this.#server.url, this.#transports, this.#kindsOf(who))
+    const participant = known ?? new IoParticipant(this.#server.url, this.#kindsOf(who), this.#clients)
     this.#people.set(who, participant)
+    if (!early) await participant.connected
     return participant
   }
 }

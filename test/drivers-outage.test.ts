@@ -31,7 +31,7 @@ afterAll(async () => {
 const kinds = new Set(['signin_response', 'message_events', 'join_topic'])
 
 it('is an internal error, of a message, a sign-in, a visit and a request', async () => {
-  const ali = await IoParticipant.connect(server.url, ['websocket'], kinds)
+  const ali = await IoParticipant.connect(server.url, kinds)
   const told = async (...ev: unknown[]) => {
     ali.send({ ev } as unknown as Step)
     await ali.until(() => ali.frames.length > 0, 'an answer')
@@ -49,7 +49,7 @@ it('is an internal error, of a message, a sign-in, a visit and a request', async
   const headers = { 'content-type': 'application/json' }
   const answer = await fetch(`${server.url}/update_avatar`, { method: 'POST', headers, body: form })
   expect([answer.status, await answer.json()]).toEqual([500, fail])
-  const other = await IoParticipant.connect(server.url, ['websocket'], kinds)
+  const other = await IoParticipant.connect(server.url, kinds)
   other.send({ ev: ['signin_request', { token }] } as unknown as Step)
   await other.until(() => other.frames.length > 0 || other.ended !== null, 'an answer')
   expect(other.frames).toEqual([['signin_response', fail]])

@@ -313,7 +313,7 @@ describe('topics', () => {
   it('say of their members when each was seen last', async () => {
     const id = await topicIn('seen')
     await as(ali, `/rooms/1001/topics/${id}/subscribe`)
-    const socket = await IoParticipant.connect(server.url, ['websocket'], new Set(['signin_response']))
+    const socket = await IoParticipant.connect(server.url, new Set(['signin_response']))
     socket.send({ who: 'A', dir: 'C>S', ev: ['signin_request', { token: ali.token }] })
     await socket.until(() => socket.frames.length > 0, 'an answer')
     clock.advance(5_000)

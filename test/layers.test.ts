@@ -13,7 +13,9 @@ const mayImport: Record<string, readonly string[]> = {
   projections: ['actors', 'log'],
   dialects: ['actors'],
   transports: ['dialects', 'actors', 'log', 'projections'],
-  api: ['actors', 'projections', 'log', 'dialects', 'transports'],
+  recording: ['actors', 'dialects', 'transports'],
+  import: ['actors', 'log'],
+  api: ['actors', 'projections', 'log', 'dialects', 'transports', 'recording'],
   client: [],
   page: [],
 }

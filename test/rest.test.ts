@@ -93,20 +93,20 @@ describe('who may ask', () => {
     const made = await ask('POST', '/rooms', { name: 'private', members: [{ user: '@bob', role: 'owner' }] })
     const path = `/rooms/${made.body.id}`
     await ask('POST', `${path}/messages`, { text: 'between us' }, bob)
-    const reads = [path, `${path}/messages`, `${path}/members`, `${path}/mutes`, `${path}/bans`]
+    const reads = [path, `${path}/messages`, `${path}/members`, `${path}/reads`, `${path}/mutes`, `${path}/bans`]
     const statuses = (token: string) =>
       Promise.all(reads.map(async (read) => (await ask('GET', read, undefined, token)).status))
     const listed = async (token: string) =>
       (await ask('GET', '/rooms?limit=500', undefined, token)).body.items.map(({ name }: { name: string }) => name)
-    expect(await statuses(server.ownerTokenText)).toEqual([200, 200, 200, 200, 200])
-    expect(await statuses(bob)).toEqual([200, 200, 200, 200, 200])
+    expect(await statuses(server.ownerTokenText)).toEqual([200, 200, 200, 200, 200, 200])
+    expect(await statuses(bob)).toEqual([200, 200, 200, 200, 200, 200])
     expect(await listed(bob)).toEqual(['lobby', 'private'])
-    expect(await statuses(ann)).toEqual([404, 404, 404, 404, 404])
+    expect(await statuses(ann)).toEqual([404, 404, 404, 404, 404, 404])
     expect(await listed(ann)).toEqual(['lobby'])
     await ask('PUT', `${path}/members/@ann`, {}, bob)
-    expect(await statuses(ann)).toEqual([200, 200, 200, 200, 403])
+    expect(await statuses(ann)).toEqual([200, 200, 200, 200, 200, 403])
     await ask('POST', `${path}/bans`, { user: '@ann' }, bob)
-    expect(await statuses(ann)).toEqual([404, 404, 404, 404, 404])
+    expect(await statuses(ann)).toEqual([404, 404, 404, 404, 404, 404])
     // Whoever belongs to a space reads its channels.
     const space = await ask('POST', '/rooms', { name: 'space', kind: 'space', members: ['@ann'] })
     const channel = await ask('POST', '/rooms', { name: 'channel', parent: space.body.id })
@@ -351,6 +351,38 @@ describe('facts', () => {
   })
 })
 
+describe('search', () => {
+  it('finds messages that are shown, as they read now, by all of the words', async () => {
+    const { id } = await room('moneypot:77', [{ user: '@bob', role: 'member' }])
+    const say = async (text: string) => (await ask('POST', `/rooms/${id}/messages`, { text }, bob)).body.id as number
+    const found = async (q: string, more = '', who = bob) =>
+      (await ask('GET', `/rooms/${id}/search?q=${encodeURIComponent(q)}${more}`, undefined, who)).body
+    const [first, second, third] = [
+      await say('Grüne Äpfel'),
+      await say('red apples'),
+      await say('green pears, red pears'),
+    ]
+    const ids = async (q: string, more?: string) => (await found(q, more)).items.map((item: { id: number }) => item.id)
+    expect(await ids('red')).toEqual([third, second])
+    expect(await ids('PEARS red')).toEqual([third])
+    expect(await ids('"red apples"')).toEqual([second])
+    expect(await ids('app*')).toEqual([second])
+    expect(await ids('apfel')).toEqual([first])
+    expect(await ids('red', '&limit=1')).toEqual([third])
+    expect(await ids('red', `&before=${third}`)).toEqual([second])
+    expect(await ids('*')).toEqual([])
+    await ask('PATCH', `/rooms/${id}/messages/${second}`, { text: 'blue apples' }, bob)
+    expect(await ids('red')).toEqual([third])
+    expect((await found('blue')).items).toMatchObject([{ id: second, text: 'blue apples', edited: true }])
+    await ask('DELETE', `/rooms/${id}/messages/${third}`, undefined, bob)
+    expect(await ids('pears')).toEqual([])
+    await ask('POST', `/rooms/${id}/messages/${third}/restore`)
+    expect(await ids('pears')).toEqual([third])
+    const secret = (await room('private:5'.replace('private', 'maint'), [{ user: '@bob', role: 'member' }])).id
+    expect((await ask('GET', `/rooms/${secret}/search?q=x`, undefined, ann)).status).toBe(404)
+  })
+})
+
 describe('what is malformed', () => {
   it('is told with its field and limit, and changes nothing', async () => {
     const before = (await ask('GET', '/facts?limit=1')).body.position
@@ -368,6 +400,8 @@ describe('what is malformed', () => {
       ['GET', '/rooms/moneypot:2/messages?after=1e400', undefined, 400],
       ['POST', '/rooms/moneypot:2/mutes', { user: '@bob', seconds: 0 }, 400],
       ['POST', '/rooms/moneypot:2/mutes', { user: '@bob', seconds: 1.5 }, 400],
+      ['GET', '/rooms/moneypot:2/search', undefined, 400],
+      ['GET', `/rooms/moneypot:2/search?q=${'x'.repeat(201)}`, undefined, 400],
       ['GET', '/rooms/nowhere:1', undefined, 404],
       ['GET', '/nothing', undefined, 404],
     ]

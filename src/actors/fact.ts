@@ -6,7 +6,17 @@
 
 import { z } from 'zod'
 
-export type ActorKind = 'connection' | 'room' | 'user' | 'node' | 'name' | 'numbers' | 'machines' | 'webhook' | 'rules'
+export type ActorKind =
+  | 'connection'
+  | 'room'
+  | 'user'
+  | 'node'
+  | 'name'
+  | 'numbers'
+  | 'machines'
+  | 'webhook'
+  | 'rules'
+  | 'import'
 
 /** Who and why, beside the data of each fact. */
 export interface Metadata {

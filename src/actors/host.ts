@@ -72,7 +72,7 @@ export class Host {
   readonly #loading = new Map<string, Promise<Actor>>()
   /** commands that wait for their actor to be loaded, in order */
   readonly #arriving = new Map<string, ((actor: Actor | null) => void)[]>()
-  readonly #listeners: AcknowledgedListener[] = []
+  #listeners: AcknowledgedListener[] = []
   readonly #messageIds: MessageIds
   readonly #around: ActorSurroundings
   /** unexpected faults since the start */
@@ -211,8 +211,12 @@ export class Host {
     return actor.snapshot.context as Context
   }
 
-  onAcknowledged(listener: AcknowledgedListener): void {
+  /** Returns what ends the listening. */
+  onAcknowledged(listener: AcknowledgedListener): () => void {
     this.#listeners.push(listener)
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== listener)
+    }
   }
 
   /** Forgets an actor that rests, e.g. a closed connection. */
@@ -266,16 +270,16 @@ export class Host {
     const enriched: WaitingCommand[] = []
     for (const waiting of batch) {
       const { event } = waiting
-      if (event.type === 'message.post')
-        enriched.push({
-          ...waiting,
-          event: { ...event, newId: nextId++, blocked: this.rules.verdictOn(textOf(event)) } as typeof event,
-        })
-      else if (event.type === 'message.edit' || event.type === 'message.remove' || event.type === 'message.restore') {
+      if (event.type === 'message.post') {
+        const text = textOf(event)
+        const blocked = this.rules.verdictOn(text)
+        enriched.push({ ...waiting, event: { ...event, newId: nextId++, text, blocked } as typeof event })
+      } else if (event.type === 'message.edit' || event.type === 'message.remove' || event.type === 'message.restore') {
         const { id } = event as unknown as { id: number }
         const message = await this.#options.store.message(actor.stream, actor.revision, id)
-        const blocked = event.type === 'message.edit' ? { blocked: this.rules.verdictOn(textOf(event)) } : {}
-        enriched.push({ ...waiting, event: { ...event, message, ...blocked } as unknown as typeof event })
+        const text = textOf(event)
+        const said = event.type === 'message.edit' ? { text, blocked: this.rules.verdictOn(text) } : {}
+        enriched.push({ ...waiting, event: { ...event, message, ...said } as unknown as typeof event })
       } else enriched.push(waiting)
     }
     return enriched
@@ -357,7 +361,9 @@ export class Host {
   }
 }
 
-const textOf = (event: object): string => ('text' in event && typeof event.text === 'string' ? event.text : '')
+/** Half a surrogate pair is no text: no store keeps it, and it would be another text on every way. */
+const textOf = (event: object): string =>
+  'text' in event && typeof event.text === 'string' ? event.text.toWellFormed() : ''
 
 const definitionOf = (machine: AnyStateMachine): unknown => JSON.parse(JSON.stringify(machine.definition))
 

@@ -24,6 +24,9 @@ export const nodeFacts = {
   /** stream `rules`: the words blocked in every room, whole at each change */
   RulesSet: factType('rules', z.object({ version: z.int(), rules: z.array(rule) })),
 
+  /** stream `import-<room>-<day>`: so many lines of a log of that day are in the room, with the hash of their text */
+  LinesImported: factType('import', z.object({ lines: z.int(), hash: z.string() })),
+
   /** stream `log`, once: the key that names claims when no setting gives one */
   LogBorn: factType('node', z.object({ nameKey: z.string().nullable(), nameKeyHash: z.string() })),
   MachineDefined: factType('machines', z.object({ kind: z.string(), hash: z.string(), definition: z.unknown() })),

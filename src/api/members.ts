@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { memberRole } from '../actors/fact.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
-import { cursorText, pageQuery, readNumberCursor } from './position.ts'
+import { cursorText, iso, pageQuery, readNumberCursor } from './position.ts'
 import type { Requests } from './request.ts'
 import { ofRoom } from './rooms.ts'
 
@@ -24,6 +24,22 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
       const { result, position } = await requests.read('room.members', args, atLeast)
       const next = result.length === limit ? cursorText(result.at(-1)?.user.number ?? 0) : null
       return { items: result, next, position: requests.position(position) }
+    },
+  )
+
+  app.get(
+    '/rooms/:room/reads',
+    { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } },
+    async (request) => {
+      const bearer = await requests.bearer(request)
+      const { id } = await requests.readable(bearer, request.params.room)
+      const { limit, cursor, atLeast } = request.query
+      const after = readNumberCursor(cursor) ?? 0
+      const args = { room: id, limit, after, at: requests.at(request.query) }
+      const { result, position } = await requests.read('room.reads', args, atLeast)
+      const next = result.length === limit ? cursorText(result.at(-1)?.user.number ?? 0) : null
+      const items = result.map(({ user, message, at }) => ({ user, message, at: iso(at) }))
+      return { items, next, position: requests.position(position) }
     },
   )
 

@@ -77,6 +77,30 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     },
   )
 
+  /** Messages that are shown, as they read now, with all of these words; newest first. */
+  app.get(
+    '/rooms/:room/search',
+    {
+      schema: {
+        params: ofRoom,
+        querystring: z.strictObject({
+          q: z.string().min(1).max(200),
+          limit,
+          before: id.optional(),
+          atLeast: temporalQuery.atLeast,
+        }),
+      },
+    },
+    async (request) => {
+      const bearer = await requests.bearer(request)
+      const { id: room } = await requests.readable(bearer, request.params.room)
+      const { q: words, before, limit: most, atLeast } = request.query
+      const args = { room, words, limit: most, ...(before === undefined ? {} : { before }) }
+      const { result, position } = await requests.read('room.search', args, atLeast)
+      return { items: result.map(shown), next: null, position: requests.position(position) }
+    },
+  )
+
   app.post(
     '/rooms/:room/messages',
     { schema: { params: ofRoom, body: z.strictObject({ text, ref: z.string().min(1).max(128).optional() }) } },

@@ -14,6 +14,7 @@ import { messageRoutes } from './messages.ts'
 import { plicRoutes } from './plic.ts'
 import { handleProblems } from './problem.ts'
 import { recordRoutes } from './record.ts'
+import { recordingRoutes, recordRequests } from './recording.ts'
 import { type ApiDependencies, Requests } from './request.ts'
 import { roomRoutes } from './rooms.ts'
 import { tellDialectsApart } from './rooms-door.ts'
@@ -68,8 +69,10 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   const requests = new Requests(deps, await deps.log.epoch())
   await app.register(async (guarded) => {
     await guardCallers(guarded, deps)
+    const recordings = recordRequests(guarded)
     await guarded.register(
       async (api) => {
+        recordingRoutes(api, requests, recordings)
         userRoutes(api, requests)
         roomRoutes(api, requests)
         memberRoutes(api, requests)

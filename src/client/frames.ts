@@ -93,6 +93,7 @@ export type EventFrame =
         readonly role: 'owner' | 'admin' | 'mod' | 'robot' | 'member'
       }[]
       readonly mutes: { readonly user: string; readonly until: number | null }[]
+      readonly readUpTo: number | null
       readonly resumed: boolean
       readonly tooFarBehind: boolean
       readonly messages: {
@@ -199,7 +200,7 @@ export type EventFrame =
   | {
       readonly is: 'entered'
       readonly room: string
-      readonly revision: number
+      readonly revision: number | null
       readonly at: number
       readonly user: {
         readonly id: string
@@ -212,7 +213,7 @@ export type EventFrame =
   | {
       readonly is: 'left'
       readonly room: string
-      readonly revision: number
+      readonly revision: number | null
       readonly at: number
       readonly user: {
         readonly id: string

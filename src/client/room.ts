@@ -26,6 +26,8 @@ export class Room {
   readonly present = new Map<string, Present>()
   /** user's folded name → until when (ms since 1970; null: no end) */
   readonly mutes = new Map<string, number | null>()
+  /** the last message marked as read, here or on another device; null: none */
+  readUpTo: number | null = null
   readonly #client: Client
   readonly #listeners = new Set<(event: RoomEvent) => void>()
 
@@ -81,6 +83,7 @@ export class Room {
   }
 
   read(message: number): void {
+    this.#readTo(message)
     this.#client.tell({ do: 'read', room: this.id, message })
   }
 
@@ -98,11 +101,24 @@ export class Room {
         this.#show(event)
       }
     } else if ('revision' in event) {
-      if (event.revision <= this.revision) return
-      this.revision = event.revision
+      if (event.revision !== null) {
+        if (event.revision <= this.revision) return
+        this.revision = event.revision
+      }
       this.#fold(event)
     }
+    if (event.is === 'read' && event.user.id === this.#client.user?.id) this.#readTo(event.message)
     for (const listener of this.#listeners) listener(event)
+  }
+
+  /** Messages of others behind what was read. */
+  get unread(): number {
+    const mine = this.#client.user?.id
+    return this.messages.filter(({ id, author }) => id > (this.readUpTo ?? 0) && author.id !== mine).length
+  }
+
+  #readTo(message: number): void {
+    this.readUpTo = Math.max(this.readUpTo ?? 0, message)
   }
 
   #show(joined: EventOf<'joined'>): void {
@@ -110,7 +126,8 @@ export class Room {
     this.#people(joined)
   }
 
-  #people({ name, mode, present, mutes }: EventOf<'joined'>): void {
+  #people({ name, mode, present, mutes, readUpTo }: EventOf<'joined'>): void {
+    if (readUpTo !== null) this.#readTo(readUpTo)
     this.name = name
     this.mode = mode
     this.present.clear()

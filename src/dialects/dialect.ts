@@ -174,6 +174,8 @@ export interface Welcome {
   readonly history: readonly MessageView[]
   /** what a resuming connection missed, which follows as it happened; null: it has the history instead */
   readonly missed: readonly Fact[] | null
+  /** the last message of the room entered that the account has marked as read; null: none, or the profile asks for none */
+  readonly readUpTo: number | null
 }
 
 /** What a connection is told when it comes to follow a room after it has signed in. */
@@ -282,6 +284,8 @@ export interface Profile {
   readonly lostCode: number | null
   /** its frames about an edit or a removal show the whole message, which is looked up before they leave */
   readonly showsWholeMessages: boolean
+  /** whoever enters a room is told how far they have read there */
+  readonly tellsReads?: boolean
 }
 
 export interface Dialect {

@@ -7,9 +7,11 @@ import { moderationQueries } from './moderation.ts'
 import { peopleQueries } from './people.ts'
 import { plicRoomQueries } from './plic-rooms.ts'
 import { presenceQueries } from './presence.ts'
+import { readQueries } from './reads.ts'
 import { messageQueries } from './room-history.ts'
 import { roomQueries } from './rooms.ts'
 import { sanctionQueries } from './sanctions.ts'
+import { searchQueries } from './search.ts'
 import { topicQueries } from './topics.ts'
 
 /** What the host keeps between a passivated actor's lives; disposable like every row here. */
@@ -36,7 +38,9 @@ export const queries = {
   ...roomQueries,
   ...messageQueries,
   ...plicRoomQueries,
+  ...readQueries,
   ...sanctionQueries,
+  ...searchQueries,
   ...topicQueries,
   ...peopleQueries,
   ...presenceQueries,

@@ -11,9 +11,11 @@ import { moderation } from './moderation.ts'
 import { people } from './people.ts'
 import { presence } from './presence.ts'
 import type { Projection } from './projection.ts'
+import { reads } from './reads.ts'
 import { roomHistory } from './room-history.ts'
 import { rooms } from './rooms.ts'
 import { sanctions } from './sanctions.ts'
+import { search } from './search.ts'
 
 export const projections: readonly Projection[] = [
   rooms,
@@ -22,8 +24,10 @@ export const projections: readonly Projection[] = [
   roomHistory,
   sanctions,
   connections,
+  reads,
   deadlines,
   moderation,
+  search,
 ]
 
 /** Changes with any definition: rows of another one are of no use. */
@@ -87,7 +91,8 @@ export const dump = (db: DatabaseSync): string => {
   const tables = (
     db
       .prepare(
-        "select name, sql from sqlite_master where type = 'table' and name not in ('meta', 'summaries') order by name",
+        // Of the index of words the words themselves: how FTS5 keeps them depends on when it merged what.
+        "select name from sqlite_master where type = 'table' and name not in ('meta', 'summaries', 'search') and (name not glob 'search_*' or name = 'search_words') order by name",
       )
       .all() as unknown as { name: string }[]
   ).map(({ name }) => name)

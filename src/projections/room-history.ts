@@ -77,7 +77,7 @@ export interface MessageItem {
   readonly removed: { readonly by: unknown; readonly reason: string | null; readonly at: number } | null
 }
 
-const select = (at: At, where: string, order: string) => {
+export const selectMessages = (at: At, where: string, order: string) => {
   const text = inForce(at, 't')
   const removal = inForce(at, 'd')
   const seen = at === null ? '' : 'position' in at ? 'and m.position <= ?' : 'and m.at <= ?'
@@ -111,7 +111,7 @@ interface Row {
   readonly removed_reason: string | null
 }
 
-const item = (found: unknown): MessageItem => {
+export const item = (found: unknown): MessageItem => {
   const { id, revision, position, at, text, kind, ref, ...row } = found as Row
   return {
     id,
@@ -159,7 +159,7 @@ export const messageQueries = {
       upTo === undefined ? '' : 'and m.revision <= ?',
       removed === 'shown' ? '' : 'and d.from_at is null',
     ].join(' ')
-    const found = select(at, where, `order by m.id ${forwards ? 'asc' : 'desc'} limit ?`)
+    const found = selectMessages(at, where, `order by m.id ${forwards ? 'asc' : 'desc'} limit ?`)
     const bounds = [before, after, upTo].filter((bound) => bound !== undefined)
     const rows = db
       .prepare(found.sql)
@@ -171,7 +171,7 @@ export const messageQueries = {
     db: DatabaseSync,
     { room, id, at = null }: { room: string; id: number; at?: At },
   ): MessageItem | null => {
-    const found = select(at, 'and m.id = ?', '')
+    const found = selectMessages(at, 'and m.id = ?', '')
     const row = db.prepare(found.sql).get(...found.before, room, id, ...found.after)
     return row ? item(row) : null
   },

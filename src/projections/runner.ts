@@ -52,6 +52,7 @@ export class Runner {
   readonly db: DatabaseSync
   position: Position
   parked: number
+  #lastParked = -1
   readonly #source: Source
   readonly #later: Later
   readonly #folds: readonly { name: string; fold: Readonly<Record<string, (fact: ProjectedFact) => void>> }[]
@@ -77,7 +78,7 @@ export class Runner {
     this.#revisionOf = db.prepare('select revision from streams where stream = ?')
     this.#park = db.prepare('insert into parked values (?, ?, ?, ?)')
     this.position = (db.prepare('select checkpoint from meta').get() as { checkpoint: number }).checkpoint
-    this.parked = (db.prepare('select count(*) as n from parked').get() as { n: number }).n
+    this.parked = (db.prepare('select count(distinct position) as n from parked').get() as { n: number }).n
   }
 
   /** Something was appended. */
@@ -183,7 +184,9 @@ export class Runner {
       } catch (error) {
         if (poison === 'stop') throw new PoisonFact(position, name, error)
         this.#park.run(position, name, type, String(error).slice(0, 500))
-        this.parked++
+        // A fact that several projections cannot fold is one fact.
+        if (this.#lastParked !== position) this.parked++
+        this.#lastParked = position
       }
     }
   }

@@ -32,6 +32,9 @@ const COMMANDS: Record<Exclude<Request['do'], 'answer'>, string> = {
 /** A close of which the dialect says code and words. */
 export const UNTOLD: CloseReason = { code: null, reason: null }
 
+/** Of what is on record: a client's own word may be part of it. */
+const MAX_PATH = 100
+
 export class Answers {
   readonly #session: Session
   #strikes = 0
@@ -42,7 +45,13 @@ export class Answers {
 
   malformed({ path, reply, after }: Extract<Decoded, { is: 'malformed' }>): Promise<void> {
     const session = this.#session
-    const refusal: Refusal = { code: 'malformed', state: '', guard: null, values: { path }, at: null }
+    const refusal: Refusal = {
+      code: 'malformed',
+      state: '',
+      guard: null,
+      values: { path: path.slice(0, MAX_PATH) },
+      at: null,
+    }
     const refusing = this.#refuse('frame', refusal, reply, [])
     if (after === undefined) return refusing
     if (after === 'strike') {

@@ -6,13 +6,15 @@ import type { Fact } from '../actors/fact.ts'
 import { type Outcome, refused } from '../actors/outcome.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef } from '../actors/rooms.ts'
-import type { MessageView, Request, RoomView, Standing, Welcome } from '../dialects/dialect.ts'
+import type { Request, RoomView, Standing, Welcome } from '../dialects/dialect.ts'
 import { LogUnavailable } from '../log/event-log.ts'
-import { Entry, follow, goOffline } from './entry.ts'
+import { type Entered, Entry, follow, goOffline } from './entry.ts'
 import type { Session } from './session.ts'
 import { bearingOf, NOTHING_NEW, SignIn } from './sign-in.ts'
 
 type Of<Kind extends Request['do']> = Extract<Request, { do: Kind }>
+
+const NOTHING_ENTERED = { history: [], missed: null, readUpTo: null }
 
 export class Arrival {
   readonly #session: Session
@@ -65,7 +67,7 @@ export class Arrival {
       return known.account.id === user ? NOTHING_NEW : refused('already-exists')
     })
     if (session.ended) return 'ready'
-    if (outcome.ok) this.#welcome(request, [], [], ack)
+    if (outcome.ok) this.#welcome(request, [], NOTHING_ENTERED, ack)
     else await session.answer(request, outcome, ack)
     return 'ready'
   }
@@ -81,7 +83,7 @@ export class Arrival {
     entries.push(entry)
     const entered = await entry.run(request.room)
     if ('ok' in entered) return entered.ok ? entered : signIn.shutOut(entered)
-    this.#welcome(request, [entered.view], entered.history, ack)
+    this.#welcome(request, [entered.view], entered, ack)
     return NOTHING_NEW
   }
 
@@ -110,23 +112,22 @@ export class Arrival {
         }
       }
     }
-    this.#welcome(request, views, [], ack)
+    this.#welcome(request, views, NOTHING_ENTERED, ack)
     return NOTHING_NEW
   }
 
   #welcome(
     request: Request,
     rooms: readonly RoomView[],
-    history: readonly MessageView[],
+    { history, missed, readUpTo }: Omit<Entered, 'view'>,
     ack: number | null,
-    missed: readonly Fact[] | null = null,
   ): void {
     const session = this.#session
     const { account, dialect, around } = session
     const user = account && { id: account.id, number: account.number, username: account.username }
     const { epoch, hub } = around
     const role = account?.role ?? null
-    const welcome: Welcome = { connection: session.id, epoch, user, account: role, rooms, history, missed }
+    const welcome: Welcome = { connection: session.id, epoch, user, account: role, rooms, history, missed, readUpTo }
     session.send(dialect.welcome(request, welcome, ack))
     if (missed?.length && rooms[0]) hub.catchUp(rooms[0].room.room, session, missed)
     for (const { room } of rooms) hub.release(room.room, session)
@@ -169,7 +170,7 @@ export class Arrival {
       entry = new Entry(session, room)
       const entered = await entry.run(request.room, request.since)
       if ('ok' in entered) return entered
-      this.#welcome(request, [entered.view], entered.history, ack, entered.missed)
+      this.#welcome(request, [entered.view], entered, ack)
       return null
     })
     if (outcome === null) return

@@ -29,6 +29,7 @@ export interface Entered {
   readonly history: readonly MessageView[]
   /** what a resuming connection missed; null: it gets the history instead */
   readonly missed: readonly Fact[] | null
+  readonly readUpTo: number | null
 }
 
 /** Where a resuming connection was. */
@@ -73,9 +74,10 @@ export class Entry {
     const view = hub.view(room)
     const missed = since ? await missedSince(session, room, since, revision) : null
     const history = missed ? [] : await messagesUpTo(session, room, revision)
+    const readUpTo = await readIn(session, room)
     const shown = { count: history.length, firstId: history.at(0)?.id ?? null, lastId: history.at(-1)?.id ?? null }
     const noted = await session.record.command({ type: 'room.enter', room, revision, history: shown })
-    return noted.ok ? { view, history, missed } : noted
+    return noted.ok ? { view, history, missed, readUpTo } : noted
   }
 
   /** Takes back what was appended, or may have been. */
@@ -135,6 +137,12 @@ export const goOffline = (session: Session, user: string): Promise<void> =>
 const carryBack = async (session: Session, stream: string, command: Submitted): Promise<void> => {
   const { host, stopping } = session.around
   await untilStored(host, stopping, stream, { by: 'system', connection: session.id, ...command })
+}
+
+const readIn = async ({ around, user, dialect }: Session, room: string): Promise<number | null> => {
+  if (user === null || !dialect.profile.tellsReads) return null
+  const { result } = await around.readModels.query('reads.of', { room, user }, { atLeast: await around.head() })
+  return result
 }
 
 /** null: of another log, from the future, or too many: a hole would not be seen, so a snapshot must do. */

@@ -7,6 +7,9 @@ import type { Refusal } from '../actors/refusals.ts'
 import { AWAY, untilStored } from './until-stored.ts'
 
 const REPEAT_MS = 1_000
+/** Refusals told apart within a second; the path of a malformed frame may be the client's own word, new each time. */
+const MAX_DISTINCT = 20
+const OTHERS = '…'
 
 interface Told {
   readonly command: string
@@ -31,9 +34,11 @@ export class RefusalRecord {
   }
 
   /** Resolves when the refusal may be told; false: it is not on record, so that only 'not available' may be said. */
-  note(command: string, refusal: Refusal): Promise<boolean> {
+  note(command: string, given: Refusal): Promise<boolean> {
     // What says only that the log is away: there is nothing to append it to.
-    if (AWAY.has(refusal.code)) return Promise.resolve(true)
+    if (AWAY.has(given.code)) return Promise.resolve(true)
+    const crowded = this.#told.size >= MAX_DISTINCT && given.values.path !== undefined
+    const refusal = crowded ? { ...given, values: { ...given.values, path: OTHERS } } : given
     const key = [command, refusal.code, refusal.values.path].join(' ')
     const before = this.#told.get(key)
     if (before) {

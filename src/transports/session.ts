@@ -77,11 +77,17 @@ export class Session implements Listener {
       progressed: () => this.record.noteDelivered(this.#outbox.takeDelivered()),
       tooSlow: () => this.abort('slow-consumer'),
     })
+    for (const tap of around.taps) tap.opened(this)
     if (dialect) this.send(dialect.greeting)
   }
 
   get dialect(): Dialect {
     if (!this.#dialect) throw new Error('the dialect is not known yet')
+    return this.#dialect
+  }
+
+  /** null: its first event has not told */
+  get spoken(): Dialect | null {
     return this.#dialect
   }
 
@@ -127,6 +133,7 @@ export class Session implements Listener {
     }
     this.record.noteInput()
     this.record.begin(this.dialect)
+    for (const tap of this.around.taps) tap.heard(this, frame)
     this.#inbox.add(frame)
   }
 
@@ -207,17 +214,22 @@ export class Session implements Listener {
   // --- frames out ---
 
   send(frames: readonly FrameOut[]): void {
-    if (frames.length > 0) this.#outbox.add(new Batch(frames))
+    if (frames.length > 0) this.#add(new Batch(frames))
+  }
+
+  #add(batch: Batch): void {
+    if (!this.ended) for (const tap of this.around.taps) tap.told(this, batch.frames)
+    this.#outbox.add(batch)
   }
 
   deliver(batch: Batch, room: string, revision: number | null): void {
-    this.#outbox.add(batch)
+    this.#add(batch)
     if (revision !== null) this.#outbox.reached(room, revision)
   }
 
   /** What is news to everybody of its dialect. */
   announce(batch: Batch): void {
-    if (!this.ended) this.#outbox.add(batch)
+    if (!this.ended) this.#add(batch)
   }
 
   overflow(): void {
@@ -242,6 +254,10 @@ export class Session implements Listener {
   serve(options: ConnectionOptions): void {
     this.#options = options
     if (options.zlib) this.#socket.startZlib?.()
+  }
+
+  get zlib(): boolean {
+    return this.#options.zlib === true
   }
 
   get statuses(): boolean {
@@ -276,6 +292,7 @@ export class Session implements Listener {
   /** The transport is gone: the client's end, or a lost heartbeat. */
   closed(cause: CloseCause = 'client', reason: string | null = null): void {
     if (this.ended) return
+    for (const tap of this.around.taps) tap.left(this)
     this.#leave(cause)
     this.#end({ cause, reason, late: true })
     this.#outbox.close()
@@ -344,6 +361,7 @@ export class Session implements Listener {
 
   #closeSocket(cause: CloseCause, told: CloseReason): void {
     const closing = this.#dialect?.closing(cause, told) ?? unknown(cause)
+    for (const tap of this.around.taps) tap.closed(this, closing)
     if (cause === 'slow-consumer') {
       this.#outbox.close()
       this.#socket.close(closing, 'discard')

@@ -10,7 +10,7 @@ import type { Dialect } from '../dialects/dialect.ts'
 import { Announcements } from './announcements.ts'
 import { Session } from './session.ts'
 import { Statuses } from './statuses.ts'
-import type { Counted, SessionsOptions, Surroundings } from './surroundings.ts'
+import type { Counted, SessionsOptions, Surroundings, Tap } from './surroundings.ts'
 import type { Socket } from './transport.ts'
 
 const TURNED_AWAY_MS = 60_000
@@ -22,6 +22,7 @@ export class Sessions {
   readonly #sessions = new Map<string, Session>()
   readonly #around: Surroundings
   readonly counters = new Map<Counted, number>()
+  readonly taps = new Set<Tap>()
   readonly refusals = new Map<RefusalCode, number>()
   #turnedAway: Record<string, number> = {}
   #turnedAwaySince = 0
@@ -33,6 +34,7 @@ export class Sessions {
     const { host, dialects } = options
     this.#around = {
       ...options,
+      taps: this.taps,
       onFault: (where, error) => options.onFault(where, error),
       dialectOf: (event) => dialects.find(({ events }) => events.includes(event)) ?? null,
       flushLater: (session) => this.#flushLater(session),

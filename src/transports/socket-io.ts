@@ -178,7 +178,10 @@ const mendOldPolling = (io: Server): void => {
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** Text whose every unit is a byte, some above ASCII, and which reads as UTF-8, was encoded twice; other text was not. */
+/**
+ * Text whose every unit is a byte, some above ASCII, and which reads as UTF-8, is taken as encoded twice; other text was
+ * not. A 2.x client whose whole packet is such by chance ("Ã©") sends the same bytes as a 1.x client that says "é".
+ */
 const decodedOnceMore = (data: unknown): unknown => {
   if (typeof data !== 'string' || !/[\u0080-\u00ff]/.test(data) || /[\u0100-\uffff]/.test(data)) return data
   try {

@@ -6,7 +6,7 @@ import type { Identity } from '../actors/identity.ts'
 import type { RateLimits } from '../actors/rate.ts'
 import type { RefusalCode } from '../actors/refusals.ts'
 import type { Rooms } from '../actors/rooms.ts'
-import type { Dialect } from '../dialects/dialect.ts'
+import type { Closing, Dialect, FrameIn, FrameOut } from '../dialects/dialect.ts'
 import type { ReadModels } from '../projections/read-models.ts'
 import type { Hub } from './hub.ts'
 import type { Session } from './session.ts'
@@ -31,8 +31,21 @@ export interface SessionsOptions {
   onFault(where: string, error: unknown): void
 }
 
+/** Hears what sessions hear and say. */
+export interface Tap {
+  opened(session: Session): void
+  heard(session: Session, frame: FrameIn): void
+  told(session: Session, frames: readonly FrameOut[]): void
+  /** its client went */
+  left(session: Session): void
+  /** we ended it */
+  closed(session: Session, closing: Closing): void
+}
+
 /** What a session needs of everything else. */
 export interface Surroundings extends Omit<SessionsOptions, 'dialects' | 'maxConnections'> {
+  /** mostly none */
+  readonly taps: ReadonlySet<Tap>
   dialectOf(event: string): Dialect | null
   flushLater(session: Session): void
   count(what: Counted): void

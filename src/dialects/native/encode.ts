@@ -1,6 +1,6 @@
 import type { Fact, Person } from '../../actors/fact.ts'
 import type { RoomContext } from '../../actors/room/room.context.ts'
-import type { RoomFact } from '../../actors/room/room.facts.ts'
+import { type RoomFact, roomStream } from '../../actors/room/room.facts.ts'
 import type { Addressed, MessageView, View } from '../dialect.ts'
 import type { EventFrame, EventOf } from './schema.ts'
 
@@ -35,6 +35,8 @@ export const encode = (recorded: Fact, { room, person }: View): Addressed[] => {
   const fact = recorded as RoomFact
   const at = recorded.metadata.at
   const place = { room: room.room, revision: recorded.revision, at }
+  // Of whoever is there as a member only their connection's stream tells, whose revisions mean nothing here.
+  const presence = recorded.stream === roomStream(room.room) ? place : { ...place, revision: null }
   const { connection } = recorded.metadata
   switch (fact.type) {
     case 'MessagePosted': {
@@ -49,10 +51,10 @@ export const encode = (recorded: Fact, { room, person }: View): Addressed[] => {
       return told({ is: 'restored', ...place, message: fact.data.id, by: fact.data.by })
     case 'PresenceEntered':
       if (!fact.data.first) return []
-      return told({ is: 'entered', ...place, user: presentOf(fact.data.user) }, { except: fact.data.connection })
+      return told({ is: 'entered', ...presence, user: presentOf(fact.data.user) }, { except: fact.data.connection })
     case 'PresenceLeft':
       if (!fact.data.last) return []
-      return told({ is: 'left', ...place, user: presentOf(fact.data.user) }, { except: fact.data.connection })
+      return told({ is: 'left', ...presence, user: presentOf(fact.data.user) }, { except: fact.data.connection })
     case 'UserMuted':
       return told({ is: 'muted', ...place, user: fact.data.name, until: fact.data.until, by: fact.data.by })
     case 'UserUnmuted':

@@ -108,7 +108,10 @@ const requestOf = (frame: CommandFrame): Request => {
   }
 }
 
-const welcome = (asked: Request, { connection, epoch, user, rooms, history, missed }: Welcome): FrameOut[] => {
+const welcome = (
+  asked: Request,
+  { connection, epoch, user, rooms, history, missed, readUpTo }: Welcome,
+): FrameOut[] => {
   const ref = refOf(asked)
   if (asked.do === 'sign-in') return [event({ is: 'signed-in', ref, epoch, connection, user })]
   return rooms.map(({ room, present, revision }) =>
@@ -118,6 +121,7 @@ const welcome = (asked: Request, { connection, epoch, user, rooms, history, miss
       ...roomOf(room),
       revision,
       present: present.map(presentOf),
+      readUpTo,
       resumed: missed !== null,
       tooFarBehind: asked.do === 'join' && asked.since !== undefined && missed === null,
       messages: history.map(messageOf),
@@ -153,6 +157,7 @@ export const native: Dialect = {
     closeCodes: codes,
     lostCode: closeCodes.client.code,
     showsWholeMessages: false,
+    tellsReads: true,
   },
   events: [],
   path: '/native',

@@ -97,6 +97,20 @@ const muteShape = z.object({ user: z.string(), until: at.nullable() })
 const fact = <Name extends string, Shape extends z.ZodRawShape>(name: Name, says: string, shape: Shape) =>
   z.object({ is: z.literal(name), room: z.string(), revision, at, ...shape }).describe(says)
 
+/** Of whoever is there as a member only, the room's stream says nothing. */
+const presence = <Name extends string>(name: Name, says: string) =>
+  z
+    .object({
+      is: z.literal(name),
+      room: z.string(),
+      revision: revision
+        .nullable()
+        .describe('place in the room’s stream; null: there as a member of it, without entering'),
+      at,
+      user: present,
+    })
+    .describe(says)
+
 export const events = {
   hello: z.object({ is: z.literal('hello'), protocol: z.literal(1) }).describe('The first frame.'),
   signedIn: z
@@ -118,6 +132,10 @@ export const events = {
       mode: z.enum(['open', 'slow', 'locked']),
       present: z.array(present),
       mutes: z.array(muteShape),
+      readUpTo: z
+        .int()
+        .nullable()
+        .describe('the last message that the account has marked as read, on any connection; null: none'),
       resumed: z
         .boolean()
         .describe('true: what was missed follows as it happened; false: `messages` is a fresh snapshot'),
@@ -154,8 +172,8 @@ export const events = {
   edited: fact('edited', 'A message has another text.', { message: z.int(), text: z.string() }),
   removed: fact('removed', 'A message is hidden.', { message: z.int(), by }),
   restored: fact('restored', 'A removed message is shown again.', { message: z.int(), by }),
-  entered: fact('entered', 'Somebody is here, on a first connection.', { user: present }),
-  left: fact('left', 'Somebody is gone, with the last connection.', { user: present }),
+  entered: presence('entered', 'Somebody is here, on a first connection.'),
+  left: presence('left', 'Somebody is gone, with the last connection.'),
   muted: fact('muted', 'Somebody may not write.', { user: z.string(), until: at.nullable(), by }),
   unmuted: fact('unmuted', 'A mute ended, by somebody or (null) by its time.', { user: z.string(), by }),
   changed: fact('changed', 'The room’s name or mode.', { name: z.string(), mode: z.enum(['open', 'slow', 'locked']) }),

@@ -1,0 +1,87 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { Recording } from '../recording/recording.ts'
+import { Problem } from './problem.ts'
+import type { Requests } from './request.ts'
+
+const MAX_AT_ONCE = 4
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024
+const READS = ['GET', 'HEAD', 'OPTIONS']
+/** Who and what these make is in the cast of a recording. */
+const MAKES = [
+  '/api/v1/users',
+  '/api/v1/guests',
+  '/api/v1/rooms',
+  '/v3/guilds',
+  '/v3/guilds/create',
+  '/sign_up',
+  '/get_token',
+]
+
+/** What is asked over REST, told to the recordings that run; returns the set of them. */
+export const recordRequests = (guarded: FastifyInstance): Set<Recording> => {
+  const recordings = new Set<Recording>()
+  const answers = new WeakMap<FastifyRequest, ((status: number) => void)[]>()
+  guarded.addHook('preHandler', async (request) => {
+    const { method, url, body, headers } = request
+    const path = url.split('?', 1)[0] ?? ''
+    if (recordings.size === 0 || READS.includes(method) || (method === 'POST' && MAKES.includes(path))) return
+    const asked = { method, url, body, authorization: headers.authorization ?? null }
+    answers.set(
+      request,
+      [...recordings].map((recording) => recording.asked(asked)),
+    )
+  })
+  const answered = (request: FastifyRequest, status: number) => {
+    for (const tell of answers.get(request) ?? []) tell(status)
+  }
+  guarded.addHook('onResponse', async (request, reply) => answered(request, reply.statusCode))
+  // Whoever asked did not wait; the lines behind it do.
+  guarded.addHook('onRequestAbort', async (request) => answered(request, 499))
+  return recordings
+}
+
+/**
+ * A conversation while it happens, as the lines of a dialogue (JSON, one a line; `cast` replaces the one before), from
+ * connections opened from now on and what is asked over REST. For admins; credentials are not in it.
+ */
+export const recordingRoutes = (root: FastifyInstance, requests: Requests, recordings: Set<Recording>): void => {
+  const { host, identity, sessions } = requests.deps
+  const querystring = z.strictObject({ dialect: z.string().max(32).optional(), user: z.string().max(128).optional() })
+  root.withTypeProvider<ZodTypeProvider>().get('/recording', { schema: { querystring } }, async (request, reply) => {
+    await requests.admin(request)
+    if (recordings.size >= MAX_AT_ONCE) throw new Problem(503, 'busy', `${MAX_AT_ONCE} recordings run already`)
+    const { dialect = null, user } = request.query
+    const account = user === undefined ? null : await requests.user(user)
+    reply.hijack()
+    const { raw } = reply
+    const end = async (error?: string) => {
+      sessions.taps.delete(recording)
+      recordings.delete(recording)
+      ends.delete(end)
+      await recording.end()
+      raw.end(error === undefined ? undefined : `${JSON.stringify({ error })}\n`)
+    }
+    const write = (line: object) => {
+      raw.write(`${JSON.stringify(line)}\n`)
+      if (raw.writableLength > MAX_UNREAD_BYTES) raw.destroy()
+    }
+    const overflow = () => void end('more happened than could be written: the recording ends here')
+    const recording = new Recording({ host, identity, dialect, user: account?.username ?? null, write, overflow })
+    raw.writeHead(200, {
+      'content-type': 'application/x-ndjson',
+      'cache-control': 'no-store',
+      'x-correlation-id': request.id,
+    })
+    raw.flushHeaders()
+    raw.on('close', () => void end())
+    recordings.add(recording)
+    sessions.taps.add(recording)
+    ends.add(end)
+  })
+  const ends = new Set<() => Promise<void>>()
+  root.addHook('preClose', async () => {
+    await Promise.all([...ends].map((end) => end()))
+  })
+}

@@ -1,0 +1,186 @@
+// `hansard serve`: chooses the adapters by the settings and runs a node until it is told to stop.
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import pino, { type Logger } from 'pino'
+import { type Config, listenIn } from '../config.ts'
+import { dialects } from '../dialects/dialects.ts'
+import { JsonWebTokens } from '../json-web-tokens.ts'
+import { type DirectoryLock, lockDirectory } from '../log/directory-lock.ts'
+import { type EventLog, LogUnavailable } from '../log/event-log.ts'
+import { withoutPassword } from '../log/eventstore-client.ts'
+import { isServerAddress, openLog } from '../log/open-log.ts'
+import { LocalReadModels, ThreadedReadModels } from '../projections/read-models.ts'
+import { SecureChance } from '../secure-chance.ts'
+import { type RunningServer, startServer } from '../server.ts'
+import { WallClock } from '../wall-clock.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+/** In the data directory: where the running server is, and its owner's token. */
+export const SERVER_NOTE = 'server.json'
+export const TOKEN_FILE = 'admin-token'
+
+const DRAIN_MS = 10_000
+/** before a server that keeps the log is asked again at the start */
+const ASK_AGAIN_MS = 2_000
+
+export interface OpenServer {
+  readonly server: RunningServer
+  readonly clock: WallClock
+  readonly output: Logger
+  /** of the data directory, where the log is not in it; the embedded log has its own */
+  readonly lock: DirectoryLock | null
+}
+
+/** A server with these settings on its log. @throws DirectoryLocked, LogUnavailable, WrongNameKey */
+export const openServer = async (config: Config): Promise<OpenServer> => {
+  const output = pino({ level: config.LOG_LEVEL }, pino.destination(2))
+  const directory = resolve(config.DATA)
+  const kept = config.LOG !== 'memory:'
+  const address = isServerAddress(config.LOG) ? config.LOG : null
+  if (kept) mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const lock = address ? lockDirectory(directory) : null
+  const clock = new WallClock()
+  const chance = new SecureChance(clock)
+  const log = address
+    ? await onceItAnswers(address, directory, (text) => output.warn(text))
+    : await openLog(config.LOG, directory)
+  const readModels = kept
+    ? new ThreadedReadModels(directory, address)
+    : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
+  const server = await startServer({
+    log,
+    readModels,
+    clock,
+    chance,
+    version,
+    host: config.HOST,
+    port: config.PORT,
+    node: config.NODE,
+    adminToken: config.ADMIN_TOKEN,
+    nameKey: config.NAME_KEY,
+    rate: config.RATE_MESSAGES,
+    guests: config.GUESTS,
+    driversSignupExisting: config.DRIVERS_SIGNUP_EXISTING,
+    origins: config.ORIGINS,
+    publicUrl: config.PUBLIC_URL,
+    trustProxy: config.TRUST_PROXY,
+    maxConnections: config.MAX_CONNECTIONS,
+    typing: config.TYPING === 'on',
+    listen: listenIn(config),
+    dialects: {
+      plicAfkSeconds: config.PLIC_AFK_SECONDS,
+      ayakaMessageCreate: config.AYAKA_MESSAGE_CREATE === 'on',
+    },
+    foreignTokens: {
+      verifier:
+        config.JWT_SECRET === '' && config.JWKS_URL === ''
+          ? null
+          : new JsonWebTokens(clock, {
+              secret: config.JWT_SECRET,
+              jwksUrl: config.JWKS_URL,
+              audience: config.JWT_AUDIENCE,
+              issuer: config.JWT_ISSUER,
+            }),
+      provision: config.JWT_PROVISION === 'on',
+    },
+    webhook:
+      config.WEBHOOK_URL === ''
+        ? null
+        : { url: config.WEBHOOK_URL, secret: config.WEBHOOK_SECRET, types: config.WEBHOOK_TYPES },
+    onWarning: (text) => output.warn(text),
+    onFault: (where, error) => output.error({ where, err: error }, 'an unexpected fault, isolated'),
+  })
+  return { server, clock, output, lock }
+}
+
+/** A server that keeps the log may start after this process, or be away just now. */
+const onceItAnswers = async (address: string, directory: string, warn: (text: string) => void): Promise<EventLog> => {
+  for (;;) {
+    try {
+      return await openLog(address, directory)
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) throw error
+      warn(`waiting for the log at ${error.message}`)
+      await pause(ASK_AGAIN_MS)
+    }
+  }
+}
+
+/** Serves until it is told to stop. */
+export const serve = async (config: Config): Promise<void> => {
+  const { server, clock, output, lock } = await openServer(config)
+  const directory = resolve(config.DATA)
+  clock.onStep = (byMs) => {
+    output.warn({ byMs }, 'the clock was set; time is adjusted slowly')
+    server.noteClockStep(byMs)
+  }
+  const removeNote = config.LOG !== 'memory:' ? noteServer(directory, server, config.NODE) : () => {}
+  announce(server, config, directory)
+  const stop = (signal: string) => {
+    output.info({ signal }, 'stopping: telling clients, finishing what is under way')
+    setTimeout(() => {
+      output.error('not done in time; what was acknowledged is on the log')
+      process.exit(1)
+    }, DRAIN_MS).unref()
+    server.close(signal).then(
+      () => {
+        removeNote()
+        lock?.close()
+        clock.stop()
+        process.exit(0)
+      },
+      (error) => {
+        output.error({ err: error }, 'could not stop in order')
+        process.exit(1)
+      },
+    )
+  }
+  process.once('SIGTERM', () => stop('SIGTERM'))
+  process.once('SIGINT', () => stop('SIGINT'))
+}
+
+/** Where other commands find this server. */
+const noteServer = (directory: string, { url }: RunningServer, node: string): (() => void) => {
+  const file = join(directory, SERVER_NOTE)
+  writeFileSync(file, `${JSON.stringify({ pid: process.pid, url, node })}\n`, { mode: 0o600 })
+  return () => rmSync(file, { force: true })
+}
+
+const announce = (
+  { url, listeners, ownerToken, recovered }: RunningServer,
+  config: Config,
+  directory: string,
+): void => {
+  const lines = [`hansard ${version} listening on ${url}`]
+  if (recovered > 0) lines.push(`closed ${recovered} connections that a dead process had left open`)
+  if (ownerToken && process.stdout.isTTY) {
+    lines.push('', `the owner's token, shown this once: ${ownerToken}`)
+  } else if (ownerToken && config.LOG !== 'memory:') {
+    const file = join(directory, TOKEN_FILE)
+    writeFileSync(file, `${ownerToken}\n`, { mode: 0o600 })
+    lines.push('', `the owner's token is in ${file}`)
+  }
+  for (const listener of listeners) lines.push(`${listener.dialect} alone on ${listener.url}`)
+  const paths = dialects.flatMap(({ path }) => path ?? [])
+  lines.push(
+    '',
+    `  the chat page      ${url}/          take a name; open a second tab and talk`,
+    `  the record         curl -H 'Authorization: Bearer <token>' ${url}/api/v1/facts`,
+    `  protocols          ${url.replace('http', 'ws')}${paths.join(' ')}  ${url}/socket.io/`,
+    `  health, metrics    ${url}/readyz  ${url}/metrics`,
+    `  the log            ${whereIs(config.LOG, directory)}`,
+    '',
+    '  Ctrl-C stops in order; kill -9 loses nothing that was acknowledged.',
+  )
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+const whereIs = (log: string, directory: string): string => {
+  if (log === 'memory:') return 'in memory: gone when this stops'
+  return isServerAddress(log) ? withoutPassword(log) : directory
+}

@@ -1,0 +1,74 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { idOf, type Projection } from './projection.ts'
+import { item, type MessageItem, selectMessages } from './room-history.ts'
+
+/**
+ * Words of the messages that are shown, as they read now (SQLite FTS5, letters without their marks). The index keeps no
+ * text of its own; its rows are named by the positions of the messages' facts, which no two rooms share.
+ */
+export const search: Projection = {
+  name: 'search',
+  version: 1,
+  tables: `
+    create virtual table search using fts5(text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2');
+    create virtual table search_words using fts5vocab(search, 'instance');
+    create unique index messages_by_position on messages (position);`,
+  prepare(db) {
+    const add = db.prepare('insert into search (rowid, text) values (?, ?)')
+    const drop = db.prepare('delete from search where rowid = ?')
+    // The tables of the projection of history, which has folded the same fact before.
+    const place = db.prepare('select position from messages where room = ? and id = ?')
+    const shown = db.prepare(
+      `select t.text from texts t where t.room = ? and t.id = ? and t.to_position is null
+         and not exists (select 1 from removals d where d.room = t.room and d.id = t.id and d.to_position is null)`,
+    )
+    const index = (room: string, id: number) => {
+      const { position } = (place.get(room, id) ?? {}) as { position?: number }
+      if (position === undefined) return
+      drop.run(position)
+      const { text } = (shown.get(room, id) ?? {}) as { text?: unknown }
+      if (typeof text === 'string') add.run(position, text)
+    }
+    const anew = (fact: { stream: string; data: { id: number } }) => index(idOf(fact.stream), fact.data.id)
+    return { MessagePosted: anew, MessageEdited: anew, MessageRemoved: anew, MessageRestored: anew }
+  },
+}
+
+const MAX_TERMS = 20
+
+/**
+ * What somebody types, as FTS5 reads it: every word must be there, `"two words"` together, `begin*` as a beginning. All
+ * else is taken as it stands. null: there is no word in it.
+ */
+export const matching = (typed: string): string | null => {
+  const terms = [...typed.matchAll(/"([^"]+)"(\*?)|([^\s"]+)/g)]
+    .slice(0, MAX_TERMS)
+    .flatMap(([, phrase, more, word]) => {
+      const bare = phrase ?? (word as string).replace(/\*+$/, '')
+      if (!/[\p{L}\p{N}]/u.test(bare)) return []
+      const isBeginning = phrase === undefined ? (word as string).endsWith('*') : more === '*'
+      return [`"${bare}"${isBeginning ? '*' : ''}`]
+    })
+  return terms.length === 0 ? null : terms.join(' ')
+}
+
+export const searchQueries = {
+  /** newest first; `before`: message ids, exclusive */
+  'room.search': (
+    db: DatabaseSync,
+    { room, words, before, limit }: { room: string; words: string; before?: number; limit: number },
+  ): MessageItem[] => {
+    const match = matching(words)
+    if (match === null) return []
+    const found = selectMessages(
+      null,
+      `and m.position in (select rowid from search where search match ?) and d.from_at is null
+       ${before === undefined ? '' : 'and m.id < ?'}`,
+      'order by m.id desc limit ?',
+    )
+    return db
+      .prepare(found.sql)
+      .all(...found.before, room, match, ...(before === undefined ? [] : [before]), limit)
+      .map(item)
+  },
+}

@@ -1,0 +1,142 @@
+// A real channel's logs, where they are there, and what an import of them must be equal to.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { foldName, nameFault } from '../src/actors/names.ts'
+import { type IrcFile, importIrc } from '../src/import/import-irc.ts'
+import { readIrcLog } from '../src/import/irc-log.ts'
+import type { EventLog } from '../src/log/event-log.ts'
+import { SqliteLog } from '../src/log/sqlite.ts'
+import { LocalReadModels } from '../src/projections/read-models.ts'
+import { SecureChance } from '../src/secure-chance.ts'
+
+export const ROOM = 'moneypot:100'
+
+export const run = (log: EventLog, files: readonly IrcFile[], room = ROOM) =>
+  importIrc({
+    log,
+    chance: (clock) => new SecureChance(clock),
+    nameKey: '',
+    node: 'main',
+    files,
+    room,
+    roomName: '#ubuntu',
+  })
+
+export const file = (day: string, ...lines: string[]): IrcFile => ({
+  name: `${day}.log`,
+  day,
+  text: `${lines.join('\n')}\n`,
+})
+
+export const models = (log: EventLog) => LocalReadModels.open(log, (ms, later) => setTimeout(later, ms))
+
+interface Said {
+  readonly at: number
+  readonly author: string
+  readonly text: string
+  readonly kind: string
+}
+
+/** The room's whole history, a page at a time; `nick` as written where it differs from the account's name. */
+export const historyOf = async (log: EventLog): Promise<Said[]> => {
+  const readModels = await models(log)
+  const { result: rooms } = await readModels.query('rooms.list', { limit: 10 }, { atLeast: await log.head() })
+  const room = rooms.find(({ aliases }) => aliases.includes(ROOM))?.id ?? ''
+  const found: Said[] = []
+  for (let after = 0; ; ) {
+    const { result } = await readModels.query('room.messages', { room, limit: 500, after })
+    for (const { at, author, text, kind, extra } of result) {
+      const { nick = author.username } = (extra?.irc ?? {}) as { nick?: string }
+      found.push({ at, author: nick, text, kind })
+    }
+    if (result.length < 500) break
+    after = result.at(-1)?.id ?? 0
+  }
+  await readModels.close()
+  return found
+}
+
+export const saidIn = (files: readonly IrcFile[]): Said[] =>
+  files.flatMap(({ text, day }) =>
+    readIrcLog(text, day).flatMap((line) =>
+      line.is === 'said'
+        ? [{ at: line.at, author: line.nick, text: line.text.toWellFormed(), kind: line.action ? 'action' : 'text' }]
+        : [],
+    ),
+  )
+
+const DATA = join(import.meta.dirname, '../../shared/data/irc-ubuntu')
+export const isThere = existsSync(DATA)
+if (!isThere) console.warn(`SKIPPED: the logs of a real channel are not at ${DATA}`)
+
+/** The first so many days: line for line; who was there at any moment; and found by their words. */
+export const expectEqual = async (days: number): Promise<void> => {
+  const directory = await mkdtemp(join(tmpdir(), 'hansard-irc-'))
+  const log = await SqliteLog.open(directory)
+  try {
+    await compare(log, days)
+  } finally {
+    await log.close()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+const compare = async (log: EventLog, days: number): Promise<void> => {
+  const files = readdirSync(DATA)
+    .filter((name) => name.endsWith('.log'))
+    .slice(0, days)
+    .map((name) => ({ name, day: name.slice(0, 10), text: readFileSync(join(DATA, name), 'utf8') }))
+  expect(files).toHaveLength(days)
+  const started = performance.now()
+  const report = await run(log, files)
+  console.log(`${report.lines} lines in ${Math.round(performance.now() - started)} ms`)
+  const said = saidIn(files)
+  expect(report).toMatchObject({ messages: said.length, known: 0 })
+  expect(await historyOf(log)).toEqual(said)
+
+  const readModels = await models(log)
+  const { result: rooms } = await readModels.query('rooms.list', { limit: 10 }, { atLeast: await log.head() })
+  const room = rooms.find(({ aliases }) => aliases.includes(ROOM))?.id ?? ''
+  const lines = files.flatMap(({ text, day }) => readIrcLog(text, day))
+  // In the last minute everybody leaves with the log.
+  const seen = lines.filter(({ at }) => at < (lines.at(-1)?.at ?? 0))
+  for (let sample = 0; sample < 200; sample++) {
+    const { at } = seen[(sample * 7_919) % seen.length] as (typeof lines)[number]
+    const { result } = await readModels.query('room.presence', { room, at: { time: at } })
+    const names = result.map(({ user }) => foldName(user.username)).filter((name) => !name.startsWith('nick-'))
+    expect(new Set(names), new Date(at).toISOString()).toEqual(presentAt(lines, at))
+  }
+  const words = new Set(said.flatMap(({ text }) => text.match(/\b[a-z]{4,12}\b/g) ?? []))
+  const { result: all } = await readModels.query('room.messages', { room, limit: 100_000 })
+  for (const word of [...words].filter((_word, at) => at % 397 === 0)) {
+    const { result } = await readModels.query('room.search', { room, words: word, limit: 100_000 })
+    const plain = all.filter(({ text }) =>
+      text
+        .toLowerCase()
+        .split(/[^\p{L}\p{N}]+/u)
+        .includes(word),
+    )
+    expect(result.map(({ id }) => id).reverse(), word).toEqual(plain.map(({ id }) => id))
+  }
+  await readModels.close()
+}
+
+/** An independent fold of the files: who had come or spoken, and not left, when the minute was over. */
+const presentAt = (lines: readonly ReturnType<typeof readIrcLog>[number][], until: number): Set<string> => {
+  const present = new Set<string>()
+  for (const line of lines) {
+    if (line.at > until) break
+    if (line.is === 'said' || line.is === 'joined') present.add(foldName(line.nick))
+    if (line.is === 'left') present.delete(foldName(line.nick))
+    if (line.is === 'renamed') {
+      present.delete(foldName(line.nick))
+      present.add(foldName(line.to))
+    }
+  }
+  // A nick that is no name here has another one.
+  return new Set([...present].filter((nick) => nameFault(nick) === null))
+}
