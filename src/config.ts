@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { factTypes } from './actors/fact-codec.ts'
 import type { Rate } from './actors/rate.ts'
 import { WEBHOOK_TYPES } from './api/webhooks.ts'
+import { isServerAddress } from './log/open-log.ts'
 import type { Address } from './transports/listeners.ts'
 
 interface Setting<T> {
@@ -64,8 +65,10 @@ export const settings = {
   DATA: setting('./data', 'directory of the embedded log and its read models', text.min(1)),
   LOG: setting(
     'sqlite:',
-    'where the log is: sqlite: (in the data directory) or memory: (gone with the process)',
-    z.enum(['sqlite:', 'memory:']),
+    'where the log is: sqlite: (in the data directory), esdb://… or kurrentdb://… (connection string of an EventStoreDB or KurrentDB), memory: (gone with the process)',
+    text.refine((given) => given === 'sqlite:' || given === 'memory:' || isServerAddress(given), {
+      error: 'sqlite:, memory:, esdb://… or kurrentdb://…',
+    }),
   ),
   ADMIN_TOKEN: setting(
     '',

@@ -20,6 +20,8 @@ import { rebuild } from './projections/read-models.ts'
 type Flags = Readonly<Record<string, string>>
 
 const rebuildCommand = (config: Config): void => {
+  if (config.LOG !== 'sqlite:')
+    throw new ConfigError('the log is elsewhere: delete read.db, and the next start makes it anew')
   const directory = resolve(config.DATA)
   if (!existsSync(join(directory, 'log.db')))
     throw new ConfigError(`no log in ${directory}; give its directory with --data`)
@@ -115,9 +117,15 @@ const main = async (args: readonly string[]): Promise<void> => {
 
 main(process.argv.slice(2)).catch((error: Error) => {
   const expected =
-    ['ConfigError', 'ImportRefused', 'DirectoryLocked', 'WrongNameKey', 'LogUnavailable', 'PoisonFact'].includes(
-      error.name,
-    ) || error instanceof ConfigError
+    [
+      'ConfigError',
+      'ImportRefused',
+      'DirectoryLocked',
+      'NoAddress',
+      'WrongNameKey',
+      'LogUnavailable',
+      'PoisonFact',
+    ].includes(error.name) || error instanceof ConfigError
   const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
   const told = inUse ? `${error.message}: choose another port with --port` : error.message
   process.stderr.write(`hansard: ${expected || inUse ? told : error.stack}\n`)

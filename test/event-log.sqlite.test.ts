@@ -435,11 +435,6 @@ describe('the embedded log', () => {
     await expect(embedded.append('room-1', [fact()], 3)).rejects.toThrow(WrongExpectedRevision)
     expect(existsSync(file)).toBe(true)
     await embedded.close()
-    for (const scheme of ['esdb', 'kurrentdb']) {
-      const refused = openLog(`${scheme}://user:secret@localhost`, directory)
-      await expect(refused).rejects.toThrow(/no EventStoreDB adapter/)
-      await expect(refused).rejects.not.toThrow(/secret/)
-    }
     await expect(openLog('postgres://x', directory)).rejects.toThrow(/memory:/)
     await expect(openLog('', directory)).rejects.toThrow(/memory:/)
   })

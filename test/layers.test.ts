@@ -21,7 +21,7 @@ const mayImport: Record<string, readonly string[]> = {
 }
 
 /** Only the composition root knows adapters by name. */
-const adapters = ['log/sqlite.ts', 'log/memory.ts', 'log/open-log.ts']
+const adapters = ['log/sqlite.ts', 'log/eventstore.ts', 'log/memory.ts', 'log/open-log.ts']
 
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
   (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),

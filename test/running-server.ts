@@ -29,6 +29,8 @@ export interface TestServerOptions extends Partial<Omit<ServerOptions, 'log' | '
   readonly directory?: string
   /** a log of the test's own */
   readonly log?: EventLog
+  /** of a log on a server, for the read models' thread; `directory` is needed too */
+  readonly address?: string
 }
 
 /** What signs the tokens of another party, in tests. */
@@ -37,15 +39,15 @@ export const JWT = { secret: 'a secret of the tests, long enough', audience: 'au
 const OWNER_TOKEN = '0123456789abcdef0123456789abcdef'
 
 export const runServer = async (options: TestServerOptions = {}): Promise<TestServer> => {
-  const { storage = 'memory', directory: given, log: own, ...rest } = options
+  const { storage = 'memory', directory: given, log: own, address, ...rest } = options
   const wall = rest.clock ? null : new WallClock()
   const clock: Clock = rest.clock ?? (wall as WallClock)
   const chance: Chance = rest.chance ?? new SecureChance(clock)
   const directory = storage === 'sqlite' ? (given ?? (await mkdtemp(join(tmpdir(), 'hansard-')))) : ''
   const log = own ?? (storage === 'sqlite' ? await SqliteLog.open(directory) : new MemoryLog())
   const readModels: ReadModels =
-    storage === 'sqlite'
-      ? new ThreadedReadModels(directory)
+    storage === 'sqlite' || address
+      ? new ThreadedReadModels(given ?? directory, address ?? null)
       : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
   const faults: string[] = []
   const server = await startServer({

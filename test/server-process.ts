@@ -21,13 +21,19 @@ export interface ServerProcess {
   stop(): Promise<number | null>
 }
 
-export const startProcess = async (directory: string, flags: readonly string[] = []): Promise<ServerProcess> => {
+/** `heard` gets all it printed so far, as it prints. */
+export const startProcess = async (
+  directory: string,
+  flags: readonly string[] = [],
+  heard: (printed: string) => void = () => {},
+): Promise<ServerProcess> => {
   const environment = { ...process.env, HANSARD_ADMIN_TOKEN: OWNER_TOKEN, HANSARD_LOG_LEVEL: 'warn' }
   const args = [MAIN, 'serve', '--port', '0', '--data', directory, '--rate-messages', 'off', ...flags]
   const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
   child.stderr?.on('data', (text) => {
     printed += text
+    heard(printed)
   })
   const exited = once(child, 'exit')
   const url = await new Promise<string>((resolve, reject) => {

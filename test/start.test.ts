@@ -64,7 +64,15 @@ describe('the command line', () => {
     expect(hansard(['serve'], { HANSARD_PORTT: '1' }).stderr).toContain('unknown setting HANSARD_PORTT')
     expect(hansard(['serve', '--portt', '1']).stderr).toContain('unknown option --portt')
     expect(hansard(['serve', '--port', '99999']).stderr).toContain('HANSARD_PORT')
+    expect(hansard(['serve', '--log', 'postgres://x']).stderr).toContain('HANSARD_LOG')
     expect(hansard(['dance']).stderr).toContain('unknown command dance')
+  })
+
+  it('names an address of the log that is none, without its password', () => {
+    const refused = hansard(['serve', '--data', directory, '--log', 'esdb://ana:secret@'])
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('esdb://…@ is no address of a log')])
+    expect(refused.stderr).not.toContain('secret')
+    expect(hansard(['rebuild', '--log', 'esdb://a:1']).stderr).toContain('delete read.db')
   })
 
   it('prints every setting with its value and origin, and no secret', () => {
@@ -72,6 +80,7 @@ describe('the command line', () => {
     expect(printed).toContain('HANSARD_PORT=1  # flag')
     expect(printed).toContain('HANSARD_HOST=127.0.0.1  # default')
     expect(printed).not.toContain(OWNER_TOKEN)
+    expect(hansard(['config', '--log', 'esdb://ana:secret@a:1']).stdout).toContain('HANSARD_LOG=esdb://…@a:1  # flag')
     expect(hansard(['help']).stdout).toContain('--max-connections')
   })
 

@@ -22,6 +22,8 @@ import type { UserCommand } from './user/user.facts.ts'
 /** Rooms and users that were not asked for this long may leave memory. */
 const REST_MS = 60_000
 const SUMMARY_FROM = 200
+/** how often a log that stored nothing is asked whether it does again */
+const ASK_LOG_MS = 1_000
 
 export interface ActorDefinition {
   readonly kind: ActorKind
@@ -78,6 +80,7 @@ export class Host {
   /** why the log stores nothing now; null when the last append went well */
   logFailure: string | null = null
   #cancelSweep: (() => void) | null = null
+  #cancelAsking: (() => void) | null = null
   #closed = false
 
   constructor(options: HostOptions) {
@@ -108,9 +111,7 @@ export class Host {
       chance,
       enrich: (actor, batch) => this.#enrich(actor, batch),
       acknowledged: (actor, facts) => this.#acknowledged(actor, facts),
-      logFailed: (error) => {
-        this.logFailure = error.message
-      },
+      logFailed: (error) => this.#logFailed(error),
       fault: (actor, error) => this.#fault(actor, error),
       summary: (stream) => store.summary(stream, this.#kindOf(stream).hash),
     }
@@ -240,6 +241,7 @@ export class Host {
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelSweep?.()
+    this.#cancelAsking?.()
     for (const actor of this.#actors.values()) this.#keepSummary(actor)
     for (const actor of this.#actors.values()) actor.stop()
     this.#actors.clear()
@@ -309,6 +311,33 @@ export class Host {
     this.ledger
       .append(nodeStream(this.node), () => ({ type: 'ActorQuarantined', data }))
       .catch((failed) => this.#options.onFault(nodeStream(this.node), failed))
+  }
+
+  /**
+   * A node that is not ready is sent no work, and so would never hear that the log is back: it appends to its own
+   * stream until that succeeds. What it appends is the record of the outage.
+   */
+  #logFailed(error: LogUnavailable): void {
+    this.logFailure = error.message
+    if (this.#cancelAsking || this.#closed) return
+    const data = { since: this.clock.now() }
+    const ask = (): void => {
+      this.#cancelAsking = this.clock.at(this.clock.now() + ASK_LOG_MS, () => {
+        this.ledger
+          .append(nodeStream(this.node), () => ({ type: 'LogReturned', data }))
+          .then(
+            () => {
+              this.#cancelAsking = null
+              this.logFailure = null
+            },
+            (failed) => {
+              if (!(failed instanceof LogUnavailable)) this.#options.onFault(nodeStream(this.node), failed)
+              if (!this.#closed) ask()
+            },
+          )
+      })
+    }
+    ask()
   }
 
   #sweepLater(): void {

@@ -14,6 +14,8 @@ export const nodeFacts = {
   NodeStopped: factType('node', z.object({ node: z.string(), incarnation: z.string(), cause: z.string() })),
   /** connections that went before their first frame, and frames beyond limits, counted per minute */
   ConnectionsTurnedAway: factType('node', z.object({ since: instant, counts: z.record(z.string(), z.int()) })),
+  /** the log stores again; since then an append had failed on it */
+  LogReturned: factType('node', z.object({ since: instant })),
   ActorQuarantined: factType('node', z.object({ stream: z.string(), revision: z.int(), error: z.string() })),
   /** stream `webhook-<hash of the address>`: everything up to this position was confirmed */
   WebhookDelivered: factType('webhook', z.object({ upTo: z.int() })),

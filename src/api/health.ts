@@ -21,12 +21,12 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void 
         problems.push(error.message)
         return null
       })
-    const lag = read ? read.head - read.position : null
+    const lag = read?.lag ?? null
     const { quarantined } = host.counts()
     if (lag !== null && lag > MAX_LAG) problems.push(`read models are ${lag} facts behind`)
     if (read && read.parked > 0) problems.push(`${read.parked} facts could not be folded into the read models`)
     if (quarantined > 0) problems.push(`${quarantined} actors are out of service`)
-    if (host.logFailure) problems.push(host.logFailure)
+    if (host.logFailure && !problems.includes(host.logFailure)) problems.push(host.logFailure)
     // A parked fact or a single actor out of service is told, and does not take the node out.
     const ready = read !== null && !host.logFailure && (lag ?? 0) <= MAX_LAG
     return reply.code(ready ? 200 : 503).send({ ready, lag, parked: read?.parked ?? null, quarantined, problems })
@@ -76,8 +76,8 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void 
     help: 'facts in the log that the read models have not folded in',
     registers,
     collect: async function () {
-      const { head, position } = await readModels.status()
-      this.set(head - position)
+      const { lag } = await readModels.status()
+      this.set(lag)
     },
   })
   new Counter({

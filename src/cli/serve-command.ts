@@ -2,11 +2,15 @@
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import pino, { type Logger } from 'pino'
 import { type Config, listenIn } from '../config.ts'
 import { dialects } from '../dialects/dialects.ts'
 import { JsonWebTokens } from '../json-web-tokens.ts'
-import { openLog } from '../log/open-log.ts'
+import { type DirectoryLock, lockDirectory } from '../log/directory-lock.ts'
+import { type EventLog, LogUnavailable } from '../log/event-log.ts'
+import { withoutPassword } from '../log/eventstore-client.ts'
+import { isServerAddress, openLog } from '../log/open-log.ts'
 import { LocalReadModels, ThreadedReadModels } from '../projections/read-models.ts'
 import { SecureChance } from '../secure-chance.ts'
 import { type RunningServer, startServer } from '../server.ts'
@@ -21,25 +25,33 @@ export const SERVER_NOTE = 'server.json'
 export const TOKEN_FILE = 'admin-token'
 
 const DRAIN_MS = 10_000
+/** before a server that keeps the log is asked again at the start */
+const ASK_AGAIN_MS = 2_000
 
 export interface OpenServer {
   readonly server: RunningServer
   readonly clock: WallClock
   readonly output: Logger
+  /** of the data directory, where the log is not in it; the embedded log has its own */
+  readonly lock: DirectoryLock | null
 }
 
 /** A server with these settings on its log. @throws DirectoryLocked, LogUnavailable, WrongNameKey */
 export const openServer = async (config: Config): Promise<OpenServer> => {
   const output = pino({ level: config.LOG_LEVEL }, pino.destination(2))
   const directory = resolve(config.DATA)
-  if (config.LOG === 'sqlite:') mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const kept = config.LOG !== 'memory:'
+  const address = isServerAddress(config.LOG) ? config.LOG : null
+  if (kept) mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const lock = address ? lockDirectory(directory) : null
   const clock = new WallClock()
   const chance = new SecureChance(clock)
-  const log = await openLog(config.LOG, directory)
-  const readModels =
-    config.LOG === 'sqlite:'
-      ? new ThreadedReadModels(directory)
-      : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
+  const log = address
+    ? await onceItAnswers(address, directory, (text) => output.warn(text))
+    : await openLog(config.LOG, directory)
+  const readModels = kept
+    ? new ThreadedReadModels(directory, address)
+    : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
   const server = await startServer({
     log,
     readModels,
@@ -83,18 +95,31 @@ export const openServer = async (config: Config): Promise<OpenServer> => {
     onWarning: (text) => output.warn(text),
     onFault: (where, error) => output.error({ where, err: error }, 'an unexpected fault, isolated'),
   })
-  return { server, clock, output }
+  return { server, clock, output, lock }
+}
+
+/** A server that keeps the log may start after this process, or be away just now. */
+const onceItAnswers = async (address: string, directory: string, warn: (text: string) => void): Promise<EventLog> => {
+  for (;;) {
+    try {
+      return await openLog(address, directory)
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) throw error
+      warn(`waiting for the log at ${error.message}`)
+      await pause(ASK_AGAIN_MS)
+    }
+  }
 }
 
 /** Serves until it is told to stop. */
 export const serve = async (config: Config): Promise<void> => {
-  const { server, clock, output } = await openServer(config)
+  const { server, clock, output, lock } = await openServer(config)
   const directory = resolve(config.DATA)
   clock.onStep = (byMs) => {
     output.warn({ byMs }, 'the clock was set; time is adjusted slowly')
     server.noteClockStep(byMs)
   }
-  const removeNote = config.LOG === 'sqlite:' ? noteServer(directory, server, config.NODE) : () => {}
+  const removeNote = config.LOG !== 'memory:' ? noteServer(directory, server, config.NODE) : () => {}
   announce(server, config, directory)
   const stop = (signal: string) => {
     output.info({ signal }, 'stopping: telling clients, finishing what is under way')
@@ -105,6 +130,7 @@ export const serve = async (config: Config): Promise<void> => {
     server.close(signal).then(
       () => {
         removeNote()
+        lock?.close()
         clock.stop()
         process.exit(0)
       },
@@ -134,7 +160,7 @@ const announce = (
   if (recovered > 0) lines.push(`closed ${recovered} connections that a dead process had left open`)
   if (ownerToken && process.stdout.isTTY) {
     lines.push('', `the owner's token, shown this once: ${ownerToken}`)
-  } else if (ownerToken && config.LOG === 'sqlite:') {
+  } else if (ownerToken && config.LOG !== 'memory:') {
     const file = join(directory, TOKEN_FILE)
     writeFileSync(file, `${ownerToken}\n`, { mode: 0o600 })
     lines.push('', `the owner's token is in ${file}`)
@@ -147,11 +173,14 @@ const announce = (
     `  the record         curl -H 'Authorization: Bearer <token>' ${url}/api/v1/facts`,
     `  protocols          ${url.replace('http', 'ws')}${paths.join(' ')}  ${url}/socket.io/`,
     `  health, metrics    ${url}/readyz  ${url}/metrics`,
-    config.LOG === 'sqlite:'
-      ? `  the log            ${directory}`
-      : '  the log            in memory: gone when this stops',
+    `  the log            ${whereIs(config.LOG, directory)}`,
     '',
     '  Ctrl-C stops in order; kill -9 loses nothing that was acknowledged.',
   )
   process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+const whereIs = (log: string, directory: string): string => {
+  if (log === 'memory:') return 'in memory: gone when this stops'
+  return isServerAddress(log) ? withoutPassword(log) : directory
 }

@@ -2,14 +2,20 @@
 
 import { randomUUID } from 'node:crypto'
 import type { EventLog } from './event-log.ts'
+import { EventStoreLog } from './eventstore.ts'
 import { MemoryLog } from './memory.ts'
 import { SqliteLog } from './sqlite.ts'
 
+/** Where facts are kept: in the data directory, on a server, or nowhere. */
+export const isServerAddress = (setting: string): boolean => /^(esdb|kurrentdb)(\+discover)?:\/\//.test(setting)
+
 /**
- * `sqlite:` is the data directory, `sqlite:/path` another one, `memory:` forgets at the end of the process.
- * @throws DirectoryLocked, LogUnavailable when the store cannot be opened
+ * `sqlite:` is the data directory, `sqlite:/path` another one, `memory:` forgets at the end of the process,
+ * `esdb://…` and `kurrentdb://…` (`+discover` for a cluster) are connection strings of an EventStoreDB or KurrentDB.
+ * @throws DirectoryLocked, NoAddress, LogUnavailable when the store cannot be opened
  */
 export const openLog = async (setting: string, dataDirectory: string): Promise<EventLog> => {
+  if (isServerAddress(setting)) return EventStoreLog.open(setting)
   const scheme = setting.slice(0, setting.indexOf(':') + 1)
   const rest = setting.slice(scheme.length)
   switch (scheme) {
@@ -19,11 +25,6 @@ export const openLog = async (setting: string, dataDirectory: string): Promise<E
       // Its own epoch: what was made from an earlier log in memory must not be taken for a view of this one.
       if (rest === '') return new MemoryLog({ epoch: randomUUID() })
       break
-    case 'esdb:':
-    case 'kurrentdb:':
-      throw new Error(
-        `this build has no EventStoreDB adapter (it comes in a later version), so a log at ${scheme} cannot be opened: set HANSARD_LOG=sqlite:`,
-      )
   }
-  throw new Error('HANSARD_LOG names no log that this build knows: set sqlite:, sqlite:/a/directory or memory:')
+  throw new Error('HANSARD_LOG names no log: set sqlite:, sqlite:/a/directory, esdb://…, kurrentdb://… or memory:')
 }

@@ -1,11 +1,11 @@
 // The read models as the rest of the server sees them: questions by name, answered with the position they are true
-// at, at least as fresh as asked. They run in a thread of their own beside the embedded log, and in this one beside a
-// log in memory.
+// at, at least as fresh as asked. They run in a thread of their own, and in this one beside a log in memory.
 
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { type EventLog, LogUnavailable, type Position, type Recorded } from '../log/event-log.ts'
+import { type EventLog, LogUnavailable, type Position } from '../log/event-log.ts'
 import { SqliteLogReader } from '../log/sqlite-reader.ts'
+import { readerOf } from './log-reader.ts'
 import { type QueryArgs, type QueryName, type QueryResult, runQuery } from './queries.ts'
 import { discard, openReadDatabase } from './read-database.ts'
 import { type Freshness, type Later, Runner } from './runner.ts'
@@ -28,7 +28,7 @@ export interface ReadModels {
   close(): Promise<void>
 }
 
-/** Beside the embedded log in `directory`, in a thread of its own. */
+/** In a thread of its own, over the embedded log in `directory` or the one at `address`; its file is in `directory`. */
 export class ThreadedReadModels implements ReadModels {
   readonly #worker: Worker
   readonly #poked = new SharedArrayBuffer(4)
@@ -37,8 +37,8 @@ export class ThreadedReadModels implements ReadModels {
   #number = 0
   #gone: Error | null = null
 
-  constructor(directory: string) {
-    const workerData: ThreadData = { directory, poked: this.#poked }
+  constructor(directory: string, address: string | null = null) {
+    const workerData: ThreadData = { directory, address, poked: this.#poked }
     this.#worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData })
     this.#worker.on('message', (answer: Answer) => this.#answered(answer))
     this.#worker.on('error', (error) => this.#fail(new Error(`the read models stopped: ${(error as Error).message}`)))
@@ -104,12 +104,7 @@ export class LocalReadModels implements ReadModels {
 
   private constructor(log: EventLog, later: Later, epoch: string, head: Position) {
     this.#log = log
-    const read = async (from: Position, limit: number): Promise<Recorded[]> => {
-      const facts: Recorded[] = []
-      for await (const fact of log.readAll({ from, limit })) facts.push(fact)
-      return facts
-    }
-    this.runner = new Runner(openReadDatabase(':memory:', epoch, head), { read }, later)
+    this.runner = new Runner(openReadDatabase(':memory:', epoch, head), readerOf(log), later)
   }
 
   async query<Name extends QueryName>(name: Name, args: QueryArgs<Name>, { atLeast }: QueryOptions = {}) {
@@ -124,7 +119,7 @@ export class LocalReadModels implements ReadModels {
 
   async status(): Promise<Status> {
     const { position, parked } = this.runner
-    return { position, parked, head: await this.#log.head() }
+    return { position, parked, lag: await readerOf(this.#log).countAfter(position) }
   }
 
   close(): Promise<void> {

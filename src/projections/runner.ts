@@ -11,6 +11,8 @@ import { projections } from './read-database.ts'
 const CHUNK = 2_000
 const GATHER_MS = 75
 const WAIT_MS = 10_000
+/** before a log that was away is asked again */
+const AGAIN_MS = 1_000
 
 /** Where facts come from; synchronous in a thread of its own, asynchronous in the main one. */
 export interface Source {
@@ -82,14 +84,22 @@ export class Runner {
   /** Something was appended. */
   poke(): void {
     if (this.#planned || this.#stopped) return
-    if (this.#waiters.length > 0) {
-      void this.run()
-      return
-    }
+    if (this.#waiters.length > 0) this.#runNow()
+    else this.#runIn(GATHER_MS)
+  }
+
+  #runIn(ms: number): void {
     this.#planned = true
-    this.#later(GATHER_MS, () => {
+    this.#later(ms, () => {
       this.#planned = false
-      void this.run()
+      this.#runNow()
+    })
+  }
+
+  /** Nobody waits for it: what it could not read, it reads later. */
+  #runNow(): void {
+    this.run().catch(() => {
+      if (!this.#planned && !this.#stopped) this.#runIn(AGAIN_MS)
     })
   }
 
@@ -119,7 +129,7 @@ export class Runner {
       this.#running = null
       if (this.#again) {
         this.#again = false
-        void this.run()
+        this.#runNow()
       }
     })
     return this.#running
@@ -198,8 +208,12 @@ export class Runner {
 
   /** Folds what is left, and ends. */
   async stop(): Promise<void> {
-    await this.run()
-    await this.#running // what came during that run
+    try {
+      await this.run()
+      await this.#running // what came during that run
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) throw error
+    }
     this.halt()
   }
 

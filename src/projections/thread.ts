@@ -1,17 +1,20 @@
-// The projections' own thread: it reads the embedded log by itself, folds, and answers queries.
+// The projections' own thread: it reads the log by itself, folds, and answers queries.
 
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { Position } from '../log/event-log.ts'
-import { SqliteLogReader } from '../log/sqlite-reader.ts'
+import { LogUnavailable, type Position } from '../log/event-log.ts'
+import { openReader } from './log-reader.ts'
 import { type QueryName, runQuery } from './queries.ts'
 import { openReadDatabase } from './read-database.ts'
-import { type Freshness, ReadModelsBehind, Runner } from './runner.ts'
+import { type Freshness, Runner } from './runner.ts'
 
 export const READ_FILE = 'read.db'
 
 export interface ThreadData {
+  /** of the read database, and of the log when it is embedded */
   readonly directory: string
+  /** of the log on a server; null: it is embedded */
+  readonly address: string | null
   /** [0]: 1 while news are known here and not yet read; set by the main thread, cleared before each read */
   readonly poked: SharedArrayBuffer
 }
@@ -22,24 +25,25 @@ export type Question =
 
 export type Answer =
   | { readonly number: number; readonly result: unknown; readonly position: Position }
-  /** `behind`: not as fresh as asked in time */
+  /** `behind`: not as fresh as asked in time, or the log is away */
   | { readonly number: number; readonly error: string; readonly behind: boolean }
 
 export interface Status {
   readonly position: Position
-  readonly head: Position
+  /** facts in the log that are not folded in; counted to a bound where that costs a read */
+  readonly lag: number
   readonly parked: number
 }
 
 if (parentPort) {
   const port = parentPort
-  const { directory, poked } = workerData as ThreadData
+  const { directory, address, poked } = workerData as ThreadData
   const flag = new Int32Array(poked)
-  const log = SqliteLogReader.open(directory)
-  const db = openReadDatabase(join(directory, READ_FILE), log.epoch(), log.head())
+  const log = await openReader(directory, address)
+  const db = openReadDatabase(join(directory, READ_FILE), await log.epoch(), await log.head())
   const read = (from: Position, limit: number) => {
     Atomics.store(flag, 0, 0)
-    return log.readChunk(from, undefined, limit)
+    return log.read(from, limit)
   }
   const runner = new Runner(db, { read }, (ms, run) => setTimeout(run, ms).unref())
 
@@ -48,7 +52,8 @@ if (parentPort) {
     try {
       if ('status' in question) {
         await runner.run()
-        const status: Status = { position: runner.position, head: log.head(), parked: runner.parked }
+        const { position, parked } = runner
+        const status: Status = { position, lag: await log.countAfter(position), parked }
         port.postMessage({ number, result: status, position: runner.position } satisfies Answer)
         return
       }
@@ -56,7 +61,7 @@ if (parentPort) {
       const result = runQuery(db, question.name, question.args)
       port.postMessage({ number, result, position: runner.position } satisfies Answer)
     } catch (error) {
-      const behind = error instanceof ReadModelsBehind
+      const behind = error instanceof LogUnavailable
       port.postMessage({ number, error: (error as Error).message, behind } satisfies Answer)
     }
   }
@@ -64,11 +69,11 @@ if (parentPort) {
   port.on('message', (message: Question | 'poke' | 'close') => {
     if (message === 'poke') runner.poke()
     else if (message === 'close') {
-      runner.stop().then(() => {
-        log.close()
+      runner.stop().then(async () => {
+        await log.close()
         port.close()
       })
     } else void answer(message)
   })
-  void runner.run()
+  runner.poke()
 }

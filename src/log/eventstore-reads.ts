@@ -1,0 +1,146 @@
+// What the EventStoreDB adapter reads: a stream, all of them, the head. Every read ends, whatever the server does.
+
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Filter, Position, ReadAll, ReadStream, Recorded } from './event-log.ts'
+import { LogUnavailable } from './event-log.ts'
+import { events, follow, listening, type Patience } from './eventstore-calls.ts'
+import {
+  type Client,
+  kindOf,
+  LEADER,
+  NEW_CHANNEL_MS,
+  refusals,
+  type StoredEvent,
+  unavailable,
+} from './eventstore-client.ts'
+import { after, factOf } from './eventstore-codec.ts'
+
+export class ServerReads {
+  /** the last call found no server */
+  away = false
+  readonly #client: Client
+  readonly #patience: Patience
+
+  constructor(client: Client, patience: Patience) {
+    this.#client = client
+    this.#patience = patience
+  }
+
+  async *stream(stream: string, options: ReadStream): AsyncGenerator<Recorded> {
+    const { direction = 'forwards', limit = Number.MAX_SAFE_INTEGER } = options
+    const step = direction === 'forwards' ? 1 : -1
+    let next = options.from
+    let left = limit
+    yield* this.#again(
+      () => left > 0 && (next === undefined || next >= 0),
+      async function* (this: ServerReads) {
+        const fromRevision = next !== undefined ? BigInt(next) : direction === 'forwards' ? 'start' : 'end'
+        const call = this.#client.readStream(stream, { fromRevision, direction, maxCount: left, ...LEADER })
+        for await (const event of events(call, this.#patience)) {
+          const fact = factOf(event)
+          if (!fact) throw new LogUnavailable(`${stream}@${event.revision} was written by something else`, 'no')
+          next = fact.revision + step
+          left--
+          yield fact
+        }
+      },
+    )
+  }
+
+  async *all({ from = 0, to: upTo, filter, limit }: ReadAll): AsyncGenerator<Recorded> {
+    const to = upTo ?? (await this.head())
+    let position = from
+    let left = limit ?? Number.MAX_SAFE_INTEGER
+    const source = filter?.types || filter?.streamPrefixes ? this.#filtered : this.#whole
+    yield* this.#again(
+      () => left > 0 && position < to,
+      async function* (this: ServerReads) {
+        for await (const fact of source.call(this, position, to, filter)) {
+          position = fact.position
+          left--
+          yield fact
+          if (left === 0) return
+        }
+      },
+    )
+  }
+
+  async *#whole(from: Position, to: Position): AsyncGenerator<Recorded> {
+    const call = this.#client.readAll({ fromPosition: after(from), direction: 'forwards', ...LEADER })
+    for await (const event of events(call, this.#patience)) {
+      const fact = factOf(event)
+      if (!fact || fact.position <= from) continue
+      if (fact.position > to) return
+      yield fact
+    }
+  }
+
+  /** A read of all has no filter in 6.2.1 (readAll.js: setNoFilter), a subscription has: it is one until `to`. */
+  async *#filtered(from: Position, to: Position, filter: Filter | undefined): AsyncGenerator<Recorded> {
+    if (filter?.types?.length === 0 || filter?.streamPrefixes?.length === 0) return
+    const done = new AbortController()
+    const { silenceMs } = this.#patience
+    const signal = AbortSignal.any([done.signal, this.#patience.signal])
+    try {
+      for await (const item of listening(follow(this.#client, from, filter, { signal, silenceMs }), this.#patience)) {
+        if ('live' in item || ('before' in item ? item.before : item.position) > to) return
+        if ('position' in item) yield item
+      }
+    } finally {
+      done.abort()
+    }
+  }
+
+  async head(): Promise<Position> {
+    const call = { fromPosition: 'end', direction: 'backwards', ...LEADER } as const
+    const facts = this.#again(
+      () => true,
+      async function* (this: ServerReads) {
+        for await (const event of events(this.#client.readAll(call), this.#patience)) {
+          const fact = factOf(event)
+          if (fact) yield fact
+        }
+      },
+    )
+    for await (const { position } of facts) return position
+    return 0
+  }
+
+  /** The last event of a stream as it is, of ours or not. */
+  async last(stream: string): Promise<StoredEvent | null> {
+    const call = { fromRevision: 'end', direction: 'backwards', maxCount: 1, ...LEADER } as const
+    const found = this.#again(
+      () => true,
+      async function* (this: ServerReads) {
+        yield* events(this.#client.readStream(stream, call), this.#patience)
+      },
+    )
+    for await (const event of found) return event
+    return null
+  }
+
+  /**
+   * Runs a read, and once more from where it is when it breaks: the first call after an outage finds a dead channel,
+   * and a cluster may have another leader. @throws LogUnavailable
+   */
+  async *#again<Item>(more: () => boolean, read: () => AsyncGenerator<Item>): AsyncGenerator<Item> {
+    for (let attempt = 0; more(); attempt++) {
+      try {
+        for await (const item of read.call(this)) {
+          this.away = false
+          yield item
+        }
+        this.away = false
+        return
+      } catch (error) {
+        const kind = kindOf(error)
+        if (kind === 'stream-not-found') return
+        if (attempt > 0 || error instanceof LogUnavailable || refusals.has(kind)) {
+          this.away = !refusals.has(kind)
+          throw unavailable(error, 'no')
+        }
+        await pause(NEW_CHANNEL_MS)
+      }
+    }
+  }
+}

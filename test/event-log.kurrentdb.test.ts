@@ -1,0 +1,62 @@
+// The same suite through KurrentDB's client, in a process of its own: the generated code of the two clients meets in one
+// global `proto`, where whichever is loaded last puts its classes in the place of the other's.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { type Envelope, LogUnavailable } from '../src/log/event-log.ts'
+import { EventStoreLog } from '../src/log/eventstore.ts'
+import { keepsTheContract } from './event-log.contract.ts'
+import { EventStoreServer } from './eventstore-server.ts'
+import { OWNER_TOKEN, startProcess } from './server-process.ts'
+
+keepsTheContract('KurrentDB', async () => {
+  const server = await EventStoreServer.start('kurrentdb')
+  return { log: await EventStoreLog.open(server.address), remove: () => server.stop() }
+})
+
+const fact = (id: number): Envelope => ({
+  id: `00000000-0000-7000-8000-${String(id).padStart(12, '0')}`,
+  type: 'Noted',
+  v: 1,
+  data: '{}',
+  metadata: '{}',
+})
+
+// Its reads go another way than the other client's (a native bridge), so they have outages of their own.
+it('comes back after an outage, and knows what was in doubt', async () => {
+  const server = await EventStoreServer.start('kurrentdb')
+  const log = await EventStoreLog.open(server.address, { silenceMs: 1_000, againMs: 10 })
+  const following = log.subscribe({ from: 0 })[Symbol.asyncIterator]()
+  expect((await following.next()).value).toEqual({ caughtUp: 0 })
+  server.appendFaults.push('lost after')
+  await expect(log.append('room-1', [fact(1)], 'no-stream')).rejects.toMatchObject({ stored: 'unknown' })
+  server.stop()
+  await expect(log.head()).rejects.toThrow(LogUnavailable)
+  await expect(log.append('room-2', [fact(2)], 'no-stream')).rejects.toMatchObject({ stored: 'no' })
+  await server.start()
+  await expect.poll(() => log.head().catch(() => null), { timeout: 10_000 }).toBeGreaterThan(0)
+  await expect
+    .poll(() => log.append('room-1', [fact(1)], 'no-stream').catch(() => null), { timeout: 10_000 })
+    .toEqual({ firstRevision: 0, lastRevision: 0 })
+  expect((await following.next()).value).toMatchObject({ stream: 'room-1', revision: 0 })
+  server.silent = true
+  await expect(log.head()).rejects.toThrow(LogUnavailable)
+  await log.close()
+  server.stop()
+})
+
+it('a node runs on it', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'hansard-kurrentdb-'))
+  const server = await EventStoreServer.start('kurrentdb')
+  const node = await startProcess(directory, ['--log', server.address])
+  const headers = { authorization: `Bearer ${OWNER_TOKEN}`, 'content-type': 'application/json' }
+  const messages = `${node.url}/api/v1/rooms/moneypot:2/messages`
+  const said = await fetch(messages, { method: 'POST', headers, body: '{"text":"hello"}' })
+  expect(said.status).toBe(201)
+  expect(await (await fetch(messages, { headers })).json()).toMatchObject({ items: [{ text: 'hello' }] })
+  expect(await node.stop()).toBe(0)
+  server.stop()
+  await rm(directory, { recursive: true, force: true })
+})
