@@ -39,7 +39,10 @@ export interface ServerOptions {
   readonly version: string
   readonly adminToken: string
   readonly nameKey: string
+  /** of messages */
   readonly rate: Rate | 'off'
+  /** of what else a client has stored */
+  readonly actRate: Rate | 'off'
   readonly guests: 'auto' | 'on' | 'off'
   /** default: refuse */
   readonly driversSignupExisting?: 'refuse' | 'return'
@@ -125,9 +128,10 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
 
   const dialects = dialectsBy(options.dialects)
   const rates = new RateLimits(options.rate, clock)
+  const acts = new RateLimits(options.actRate, clock)
   const hub = new Hub(host, messageIn(readModels), onFault)
   const { maxConnections } = options
-  const around = { host, identity, rooms, rates, readModels, node, incarnation, onFault }
+  const around = { host, identity, rooms, rates, acts, readModels, node, incarnation, onFault }
   const sessions = new Sessions({
     ...around,
     hub,

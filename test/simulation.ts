@@ -176,6 +176,7 @@ class Life {
       identity,
       rooms,
       rates,
+      acts: rates,
       readModels,
       hub,
       node: 'main',

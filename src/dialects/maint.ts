@@ -44,7 +44,7 @@ const MESSAGES = {
   room_closed: 'this room is closed',
   muted: 'muted in this room',
   not_permitted: 'a blocking rule forbids this text',
-  rate_limited: 'too many messages; wait a little',
+  rate_limited: 'too much in too short a time; wait a little',
   nonce_reused: 'this nonce was used for another text',
   internal_error: 'not available now; try again',
 } as const

@@ -14,10 +14,10 @@ export { restoreContext, summarise } from './connection.context.ts'
 
 /** Typing is told this often and no oftener, for each room. */
 const TYPING_EVERY_MS = 1_000
-/** a client may have this many rooms open at once: many more than anybody reads, and each is remembered here */
+/** a client may enter this many rooms: many more than anybody reads, and each is remembered here */
 const MAX_ROOMS = 1_000
-/** which may hear every room there is */
-const MAX_ROOMS_OF_A_ROBOT = 50_000
+/** of those that its account belongs to; a robot may hear every room there is */
+const MAX_OWN_ROOMS = 50_000
 
 type ConnectionEvent = ConnectionCommand | ConnectionFactEvent
 type CommandOf<T extends ConnectionCommand['type']> = Extract<ConnectionCommand, { type: T }>
@@ -37,10 +37,12 @@ const guards = {
   isInRoom: ({ context, event }: Given) => context.rooms.has(roomOf(event)),
   isNotInRoom: ({ context, event }: Given) => !context.rooms.has(roomOf(event)) && !context.followed.has(roomOf(event)),
   roomsAreFull: ({ context, event }: Given) => {
-    const more = event.type === 'rooms.follow' ? Object.keys(event.rooms).length : 1
-    const most = context.user?.role === 'robot' ? MAX_ROOMS_OF_A_ROBOT : MAX_ROOMS
-    return context.rooms.size + context.followed.size + more > most
+    const isOwn = (event as CommandOf<'room.enter'>).own === true || context.user?.role === 'robot'
+    return context.rooms.size >= (isOwn ? MAX_OWN_ROOMS : MAX_ROOMS)
   },
+  followedAreFull: ({ context, event }: Given) =>
+    context.followed.size + Object.keys((event as CommandOf<'rooms.follow'>).rooms).length > MAX_OWN_ROOMS,
+  isOverRate: ({ event }: Given) => (event as CommandOf<'command.permit'>).overRate === true,
   followsNothingNew: ({ context, event }: Given) =>
     Object.keys((event as CommandOf<'rooms.follow'>).rooms).every((room) => context.followed.has(room)),
   hasReadFurther: ({ context, event }: Given) => {
@@ -50,8 +52,8 @@ const guards = {
   isReader: ({ context }: Given) => context.user === null,
   isChosen: ({ context, event }: Given) => context.dialect === (event as CommandOf<'dialect.choose'>).dialect,
   startedJustNow: ({ context, event }: Given) => {
-    const typing = context.typing.get(roomOf(event))
-    return typing !== undefined && event.at - typing.at < TYPING_EVERY_MS
+    const last = context.typed.get(roomOf(event))
+    return last !== undefined && event.at - last < TYPING_EVERY_MS
   },
   /** the timer of a typing that was stopped or told again since */
   isNotThatTyping: ({ context, event }: Given) =>
@@ -95,11 +97,16 @@ const nothingNew = <G extends keyof typeof guards>(guard: G) => ({
 
 const already = { actions: nothing<ConnectionContext, ConnectionEvent>(), description: 'nothing new' }
 
-const no = (code: 'user-required' | 'already-exists' | 'too-many-rooms', guard: keyof typeof guards | null = null) => ({
+const no = (
+  code: 'user-required' | 'already-exists' | 'too-many-rooms' | 'rate-limited',
+  guard: keyof typeof guards | null = null,
+) => ({
   ...(guard === null ? {} : { guard }),
   actions: refuse<ConnectionContext, ConnectionEvent>(code, guard),
   description: refusals[code].title,
 })
+
+const tooMany = no('rate-limited', 'isOverRate')
 
 /** The code that the dialect closes with for this cause, when the command names none. */
 const codeOf = ({ options }: ConnectionContext, cause: CloseCause, code: number | null = null): number | null =>
@@ -230,7 +237,7 @@ export const connectionMachine = connection.createMachine({
       on: {
         'connection.open': already,
         'dialect.choose': choosing,
-        'auth.succeed': yes('auth.succeed', 'AuthSucceeded', ({ user, token }) => ({ user, token })),
+        'auth.succeed': [tooMany, yes('auth.succeed', 'AuthSucceeded', ({ user, token }) => ({ user, token }))],
         'auth.fail': failing,
         'connection.close': closing,
         'refusal.note': noting,
@@ -268,36 +275,37 @@ export const connectionMachine = connection.createMachine({
       initial: 'activity',
       on: {
         'connection.open': already,
-        'auth.succeed': no('already-exists'),
+        'auth.succeed': [tooMany, no('already-exists')],
         'auth.fail': failing,
         'connection.close': closing,
         'refusal.note': noting,
-        'command.permit': [no('user-required', 'isReader'), already],
+        'command.permit': [no('user-required', 'isReader'), tooMany, already],
         'room.enter': [
           nothingNew('isInRoom'),
+          tooMany,
           no('too-many-rooms', 'roomsAreFull'),
           yes('room.enter', 'RoomEntered', ({ room, revision, history }) => ({ room, revision, history })),
         ],
         'rooms.follow': [
           nothingNew('followsNothingNew'),
-          no('too-many-rooms', 'roomsAreFull'),
+          no('too-many-rooms', 'followedAreFull'),
           yes('rooms.follow', 'RoomsFollowed', ({ rooms }) => ({ rooms })),
         ],
         'room.leave': [nothingNew('isNotInRoom'), yes('room.leave', 'RoomLeft', ({ room }) => ({ room }))],
-        'history.note': yes('history.note', 'HistoryRead', ({ room, count, firstId, lastId }) => ({
-          room,
-          count,
-          firstId,
-          lastId,
-        })),
+        'history.note': [
+          tooMany,
+          yes('history.note', 'HistoryRead', ({ room, count, firstId, lastId }) => ({ room, count, firstId, lastId })),
+        ],
         'delivery.note': yes('delivery.note', 'Delivered', ({ rooms }) => ({ rooms })),
         'read.mark': [
           no('user-required', 'isReader'),
           nothingNew('hasReadFurther'),
+          tooMany,
           yes('read.mark', 'ReadMarked', ({ room, upTo }) => ({ room, upTo })),
         ],
         'typing.start': [
           nothingNew('startedJustNow'),
+          tooMany,
           yes('typing.start', 'TypingStarted', ({ room, named }) => ({ room, ...(named ? { named } : {}) })),
         ],
         'typing.stop': [
@@ -339,8 +347,9 @@ export const connectionMachine = connection.createMachine({
         TypingStarted: {
           actions: [
             connection.cancel(({ event }) => typingTimer(factRoomOf(event))),
-            fold<'TypingStarted'>(({ typing, limits }, { data, at }) => ({
+            fold<'TypingStarted'>(({ typing, typed, limits }, { data, at }) => ({
               typing: typing.set(data.room, { at, due: limits.typingMs > 0 ? at + limits.typingMs : null }),
+              typed: typed.filter((last) => at - last < TYPING_EVERY_MS).set(data.room, at),
             })),
             connection.enqueueActions(({ context, event, enqueue }) => {
               const room = factRoomOf(event)
