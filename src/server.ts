@@ -129,7 +129,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const dialects = dialectsBy(options.dialects)
   const rates = new RateLimits(options.rate, clock)
   const acts = new RateLimits(options.actRate, clock)
-  const hub = new Hub(host, messageIn(readModels), onFault)
+  const hub = new Hub(host, messageIn(readModels), (name) => identity.byName(name), onFault)
   const { maxConnections } = options
   const around = { host, identity, rooms, rates, acts, readModels, node, incarnation, onFault }
   const sessions = new Sessions({

@@ -169,6 +169,7 @@ class Life {
         const atLeast = { stream: `room-${room}`, revision }
         return (await readModels.query('room.message', { room, id }, { atLeast })).result as MessageView | null
       },
+      (name) => identity.byName(name),
       onFault,
     )
     const sessions = new Sessions({
