@@ -1,10 +1,9 @@
 // Random and mutated frames thrown at a running server, from a seed. Whatever they are, the server stays up, others go on
 // talking, nothing faults, and the log holds what it should: whole streams, and of strangers nothing but refusals.
 
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect } from 'vitest'
 import WebSocket from 'ws'
+import { heapBytes } from './heap.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { SeededChance } from './seeded-chance.ts'
@@ -181,13 +180,6 @@ class Mutator {
     }
     return Buffer.from(Array.from({ length: this.below(40) }, () => this.below(256)))
   }
-}
-
-const heapBytes = (): number => {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
-  return process.memoryUsage().heapUsed
 }
 
 /** Beyond what the log in memory grows by: a leak of a connection or a frame each would be far more. */
