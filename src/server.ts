@@ -23,6 +23,7 @@ import type { MessageView } from './dialects/dialect.ts'
 import { type DialectSettings, dialectsBy } from './dialects/dialects.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { ReadModels } from './projections/read-models.ts'
+import { addressesBehind } from './transports/callers.ts'
 import { Hub, type MessageOf } from './transports/hub.ts'
 import { type Address, listenFor, serveSockets } from './transports/listeners.ts'
 import { allowedOrigin } from './transports/origins.ts'
@@ -162,6 +163,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const socketOptions = {
     allowedOrigin: mayCall,
     newConnectionId: () => chance.uuid(),
+    addressOf: addressesBehind(options.trustProxy),
     ...(options.pingIntervalMs === undefined ? {} : { pingIntervalMs: options.pingIntervalMs }),
   }
   const stopSockets = serveSockets(api.server, sessions, dialects, socketOptions)

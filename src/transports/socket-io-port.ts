@@ -66,7 +66,7 @@ const PROBE = { options: { wsPreEncodedFrame: [] } }
 
 export class IoPort implements Socket {
   readonly id: string
-  readonly address: string
+  readonly address: string | null
   readonly #socket: IoSocket
   readonly #engine: EngineSocket
   /** bytes handed to the engine, and not yet by it to the transport */
@@ -77,11 +77,11 @@ export class IoPort implements Socket {
   #answeredAt = Number.NEGATIVE_INFINITY
   #later: NodeJS.Timeout | undefined
 
-  constructor(socket: IoSocket, id: string) {
+  constructor(socket: IoSocket, id: string, address: string | null) {
     this.id = id
     this.#socket = socket
     this.#engine = socket.conn as unknown as EngineSocket
-    this.address = socket.handshake.address
+    this.address = address
     this.#engine.on('drain', () => {
       this.#handed = 0
     })
