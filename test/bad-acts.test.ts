@@ -1,6 +1,6 @@
-// Clients that would have facts stored without end, in every way but messages: by coming and going, entering and leaving,
-// typing, marking as read, asking for history, trying tokens, and over REST. Each is bounded by the account's rate of acts,
-// refused in its protocol's own form, and the refusals are counted. Rows 21, 31 and 32 of the catalogue of bad input.
+// Clients that would have facts stored without end: by talking, coming and going, entering and leaving, typing, marking as
+// read, asking for history, trying tokens, and over REST. Each is bounded by a rate of the account's, refused in its
+// protocol's own form, and the refusals are counted. Rows 21, 31 and 32 of the catalogue of bad input.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { asking } from './asking.ts'
@@ -12,6 +12,8 @@ import { Witness } from './witness.ts'
 
 const SOCKET_IO = '/socket.io/?EIO=4&transport=websocket'
 const BURST = 20
+/** of messages */
+const RATE = 30
 /** tries of each kind: far more than may be */
 const TRIES = 100
 
@@ -24,7 +26,12 @@ let sockets: RawWebSocket[]
 beforeEach(async () => {
   sockets = []
   clock = new VirtualClock()
-  server = await runServer({ clock, pingIntervalMs: 0, actRate: { capacity: BURST, perSecond: 1 } })
+  server = await runServer({
+    clock,
+    pingIntervalMs: 0,
+    actRate: { capacity: BURST, perSecond: 1 },
+    rate: { capacity: RATE, perSecond: 1 },
+  })
   ann = await server.account('ann')
   jwt = (await jsonWebTokens(ann.account.id, clock.now())).jwt ?? ''
   const aliases = ['native:1', 'maint:1', 'plic:7', 'moneypot:18', 'drivers:49']
@@ -49,6 +56,8 @@ const opened = async (path: string, ...frames: readonly string[]): Promise<RawWe
 }
 const native = (...commands: readonly object[]) =>
   opened('/native', ...commands.map((command) => JSON.stringify(command)))
+const authAsAnn = (): string =>
+  `420${JSON.stringify(['auth', { app_id: 18, hashed_token: server.identity.hashToken(ann.token) }])}`
 const event = (...given: readonly unknown[]): string => `42${JSON.stringify(given)}`
 
 const many = (socket: RawWebSocket, frames: (at: number) => readonly string[], times = TRIES): void => {
@@ -69,6 +78,56 @@ const answered = async (socket: RawWebSocket): Promise<void> => {
   socket.send(text('{"do":"leave","room":"nowhere","ref":"last"}'))
   await expect.poll(() => socket.heard.find((heard) => heard.includes('"last"')), { timeout: 5_000 }).toBeDefined()
 }
+
+/** How a text is said as Ann, and what says that it was too much. */
+const floods = {
+  native: [
+    () => native({ do: 'sign-in', token: ann.token }),
+    (at: number) => JSON.stringify({ do: 'post', ref: 1, room: 'native:1', text: `spam ${at}` }),
+    '"code":"rate-limited"',
+  ],
+  maint: [
+    () => opened('/maint', JSON.stringify({ fulfill: `Bot ${ann.token}` })),
+    (at: number) => JSON.stringify({ send: { room: 1, text: `spam ${at}` } }),
+    '"code":"rate_limited"',
+  ],
+  plic: [
+    () => opened(`/plic?token=${jwt}`),
+    (at: number) =>
+      JSON.stringify({ type: 'SendMessage', data: { room_id: 7, message: 'spam', message_temp_id: `t${at}` } }),
+    '"reason":"rate_limited"',
+  ],
+  moneypot: [
+    () => opened(SOCKET_IO, authAsAnn()),
+    (at: number) => `42${at}${JSON.stringify(['new_message', `spam ${at}`])}`,
+    '["RATE_LIMITED"]',
+  ],
+  drivers: [
+    () => opened(SOCKET_IO, event('signin_request', { token: ann.token })),
+    (at: number) => event('message_events', { topic_id: 49, body: `spam ${at}` }),
+    '"reason":"rate_limited"',
+  ],
+} as const
+
+describe('a flood of messages', () => {
+  it.each(Object.keys(floods) as (keyof typeof floods)[])(
+    'in %s is refused beyond the rate, and counted',
+    async (name) => {
+      const [come, say, told] = floods[name]
+      const socket = await come()
+      await expect.poll(async () => (await facts('AuthSucceeded')).length, { interval: 5 }).toBe(1)
+      const before = (await facts('MessagePosted')).length
+      socket.send(...Array.from({ length: 900 }, (_, at) => text(say(at))))
+      const refused = () => socket.heard.filter((heard) => heard.includes(told)).length
+      await expect.poll(refused, { timeout: 10_000, interval: 20 }).toBe(900 - RATE)
+      expect((await facts('MessagePosted')).length - before).toBe(RATE)
+      clock.advance(1_000)
+      const count = async () => (await refusals()).map(({ count: repeats }) => repeats as number)
+      await expect.poll(async () => (await count()).reduce((sum, each) => sum + each, 0)).toBe(900 - RATE)
+      expect(await count()).toHaveLength(2)
+    },
+  )
+})
 
 describe('in native, whoever', () => {
   const signIn = () => ({ do: 'sign-in', token: ann.token })
@@ -207,15 +266,7 @@ const comings = {
   maint: [() => opened('/maint', JSON.stringify({ fulfill: `Bot ${ann.token}` })), '"code":"rate_limited"', BURST / 2],
   plic: [() => opened(`/plic?token=${jwt}`), '"code":4006', BURST],
   ayaka: [() => opened('/ayaka', JSON.stringify({ session_id: ann.token })), 1008, BURST],
-  moneypot: [
-    () =>
-      opened(
-        SOCKET_IO,
-        `420${JSON.stringify(['auth', { app_id: 18, hashed_token: server.identity.hashToken(ann.token) }])}`,
-      ),
-    '430["INTERNAL_ERROR"]',
-    BURST,
-  ],
+  moneypot: [() => opened(SOCKET_IO, authAsAnn()), '430["INTERNAL_ERROR"]', BURST],
   drivers: [() => opened(SOCKET_IO, event('signin_request', { token: ann.token })), '"data":"rate_limited"', BURST],
 } as const
 
