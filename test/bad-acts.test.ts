@@ -319,6 +319,17 @@ describe('over REST', () => {
     expect((await api('POST', `${base}/invites`, undefined, token)).status).toBe(201)
   })
 
+  it('a space is archived with all of its rooms as one act', async () => {
+    const { account, token } = await server.account('olga')
+    const members = [{ account, role: 'owner' as const }]
+    const space = await server.rooms.open({ name: 's', kind: 'space', members, asker: null })
+    if (!space.ok) throw new Error(space.refusal.code)
+    for (let at = 0; at < BURST + 5; at++)
+      await server.rooms.open({ name: `c${at}`, parent: space.room.id, asker: null })
+    expect((await api('DELETE', `/api/v1/rooms/${space.room.id}`, undefined, token)).status).toBe(204)
+    expect(await facts('RoomArchived')).toHaveLength(BURST + 6)
+  })
+
   it('subscribing and unsubscribing in drivers.uz is, in its words', async () => {
     const space = await server.rooms.open({ name: 's', kind: 'space', aliases: ['drivers:900'], asker: null })
     if (!space.ok) throw new Error(space.refusal.code)

@@ -174,7 +174,7 @@ export class Requests {
   }
 
   /**
-   * Puts a command in the bearer's name: an act, unless it carries the verdict of the rate of messages. A refusal is on
+   * Puts a command in the bearer's name: an act, unless it carries a verdict of its own. A refusal is on
    * record before it is answered. @throws Problem
    */
   async command(request: FastifyRequest, bearer: Bearer, stream: string, command: Submitted): Promise<Done> {
@@ -199,20 +199,22 @@ export class Requests {
   }
 
   /**
-   * Archives a room, and a space's rooms before it: cut off between, the space is still there to be archived again.
+   * Archives a room, and a space's rooms before it, as one act: cut off between, the space is still there to be archived again.
    * @throws Problem
    */
   async archive(request: FastifyRequest, bearer: Bearer, room: RoomRef, reason: string | null): Promise<Done> {
     const { account, asker } = bearer
+    await this.permit(bearer, 'room.archive')
     const isOwner = (await this.deps.rooms.roleOf(room, account.id)) === 'owner'
+    const archiving = { type: 'room.archive', reason, overRate: false } as const
     if (room.kind === 'space' && (isOwner || account.role === 'admin')) {
       const { result } = await this.read('rooms.within', { space: room.id }, await this.deps.log.head())
       const within = { ...asker, ...(isOwner ? { spaceRole: 'owner' as const } : {}) }
       for (const id of result) {
-        await this.command(request, bearer, roomStream(id), { type: 'room.archive', asker: within, reason })
+        await this.command(request, bearer, roomStream(id), { ...archiving, asker: within })
       }
     }
-    return this.command(request, bearer, roomStream(room.id), { type: 'room.archive', asker, reason })
+    return this.command(request, bearer, roomStream(room.id), { ...archiving, asker })
   }
 
   at(query: { at?: string | undefined }) {
