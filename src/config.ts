@@ -36,7 +36,7 @@ const rate = z.string().transform((given, ctx): Rate | 'off' => {
   const match = /^([0-9]{1,6})\/([0-9]{1,6})$/.exec(given)
   const [capacity, seconds] = [Number(match?.[1]), Number(match?.[2])]
   if (match && capacity > 0 && seconds > 0) return { capacity, perSecond: capacity / seconds }
-  ctx.addIssue('messages/seconds, e.g. 20/10, or off')
+  ctx.addIssue('burst/seconds, e.g. 20/10, or off')
   return z.NEVER
 })
 
@@ -77,6 +77,11 @@ export const settings = {
     true,
   ),
   RATE_MESSAGES: setting('20/10', 'messages an account may send: burst/seconds to refill it, or off', rate),
+  RATE_ACTS: setting(
+    '600/60',
+    'whatever else an account may have stored (signing in, entering, typing, reading, changing rooms …): burst/seconds to refill it, or off',
+    rate,
+  ),
   GUESTS: setting(
     'auto',
     'who may take a name without an account: auto (requests from this machine only), on, off',

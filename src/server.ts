@@ -23,6 +23,7 @@ import type { MessageView } from './dialects/dialect.ts'
 import { type DialectSettings, dialectsBy } from './dialects/dialects.ts'
 import type { EventLog } from './log/event-log.ts'
 import type { ReadModels } from './projections/read-models.ts'
+import { addressesBehind } from './transports/callers.ts'
 import { Hub, type MessageOf } from './transports/hub.ts'
 import { type Address, listenFor, serveSockets } from './transports/listeners.ts'
 import { allowedOrigin } from './transports/origins.ts'
@@ -39,7 +40,10 @@ export interface ServerOptions {
   readonly version: string
   readonly adminToken: string
   readonly nameKey: string
+  /** of messages */
   readonly rate: Rate | 'off'
+  /** of what else a client has stored */
+  readonly actRate: Rate | 'off'
   readonly guests: 'auto' | 'on' | 'off'
   /** default: refuse */
   readonly driversSignupExisting?: 'refuse' | 'return'
@@ -125,9 +129,10 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
 
   const dialects = dialectsBy(options.dialects)
   const rates = new RateLimits(options.rate, clock)
-  const hub = new Hub(host, messageIn(readModels), onFault)
+  const acts = new RateLimits(options.actRate, clock)
+  const hub = new Hub(host, messageIn(readModels), (name) => identity.byName(name), onFault)
   const { maxConnections } = options
-  const around = { host, identity, rooms, rates, readModels, node, incarnation, onFault }
+  const around = { host, identity, rooms, rates, acts, readModels, node, incarnation, onFault }
   const sessions = new Sessions({
     ...around,
     hub,
@@ -158,6 +163,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const socketOptions = {
     allowedOrigin: mayCall,
     newConnectionId: () => chance.uuid(),
+    addressOf: addressesBehind(options.trustProxy),
     ...(options.pingIntervalMs === undefined ? {} : { pingIntervalMs: options.pingIntervalMs }),
   }
   const stopSockets = serveSockets(api.server, sessions, dialects, socketOptions)

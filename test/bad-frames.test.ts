@@ -2,6 +2,7 @@
 // stored, and others notice nothing. Rows 1 to 8 and 12 of the catalogue of bad input.
 
 import { beforeAll, describe, expect, it } from 'vitest'
+import { heapBytes } from './heap.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { frame, RawWebSocket, text } from './raw-websocket.ts'
 import { runServer, type TestServer } from './running-server.ts'
@@ -84,6 +85,26 @@ describe.each(Object.keys(dialects) as (keyof typeof dialects)[])('on %s', (name
     expect((await fetch(`${full.url}/healthz`)).status).toBe(200)
     expect(full.faults).toEqual([])
     await full.stop()
+  })
+})
+
+describe('what is broken again and again', () => {
+  it('leaves nothing in memory: a million fragments in fifty frames, a gigabyte announced fifty times', async () => {
+    const fragments = [frame(0x01, 'x'), ...Array<Buffer>(20_000).fill(frame(0x00))]
+    const round = async () => {
+      for (const name of ['native', 'socket.io'] as const) {
+        const [first, second] = [await offender(name), await offender(name)]
+        first.send(...fragments)
+        second.send(lengthOnly(GIB))
+        expect([await first.closed, await second.closed]).toEqual([1008, 1009])
+      }
+    }
+    // What is kept once for all is there after the first rounds.
+    for (let at = 0; at < 5; at++) await round()
+    const before = heapBytes()
+    for (let at = 0; at < 25; at++) await round()
+    await expect.poll(() => server.sessions.size).toBe(1)
+    expect(heapBytes() - before).toBeLessThan(10_000_000)
   })
 })
 

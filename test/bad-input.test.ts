@@ -14,9 +14,9 @@
 //   16       slow-handshake.long; whoever never signs in: dialogues, refusals of each protocol
 //   17       bad-sessions, bad-clients, ayaka-gateway
 //   18       bad-sessions
-//   19       bad-sessions, bad-clients: handshakes without number, storms of coming and going
+//   19       reconnect-storm.long: 10,000 clients; bad-sessions, bad-clients: handshakes without number, coming and going
 //   20       dialogues: moneypot/two-sockets-one-person, together/one-person-many-protocols
-//   21       bad-sessions, bad-clients, bad-packets; plic/new-device-and-shutdown
+//   21       bad-sessions, bad-clients, bad-packets; bad-acts: bounded in every protocol; plic/new-device-and-shutdown
 //   22       bad-sessions; dialogues: ayaka/put-out, maint/moderation
 //   23       bad-sessions: a PLIC socket outlives its token (docs/protocols/plic.md)
 //   24       bad-sessions; dialogues: plic/refusals
@@ -24,8 +24,8 @@
 //   27       dialogues: native/banned-resumes
 //   28       simulation: mutes race with messages, and a replay decides the same
 //   29, 30   simulation; dialogues: drivers/stamps, plic/send-and-receive, maint/token-send-receive, native/talk
-//   31, 32   bad-clients
-//   33       bad-sessions; src/actors/connection/connection.test.ts
+//   31, 32   bad-clients, bad-acts
+//   33       rooms-without-number.long: 50,000 rooms; bad-sessions; src/actors/connection/connection.test.ts
 //   34       bad-upgrades
 //   35       bad-sessions
 

@@ -3,6 +3,7 @@
 // Rows 1 to 12 and 21 of the catalogue of bad input; frames below the packets are in bad-frames.
 
 import { beforeAll, describe, expect, it } from 'vitest'
+import { heapBytes } from './heap.ts'
 import { RawWebSocket, text } from './raw-websocket.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { metric, Witness, witnessed } from './witness.ts'
@@ -51,6 +52,19 @@ describe('a packet closes the transport, and is counted, when it', () => {
     // Not a code of ours: the close that a socket.io client hears as `transport close`.
     expect(await socket.closed).toBe(1005)
     await expect.poll(() => metric(server, 'hansard_sockets_total{what="closed_protocol-error"}')).toBe(1)
+  })
+
+  it('announces attachments again and again, which leaves nothing in memory', async () => {
+    const round = async () => {
+      const sockets = await Promise.all(Array.from({ length: 20 }, connected))
+      for (const socket of sockets) socket.send(text('451000000-["auth",{"_placeholder":true,"num":0}]'))
+      for (const socket of sockets) expect(await socket.closed).toBe(1005)
+    }
+    for (let at = 0; at < 3; at++) await round()
+    const before = heapBytes()
+    for (let at = 0; at < 15; at++) await round()
+    await expect.poll(() => server.sessions.size).toBe(1)
+    expect(heapBytes() - before).toBeLessThan(10_000_000)
   })
 
   it('is larger than may be', async () => {

@@ -209,8 +209,11 @@ describe('a token', () => {
 })
 
 describe('rooms without number', () => {
-  const rooms = async (count: number) => {
-    const open = (at: number) => server.rooms.open({ name: `r${at}`, aliases: [`moneypot:${1_000 + at}`], asker: null })
+  /** With Ann in each, where they are of a protocol that has members. */
+  const rooms = async (count: number, dialects = ['moneypot']) => {
+    const members = dialects.includes('moneypot') ? [] : [{ account: ann.account, role: 'member' as const }]
+    const aliases = (at: number) => dialects.map((dialect) => `${dialect}:${1_000 + at}`)
+    const open = (at: number) => server.rooms.open({ name: `r${at}`, aliases: aliases(at), members, asker: null })
     for (let at = 0; at < count; at += 60) await Promise.all(Array.from({ length: 60 }, (_, more) => open(at + more)))
   }
   const joinAll = async (socket: RawWebSocket, names: readonly string[]) => {
@@ -241,6 +244,25 @@ describe('rooms without number', () => {
     expect(server.host.counts().actors).toBe(actors)
     socket.end()
     await expect.poll(whoIsThere, { timeout: 5_000 }).toEqual(ONLY_THE_WITNESS)
+  })
+
+  it('of its own are open to whoever belongs to them, also beyond a thousand', async () => {
+    await running()
+    await rooms(1_200, ['maint', 'drivers', 'plic'])
+    // Maint enters each; the others follow, up to 500 in a fact.
+    const maint = await signingIn.maint()
+    await expect.poll(() => maint.heard.at(-1), { timeout: 10_000 }).toContain('"t":2')
+    const { d } = JSON.parse(maint.heard.at(-1) ?? '{}') as { d: { rooms: { id: number }[] } }
+    expect(d.rooms.map(({ id }) => id)).toEqual([1, ...Array.from({ length: 1_200 }, (_, at) => 1_000 + at)])
+    const drivers = await signingIn.drivers()
+    await expect.poll(() => drivers.heard.at(-1), { timeout: 10_000 }).toContain('"status":"ok"')
+    drivers.send(text(`42${JSON.stringify(['message_events', { topic_id: 2_199, body: 'to the last' }])}`))
+    await expect.poll(() => maint.heard.at(-1)).toContain('to the last')
+    expect((await facts('RoomsFollowed')).map(({ data }) => Object.keys(data.rooms as object).length)).toEqual([
+      500, 500, 201,
+    ])
+    for (const socket of [maint, drivers]) socket.end()
+    await expect.poll(whoIsThere, { timeout: 10_000 }).toEqual(ONLY_THE_WITNESS)
   })
 
   it('leave memory once nobody is in them', async () => {

@@ -1,18 +1,25 @@
-// Handshakes that are none, over bare TCP: refused by HTTP's own codes, and nothing of them stays. Rows 13, 14 and 34.
+// Handshakes that are none, or too many, over bare TCP: refused by HTTP's own codes, and nothing of them stays. Rows 13, 14,
+// 19, 21 and 34.
 
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runServer, type TestServer } from './running-server.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
+let clock: VirtualClock
 let server: TestServer
 beforeAll(async () => {
-  server = await runServer()
+  clock = new VirtualClock()
+  server = await runServer({ clock, trustProxy: ['127.0.0.1'] })
 })
 afterAll(async () => {
   expect(server.sessions.size).toBe(0)
   expect(server.faults).toEqual([])
   await server.stop()
 })
+
+/** seconds, as the last answer says; NaN: nothing */
+let retryAfter = Number.NaN
 
 /** The status of the first answer to these lines. */
 const answer = (...lines: readonly string[]): Promise<string> =>
@@ -25,7 +32,10 @@ const answer = (...lines: readonly string[]): Promise<string> =>
       heard += data
       socket.end()
     })
-    socket.on('close', () => resolve(heard.split(' ', 2)[1] ?? 'none'))
+    socket.on('close', () => {
+      retryAfter = Number(/^retry-after: ([0-9]+)\r$/im.exec(heard)?.[1])
+      resolve(heard.split(' ', 2)[1] ?? 'none')
+    })
     socket.write(`${lines.join('\r\n')}\r\n\r\n`)
   })
 
@@ -76,4 +86,25 @@ it('a path with a NUL or bytes that are no text is none of ours', async () => {
   for (const path of ['/nat%00ive', '/%ff', '/../native/../../etc', '//native', '*']) {
     expect(['400', '404']).toContain(await upgrade(path))
   }
+})
+
+describe('whoever opens sockets without end', () => {
+  it('from one address is told to come back later, and others are not', async () => {
+    const from = (address: string) => upgrade('/native', [`X-Forwarded-For: ${address}`])
+    for (let at = 0; at < 1_200; at += 100) {
+      const answers = await Promise.all(Array.from({ length: 100 }, () => from('203.0.113.7')))
+      expect(new Set(answers)).toEqual(new Set(['101']))
+    }
+    const head = await server.log.head()
+    expect(await from('203.0.113.7')).toBe('503')
+    expect(retryAfter).toBeGreaterThanOrEqual(1)
+    expect(retryAfter).toBeLessThanOrEqual(10)
+    expect(await upgrade('/socket.io/?EIO=4&transport=websocket', ['X-Forwarded-For: 203.0.113.7'])).toBe('400')
+    expect(await from('203.0.113.8')).toBe('101')
+    expect(await upgrade('/native')).toBe('101')
+    expect(await server.log.head()).toBe(head)
+    clock.advance(1_000)
+    for (let at = 0; at < 20; at++) expect(await from('203.0.113.7')).toBe('101')
+    expect(await from('203.0.113.7')).toBe('503')
+  })
 })

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Client, connect, type Room, type State } from '../src/client/client.ts'
 import { openRoom, runServer, type TestServer } from './running-server.ts'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 let server: TestServer
 let directory: string
@@ -142,6 +143,32 @@ describe('hansard/client', () => {
     await waiting
     expect(states.at(-1)).toBe('ready')
     expect(texts(room)).toEqual(['before', 'said while she was away', 'typed while it was away'])
+  })
+
+  it('comes back into its rooms later, where its account came back too often for all of them', async () => {
+    const clock = new VirtualClock()
+    const strict = await runServer({ clock, actRate: { capacity: 4, perSecond: 1 } })
+    const { account, token } = await strict.account('ann')
+    const rooms = ['native:1', 'native:2']
+    for (const alias of rooms) await openRoom(strict, alias, [{ account, role: 'owner' }])
+    const network = await startTcpProxy(strict.port)
+    const client = await connect({ url: `ws://127.0.0.1:${network.port}/native`, token, firstWaitMs: 5 })
+    clients.push(client)
+    const [first, second] = [await client.join('native:1'), await client.join('native:2')]
+    const states: State[] = []
+    client.onState((state) => states.push(state))
+    // Three acts are used, the fourth signs it in again.
+    network.cut()
+    await expect.poll(() => strict.sessions.refusals.get('rate-limited')).toBe(2)
+    network.cut()
+    await expect.poll(() => strict.sessions.refusals.get('rate-limited'), { timeout: 5_000 }).toBeGreaterThan(2)
+    clock.advance(10_000)
+    await expect.poll(() => states.at(-1), { timeout: 5_000 }).toBe('ready')
+    expect(await Promise.all([first.post('here'), second.post('and here')])).toEqual([1, 2])
+    await expect.poll(() => [texts(first), texts(second)]).toEqual([['here'], ['and here']])
+    await network.close()
+    client.close()
+    await strict.stop()
   })
 
   it('does not come back where it must not, and says why', async () => {

@@ -58,6 +58,7 @@ export const runServer = async (options: TestServerOptions = {}): Promise<TestSe
     adminToken: OWNER_TOKEN,
     nameKey: '',
     rate: 'off',
+    actRate: 'off',
     guests: 'auto',
     origins: [],
     publicUrl: '',

@@ -28,7 +28,19 @@ export const startProcess = async (
   heard: (printed: string) => void = () => {},
 ): Promise<ServerProcess> => {
   const environment = { ...process.env, HANSARD_ADMIN_TOKEN: OWNER_TOKEN, HANSARD_LOG_LEVEL: 'warn' }
-  const args = [MAIN, 'serve', '--port', '0', '--data', directory, '--rate-messages', 'off', ...flags]
+  const args = [
+    MAIN,
+    'serve',
+    '--port',
+    '0',
+    '--data',
+    directory,
+    '--rate-messages',
+    'off',
+    '--rate-acts',
+    'off',
+    ...flags,
+  ]
   const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
   child.stderr?.on('data', (text) => {

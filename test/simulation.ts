@@ -169,6 +169,7 @@ class Life {
         const atLeast = { stream: `room-${room}`, revision }
         return (await readModels.query('room.message', { room, id }, { atLeast })).result as MessageView | null
       },
+      (name) => identity.byName(name),
       onFault,
     )
     const sessions = new Sessions({
@@ -176,6 +177,7 @@ class Life {
       identity,
       rooms,
       rates,
+      acts: rates,
       readModels,
       hub,
       node: 'main',

@@ -16,7 +16,7 @@ export class Witness {
   readonly room: Room
   readonly #client: Client
   readonly server: TestServer
-  readonly #user: string
+  readonly user: string
   /** facts in the log when it came */
   readonly #before: number
 
@@ -24,7 +24,7 @@ export class Witness {
     this.server = server
     this.#client = client
     this.room = room
-    this.#user = user
+    this.user = user
     this.#before = before
   }
 
@@ -52,7 +52,7 @@ export class Witness {
     let at = 0
     for await (const { type, stream, metadata } of this.server.log.readAll({})) {
       if (at++ < this.#before || !/^(connection|room|user|node)-/.test(stream)) continue
-      if ((JSON.parse(metadata) as { by: unknown }).by !== this.#user) types.add(type)
+      if ((JSON.parse(metadata) as { by: unknown }).by !== this.user) types.add(type)
     }
     expect(TRACES).toEqual(expect.arrayContaining([...types]))
   }

@@ -16,7 +16,7 @@ export const refusals = {
   malformed: kind(400, 'the frame or body could not be read'),
   'user-required': kind(401, 'sign in first'),
   'not-authorized': kind(403, 'not allowed to do that'),
-  'rate-limited': kind(429, 'too many messages; wait a little', true),
+  'rate-limited': kind(429, 'too much in too short a time; wait a little', true),
   'slow-mode': kind(429, 'this room is in slow mode; wait a little', true),
   muted: kind(403, 'muted in this room', true),
   banned: kind(403, 'banned'),

@@ -2,21 +2,16 @@
 
 import cors from '@fastify/cors'
 import rateLimit from '@fastify/rate-limit'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import { isLoopback } from '../transports/callers.ts'
 import { refusalProblem } from './problem.ts'
 import type { ApiDependencies } from './request.ts'
 
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'] as const
 const MINUTE_MS = 60_000
 /** requests of one address a minute; not of this machine's own */
 const MAX_A_MINUTE = 1_200
 /** names taken without an account, of one address a minute */
 export const GUESTS_A_MINUTE = { max: 20, timeWindow: MINUTE_MS }
-
-/** Of this machine itself: the peer is, and no proxy stands between. */
-export const isLoopback = ({ socket, headers }: FastifyRequest): boolean =>
-  /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '') &&
-  FORWARDED.every((name) => headers[name] === undefined)
 
 /** servers whose operator was warned of a proxy */
 const warned = new WeakSet<ApiDependencies>()

@@ -103,6 +103,7 @@ export const accountRoutes = (app: FastifyInstance, requests: Requests): void =>
   app.post('/update_username', hidden, async (request) => {
     const caller = await callerFor(requests, request)
     const username = textField(formOf(request), 'username', MOST.username)
+    await requests.permit(caller, 'user.rename')
     const outcome = await identity.rename(caller.user, username, caller.asker)
     const { revision } = await requests.accepted(caller.account, 'user.rename', outcome)
     await requests.read('users.get', { id: caller.user.id }, { stream: userStream(caller.user.id), revision })

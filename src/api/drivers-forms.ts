@@ -41,7 +41,7 @@ export const answerFailures = (app: FastifyInstance, onFault: (where: string, er
     const fail = (status: number, detail: string) => reply.code(status).send({ status: 'fail', detail })
     if (error instanceof Failed) return fail(200, error.message)
     const away = error instanceof LogUnavailable || (error instanceof Problem && error.status >= 500)
-    // Only the limit on requests of one address is a Problem that a later try may pass.
+    // A rate that is over is the Problem that a later try may pass.
     if (error instanceof Problem && !away)
       return fail(error.status === 429 ? 429 : 200, WORDS[error.code as RefusalCode] ?? error.code)
     const { statusCode = 500 } = error

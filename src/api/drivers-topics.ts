@@ -149,6 +149,7 @@ export const topicRoutes = (app: FastifyInstance, requests: Requests): void => {
     const attrs: unknown = JSON.parse(written)
     const { user, account, asker } = caller
     const opening = { name: title, parent: space.id, dialect: DIALECT, asker, correlationId: request.id }
+    await requests.permitRoom(caller)
     const outcome = await rooms.open({ ...opening, extra: { [DIALECT]: { body, attrs, owner: user.id } } })
     const { room, revision } = await requests.accepted(account, 'room.open', outcome)
     const { result } = await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })

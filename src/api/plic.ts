@@ -54,7 +54,8 @@ const answerFailures = (
       reply.code(status).send({ error_message: text, data: null, ...(withMessage ? { message: text } : {}) })
     if (error instanceof Failed) return fail(error.status, error.message)
     const away = error instanceof LogUnavailable || (error instanceof Problem && error.status === 503)
-    if (error instanceof Problem && !away) return fail(error.status === 429 ? 429 : 404, 'room not found')
+    if (error instanceof Problem && error.status === 429) return fail(429, 'too many requests')
+    if (error instanceof Problem && !away) return fail(404, 'room not found')
     const { statusCode = 500 } = error
     if (!away && statusCode >= 400 && statusCode < 500) return fail(statusCode === 413 ? 413 : 400, 'bad request')
     if (!away) onFault(`${request.method} ${request.routeOptions.url ?? request.url}`, error)
@@ -104,6 +105,7 @@ const roomRoutes = (app: FastifyInstance, prefix: string, requests: Requests): v
     const others = [...new Map(users.map((user) => [user.id, user])).values()].filter(
       ({ id }) => id !== bearer.account.id,
     )
+    await requests.permitRoom(bearer)
     const opened = await rooms.open({
       name: 'PLIC',
       dialect: 'plic',

@@ -2,6 +2,7 @@
 
 import type { FastifyRequest } from 'fastify'
 import { isOpenToAll } from '../actors/alias.ts'
+import { connectionStream } from '../actors/connection/connection.facts.ts'
 import type { Host, Submitted } from '../actors/host.ts'
 import type { Account, Bearing, Identity } from '../actors/identity.ts'
 import { type Done, type Outcome, refused } from '../actors/outcome.ts'
@@ -24,7 +25,10 @@ export interface ApiDependencies {
   readonly host: Host
   readonly identity: Identity
   readonly rooms: Rooms
+  /** of messages */
   readonly rates: RateLimits
+  /** of what else is stored at somebody's asking */
+  readonly acts: RateLimits
   readonly readModels: ReadModels
   readonly log: EventLog
   readonly sessions: Sessions
@@ -155,8 +159,27 @@ export class Requests {
     return user
   }
 
-  /** Puts a command in the bearer's name. A refusal is on record before it is answered. @throws Problem */
-  async command(request: FastifyRequest, { account }: Bearer, stream: string, command: Submitted): Promise<Done> {
+  /** Takes one of the acts that an account may have stored. @throws Problem 429, once that is on the bearer's record */
+  async permit({ account }: Pick<Bearer, 'account'>, command: string): Promise<void> {
+    const { acts, host } = this.deps
+    if (!acts.overRate(account)) return
+    const { id } = await this.connections.of(account)
+    const asked = host.ask(connectionStream(id), { type: 'command.permit', command, overRate: true })
+    await this.accepted(account, command, asked ?? refused('rate-limited'))
+  }
+
+  /** What makes rooms counts as messages do. @throws Problem 429 */
+  async permitRoom({ account }: Pick<Bearer, 'account'>): Promise<void> {
+    if (this.deps.rates.overRate(account)) await this.accepted(account, 'room.open', refused('rate-limited'))
+  }
+
+  /**
+   * Puts a command in the bearer's name: an act, unless it carries a verdict of its own. A refusal is on
+   * record before it is answered. @throws Problem
+   */
+  async command(request: FastifyRequest, bearer: Bearer, stream: string, command: Submitted): Promise<Done> {
+    if (!('overRate' in command)) await this.permit(bearer, command.type)
+    const { account } = bearer
     const connection = await this.connections.of(account)
     const from = { by: account.id, connection: connection.id, correlationId: request.id }
     return this.accepted(account, command.type, await this.deps.host.send(stream, { ...from, ...command }))
@@ -176,20 +199,22 @@ export class Requests {
   }
 
   /**
-   * Archives a room, and a space's rooms before it: cut off between, the space is still there to be archived again.
+   * Archives a room, and a space's rooms before it, as one act: cut off between, the space is still there to be archived again.
    * @throws Problem
    */
   async archive(request: FastifyRequest, bearer: Bearer, room: RoomRef, reason: string | null): Promise<Done> {
     const { account, asker } = bearer
+    await this.permit(bearer, 'room.archive')
     const isOwner = (await this.deps.rooms.roleOf(room, account.id)) === 'owner'
+    const archiving = { type: 'room.archive', reason, overRate: false } as const
     if (room.kind === 'space' && (isOwner || account.role === 'admin')) {
       const { result } = await this.read('rooms.within', { space: room.id }, await this.deps.log.head())
       const within = { ...asker, ...(isOwner ? { spaceRole: 'owner' as const } : {}) }
       for (const id of result) {
-        await this.command(request, bearer, roomStream(id), { type: 'room.archive', asker: within, reason })
+        await this.command(request, bearer, roomStream(id), { ...archiving, asker: within })
       }
     }
-    return this.command(request, bearer, roomStream(room.id), { type: 'room.archive', asker, reason })
+    return this.command(request, bearer, roomStream(room.id), { ...archiving, asker })
   }
 
   at(query: { at?: string | undefined }) {

@@ -117,6 +117,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
         ...(mode === undefined ? {} : { mode }),
         ...(slowSeconds === undefined ? {} : { slowMs: slowSeconds * 1_000 }),
       }
+      await requests.permit(bearer, 'room.change')
       const outcome = await rooms.change(room, change, bearer.asker)
       const { revision } = await requests.accepted(bearer.account, 'room.change', outcome)
       const { result, position } = await requests.read(
@@ -144,6 +145,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
   app.post('/rooms/:room/invites', { schema: { params: ofRoom } }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const room = await requests.room(request.params.room)
+    await requests.permit(bearer, 'invite.create')
     const invited = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(room, bearer.asker))
     return reply.code(201).send({ code: invited.code, room: room.id })
   })

@@ -6,7 +6,8 @@ import type { Registered } from '../actors/identity.ts'
 import { userStream } from '../actors/user/user.facts.ts'
 import type { UserRow } from '../projections/people.ts'
 import type { BanRow } from '../projections/sanctions.ts'
-import { GUESTS_A_MINUTE, isLoopback } from './callers.ts'
+import { isLoopback } from '../transports/callers.ts'
+import { GUESTS_A_MINUTE } from './callers.ts'
 import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
 import { notFound, Problem, refusalProblem } from './problem.ts'
 import type { Requests } from './request.ts'
@@ -121,6 +122,7 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
       const stream = userStream(user.id)
       let revision = 0
       if (request.body.username !== undefined) {
+        await requests.permit(bearer, 'user.rename')
         const renamed = await identity.rename(user, request.body.username, bearer.asker)
         revision = (await requests.accepted(bearer.account, 'user.rename', renamed)).revision
       }
@@ -150,6 +152,7 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
   app.post('/users/:user/tokens', { schema: { params: ofUser } }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const user = await requests.user(request.params.user)
+    await requests.permit(bearer, 'token.issue')
     const issued = await requests.accepted(bearer.account, 'token.issue', await identity.issueToken(user, bearer.asker))
     await requests.read('users.tokens', { user: user.id }, { stream: userStream(user.id), revision: issued.revision })
     return reply.code(201).send({ id: issued.id, token: issued.token })

@@ -64,6 +64,7 @@ export const openServer = async (config: Config): Promise<OpenServer> => {
     adminToken: config.ADMIN_TOKEN,
     nameKey: config.NAME_KEY,
     rate: config.RATE_MESSAGES,
+    actRate: config.RATE_ACTS,
     guests: config.GUESTS,
     driversSignupExisting: config.DRIVERS_SIGNUP_EXISTING,
     origins: config.ORIGINS,

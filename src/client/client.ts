@@ -74,6 +74,8 @@ const FIRST_WAIT_MS = 500
 const LONGEST_WAIT_MS = 30_000
 /** once connected this long, the next drop is a new one */
 const STEADY_MS = 10_000
+/** before a room is entered again that could not be entered now */
+const JOIN_AGAIN_MS = 1_000
 
 export class Client {
   readonly rooms = new Map<string, Room>()
@@ -172,10 +174,23 @@ export class Client {
     this.#epoch = epoch
     this.#readyAt = Date.now()
     this.#set('ready')
-    for (const { id, revision } of this.rooms.values()) {
-      this.#send({ do: 'join', room: id, since: { epoch: resumed, revision } })
-    }
-    for (const { frame } of this.#pending.values()) this.#send(frame)
+    const unanswered = [...this.#pending.values()]
+    for (const room of this.rooms.values()) this.#resume(room, resumed)
+    for (const { frame } of unanswered) this.#send(frame)
+  }
+
+  /** Until it is entered again: who is in many rooms and comes back often may have to wait. */
+  #resume(room: Room, epoch: string): void {
+    const socket = this.#socket
+    this.command({ do: 'join', room: room.id, since: { epoch, revision: room.revision } }).catch((error: Error) => {
+      if (!(error instanceof Refused && error.retryable)) return
+      setTimeout(
+        () => {
+          if (this.#socket === socket && this.rooms.has(room.id)) this.#resume(room, epoch)
+        },
+        JOIN_AGAIN_MS * (0.5 + Math.random() / 2),
+      )
+    })
   }
 
   #joined(event: EventOf<'joined'>): void {
@@ -186,6 +201,8 @@ export class Client {
 
   #answered(event: Answer): void {
     if (typeof event.ref !== 'number') return
+    // Not now: it comes back as after a drop.
+    if (event.ref === 0 && event.is === 'refused' && event.retryable) this.#socket?.close(1000)
     const pending = this.#pending.get(event.ref)
     if (!pending) return
     // A refusal that passes by itself is not the end of what can be sent again.

@@ -226,7 +226,7 @@ export interface View {
   readonly owner: number | null
   /** the message of MessageEdited, MessageRemoved, MessageRestored */
   readonly message: MessageView | null
-  /** the account of TypingStarted, TypingStopped, StatusChanged, MemberAdded */
+  /** the account of TypingStarted, TypingStopped, StatusChanged, MemberAdded; of a mute, ban or kick where the profile tells of those */
   readonly person: Person | null
 }
 
@@ -284,6 +284,8 @@ export interface Profile {
   readonly lostCode: number | null
   /** its frames about an edit or a removal show the whole message, which is looked up before they leave */
   readonly showsWholeMessages: boolean
+  /** its frames tell of mutes, bans and kicks, also of whoever is away: looked up before they leave */
+  readonly tellsOfSanctions?: true
   /** whoever enters a room is told how far they have read there */
   readonly tellsReads?: boolean
 }

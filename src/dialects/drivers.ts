@@ -171,6 +171,7 @@ const SIGN_IN: Readonly<Partial<Record<RefusalCode, string>>> = {
   'unknown-token': 'invalid token',
   'token-revoked': 'invalid token',
   'already-exists': 'already signed in',
+  'rate-limited': 'rate_limited',
   banned: 'banned',
 }
 

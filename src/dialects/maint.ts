@@ -44,7 +44,7 @@ const MESSAGES = {
   room_closed: 'this room is closed',
   muted: 'muted in this room',
   not_permitted: 'a blocking rule forbids this text',
-  rate_limited: 'too many messages; wait a little',
+  rate_limited: 'too much in too short a time; wait a little',
   nonce_reused: 'this nonce was used for another text',
   internal_error: 'not available now; try again',
 } as const
@@ -203,14 +203,14 @@ const encode = (recorded: Fact, room: RoomContext, person: Person | null): Addre
     case 'PresenceLeft':
       return fact.data.last ? event('left', fact.data.user, { except: fact.data.connection }) : []
     case 'UserMuted':
-      return event('muted', named(room, fact.data.name))
+      return event('muted', named(fact.data.name, person))
     case 'UserUnmuted':
     case 'MuteExpired':
-      return event('unmuted', named(room, fact.data.name))
+      return event('unmuted', named(fact.data.name, person))
     case 'MemberBanned':
-      return event('banned', present(room, fact.data.user))
+      return event('banned', person)
     case 'MemberKicked':
-      return event('kicked', present(room, fact.data.user))
+      return event('kicked', person)
     default:
       break
   }
@@ -220,15 +220,9 @@ const encode = (recorded: Fact, room: RoomContext, person: Person | null): Addre
   return []
 }
 
-/** A mute is kept by folded name, which may be nobody's here: number 0 means none. */
-const named = (room: RoomContext, name: string): Pick<Person, 'number' | 'username'> =>
-  room.presence.map(({ user }) => user).find(({ username }) => username.toLowerCase() === name) ?? {
-    number: 0,
-    username: name,
-  }
-
-const present = (room: RoomContext, user: string): Pick<Person, 'number' | 'username'> | null =>
-  room.presence.get(user)?.user ?? null
+/** A mute is kept by folded name, which may be nobody's yet: number 0 means none. */
+const named = (name: string, person: Person | null): Pick<Person, 'number' | 'username'> =>
+  person ?? { number: 0, username: name }
 
 const CLOSE_CODES = {
   'protocol-error': 4400,
@@ -265,6 +259,7 @@ export const maint: Dialect = {
     closeCodes: CLOSE_CODES,
     lostCode: 4409,
     showsWholeMessages: false,
+    tellsOfSanctions: true,
   },
   events: [],
   path: '/maint',

@@ -4,11 +4,11 @@
 // nothing is acknowledged any more: a page that failed to reach the disk once must not be believed to be there later
 // (the kernel reports a failed fsync only once), and facts must not follow others whose fate is unknown.
 
-import { type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { judgeAppend } from './envelope.ts'
 import { type ExpectedRevision, type Position, type Revision, WrongExpectedRevision } from './event-log.ts'
+import { FileInUse } from './file-in-use.ts'
 import { type Born, openLogFile } from './sqlite-file.ts'
 import { LOG_FILE } from './sqlite-reader.ts'
 
@@ -50,7 +50,7 @@ const CHECKPOINT_BYTES = 8 * 1024 * 1024
 
 export class SqliteWriter {
   readonly #db: DatabaseSync
-  readonly #files: readonly { readonly path: string; readonly opened: Stats }[]
+  readonly #files: readonly FileInUse[]
   readonly #streams = new Map<string, Stream>()
   readonly #begin: StatementSync
   readonly #commit: StatementSync
@@ -82,7 +82,7 @@ export class SqliteWriter {
     this.#epoch = (db.prepare('select epoch from log').get() as { epoch: string }).epoch
     this.#head = (db.prepare('select coalesce(max(position), 0) as head from facts').get() as { head: number }).head
     this.#position = this.#head
-    this.#files = [file, `${file}-wal`].map((path) => ({ path, opened: statSync(path) }))
+    this.#files = [file, `${file}-wal`].map((path) => new FileInUse(path))
   }
 
   /** As it was when the writer opened it. */
@@ -95,7 +95,8 @@ export class SqliteWriter {
     if (this.#broken) return { failed, why: this.#broken, stored: 'no', final: true }
     let committing = false
     try {
-      this.#mustBeOurFiles()
+      // Facts written to a file that was removed or replaced under us would be gone with the process.
+      for (const file of this.#files) file.mustBeThere()
       this.#begin.run()
       const outcomes = group.map((append) => [append.number, this.#append(append)] as const)
       committing = true
@@ -123,6 +124,7 @@ export class SqliteWriter {
 
   close(): void {
     this.#db.close()
+    for (const file of this.#files) file.close()
   }
 
   #append({ stream: name, expected, facts }: Append): Outcome {
@@ -157,16 +159,6 @@ export class SqliteWriter {
     if (this.#streams.size === MAX_STREAMS_REMEMBERED) this.#streams.clear()
     this.#streams.set(name, stream)
     return stream
-  }
-
-  /** Facts written to a file that was removed or replaced under us would be gone with the process. */
-  #mustBeOurFiles(): void {
-    for (const { path, opened } of this.#files) {
-      const now = statSync(path, { throwIfNoEntry: false })
-      if (now?.ino !== opened.ino || now.dev !== opened.dev) {
-        throw new Error(`${path} was removed or replaced while in use: stop, put it back, start again`)
-      }
-    }
   }
 
   #break(error: unknown): string {

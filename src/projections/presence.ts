@@ -4,11 +4,11 @@ import { type At, idOf, inForce, json, type Projection, TEMPORAL, Temporal } fro
 /** Who was where: one row a connection in a room, and one a connection of an account. */
 export const presence: Projection = {
   name: 'presence',
-  version: 1,
+  version: 2,
   tables: `
     create table presence (room text not null, user text not null, connection text not null, person text not null, ${TEMPORAL});
     create index presence_by_room on presence (room, user, to_position);
-    create index presence_open on presence (connection) where to_position is null;
+    create index presence_open on presence (connection, room, user) where to_position is null;
     create table online (user text not null, connection text not null, ${TEMPORAL});
     create index online_by_user on online (user, to_position);`,
   prepare(db) {

@@ -4,10 +4,11 @@ import { type At, idOf, inForce, type Projection, TEMPORAL, Temporal } from './p
 /** How far an account has read in a room, on whichever of its connections; never back. */
 export const reads: Projection = {
   name: 'reads',
-  version: 1,
+  version: 2,
   tables: `
     create table reads (room text not null, user text not null, message integer not null, ${TEMPORAL});
-    create index reads_by_room on reads (room, user, from_position);`,
+    create index reads_by_room on reads (room, user, from_position);
+    create index reads_open on reads (room, user) where to_position is null;`,
   prepare(db) {
     // The table of the projection of connections, which had the sign-in before.
     const whose = db.prepare('select user from connections where id = ?')

@@ -14,6 +14,9 @@ import { bearingOf, NOTHING_NEW, SignIn } from './sign-in.ts'
 
 type Of<Kind extends Request['do']> = Extract<Request, { do: Kind }>
 
+/** Rooms of its own that a connection enters together: what waits for one sync of the log. */
+const ENTERED_AT_ONCE = 64
+
 const NOTHING_ENTERED = { history: [], missed: null, readUpTo: null }
 
 export class Arrival {
@@ -46,7 +49,9 @@ export class Arrival {
         : this.#enterAll(request, entries, ack)
     })
     if (!outcome.ok && !session.ended) await session.answer(request, outcome, ack)
-    if (!outcome.ok && session.dialect.profile.endsUnanswered) session.abort('server-error')
+    if (!outcome.ok && session.dialect.profile.endsUnanswered) {
+      session.abort(outcome.refusal.code === 'rate-limited' ? 'flood' : 'server-error')
+    }
     if (!outcome.ok || session.ended) {
       for (const entry of entries) await entry.undo()
       for (const room of session.places.rooms()) session.forget(room)
@@ -99,21 +104,33 @@ export class Arrival {
         if (!followed.outcome.ok) return followed.outcome
         views.push(...followed.views.filter(({ room }) => session.places.get(room.room)))
       } else {
-        for (const room of rooms) {
+        // Each is stored for itself, which the next sign-in has to wait for.
+        session.around.acts.charge(session.account, rooms.length)
+        for (let from = 0; from < rooms.length; from += ENTERED_AT_ONCE) {
           if (session.ended) return NOTHING_NEW
-          const entry = new Entry(session, room)
-          entries.push(entry)
-          const entered = await entry.run(room.id)
-          // Banned from one of them: the others are open.
-          if ('ok' in entered) {
-            if (entered.ok || entered.refusal.code !== 'banned') return entered
-            await entry.undo()
-          } else views.push(entered.view)
+          const entered = await Promise.all(
+            rooms.slice(from, from + ENTERED_AT_ONCE).map((room) => this.#enterOwn(room, entries)),
+          )
+          for (const each of entered) {
+            if (each === null) continue
+            if ('ok' in each) return each
+            views.push(each.view)
+          }
         }
       }
     }
     this.#welcome(request, views, NOTHING_ENTERED, ack)
     return NOTHING_NEW
+  }
+
+  /** null: banned from it; the others are open. */
+  async #enterOwn(room: RoomRef, entries: Entry[]): Promise<Outcome | Entered | null> {
+    const entry = new Entry(this.#session, room, { own: true })
+    entries.push(entry)
+    const entered = await entry.run(room.id)
+    if (!('ok' in entered) || entered.ok || entered.refusal.code !== 'banned') return entered
+    await entry.undo()
+    return null
   }
 
   #welcome(
@@ -167,7 +184,7 @@ export class Arrival {
       const place = session.places.get(room.id)
       // A member who follows the room hears it already.
       if (place && (place.entered || session.dialect.profile.rooms === 'followed-at-sign-in')) return NOTHING_NEW
-      entry = new Entry(session, room)
+      entry = new Entry(session, room, { overRate: session.isOverActs() })
       const entered = await entry.run(request.room, request.since)
       if ('ok' in entered) return entered
       this.#welcome(request, [entered.view], entered, ack)

@@ -4,6 +4,7 @@
 import { isOpenToAll } from '../actors/alias.ts'
 import type { ConnectionContext } from '../actors/connection/connection.context.ts'
 import { connectionStream } from '../actors/connection/connection.facts.ts'
+import type { Submitted } from '../actors/host.ts'
 import { type Done, type Outcome, type Refused, refused } from '../actors/outcome.ts'
 import { inForce, type RoomContext } from '../actors/room/room.context.ts'
 import { type Asker, type RoomFact, roomStream } from '../actors/room/room.facts.ts'
@@ -93,7 +94,7 @@ export class Commands {
     const { host } = this.#session.around
     const place = await this.#placeOf(request.room)
     if ('ok' in place) return { outcome: place }
-    const speaker = this.#speaker(place)
+    const speaker = this.#speaker(place, request.do === 'edit' ? 'messages' : 'acts')
     if ('ok' in speaker) return { outcome: speaker }
     const { stream, fields } = speaker
     const { message: id } = request
@@ -111,10 +112,10 @@ export class Commands {
   }
 
   async read({ room, message }: Of<'read'>): Promise<Answered> {
-    const { places, record } = this.#session
+    const { places } = this.#session
     const place = places.named(room)
     if (!place) return { outcome: refused('not-present') }
-    return { outcome: await record.command({ type: 'read.mark', room: place.room, upTo: message }) }
+    return { outcome: await this.#act({ type: 'read.mark', room: place.room, upTo: message }) }
   }
 
   /** A status is a wish to be heard, and so counts against the account's rate. */
@@ -132,10 +133,19 @@ export class Commands {
     if (!account) return { outcome: refused('user-required') }
     if (!place) return { outcome: refused('not-present') }
     if (!around.typing) return { outcome: { ok: true, facts: [], revision: 0, values: {} } }
-    const typing = on
-      ? ({ type: 'typing.start', room: place.room, named } as const)
-      : ({ type: 'typing.stop', room: place.room, cause: 'client' } as const)
-    return { outcome: await record.command(typing) }
+    // What stops was started: it is bounded by that.
+    const outcome = on
+      ? await this.#act({ type: 'typing.start', room: place.room, named })
+      : await record.command({ type: 'typing.stop', room: place.room, cause: 'client' })
+    return { outcome }
+  }
+
+  /** Takes an act of the account's for what would be stored, and for nothing else. */
+  async #act(command: Submitted): Promise<Outcome> {
+    const { record } = this.#session
+    const asked = record.ask({ ...command, overRate: true } as Submitted)
+    if (asked && (asked.ok || asked.refusal.code !== 'rate-limited')) return asked
+    return record.command({ ...command, overRate: this.#session.isOverActs() } as Submitted)
   }
 
   /** What was handed out is on record before it leaves. */
@@ -145,6 +155,9 @@ export class Commands {
     if ('ok' in place) return { outcome: place }
     if (!(await this.#mayRead(place))) return { outcome: refused('not-a-member') }
     const { room } = place
+    const reading = { type: 'history.note', room, count: 0, firstId: null, lastId: null } as const
+    const asked = record.ask({ ...reading, overRate: this.#session.isOverActs() })
+    if (asked && !asked.ok) return { outcome: asked }
     const { revision } = await around.host.load(roomStream(room))
     const bounds = { ...(before === null ? {} : { before }), ...(after === null ? {} : { after }) }
     const args = { room, limit: limit + 1, upTo: revision, ...bounds }
@@ -183,18 +196,20 @@ export class Commands {
   }
 
   /** What every command to the room carries, once this connection's own chart permits one; else the refusal. */
-  #speaker(place: Place | null): Refused | Speaker {
+  #speaker(place: Place | null, counted: 'messages' | 'acts' = 'messages'): Refused | Speaker {
     const session = this.#session
     const { host, rates } = session.around
     const { account } = session
     if (!account || !place) return refused('user-required')
-    const permitted = host.ask(connectionStream(session.id), { type: 'command.permit', command: 'message.post' })
+    const isAct = counted === 'acts'
+    const permit = { type: 'command.permit', command: 'message.post', overRate: isAct && session.isOverActs() } as const
+    const permitted = host.ask(connectionStream(session.id), permit)
     if (permitted && !permitted.ok) return permitted
     const parent = place.parent && (host.peek(roomStream(place.parent))?.snapshot.context as RoomContext | undefined)
     const banned = parent ? inForce(parent.bans.get(account.id), host.clock.now()) : false
     const spaceRole = parent && !banned ? parent.members.get(account.id) : undefined
     const asker = { ...session.asker(account), ...(spaceRole ? { spaceRole } : {}) }
-    const fields = { by: account.id, connection: session.id, asker, overRate: rates.overRate(account) }
+    const fields = { by: account.id, connection: session.id, asker, overRate: !isAct && rates.overRate(account) }
     return { stream: roomStream(place.room), fields }
   }
 

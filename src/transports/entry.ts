@@ -44,12 +44,15 @@ const MAX_MISSED = 1_000
 export class Entry {
   readonly #session: Session
   readonly #room: RoomRef
+  readonly #terms: { readonly own?: true; readonly overRate?: boolean }
   /** its presence may stand in the room by now */
   #present = false
 
-  constructor(session: Session, room: RoomRef) {
+  /** `own`: it belongs to the account, and no client asked for it. `overRate`: the verdict where one did. */
+  constructor(session: Session, room: RoomRef, terms: { readonly own?: true; readonly overRate?: boolean } = {}) {
     this.#session = session
     this.#room = room
+    this.#terms = terms
   }
 
   /** An anonymous reader is in no list and leaves no presence. @throws LogUnavailable */
@@ -59,7 +62,7 @@ export class Entry {
     const { id: room, parent } = this.#room
     const nothingShown = { count: 0, firstId: null, lastId: null }
     // Whether it may have one room more is the connection's to say, and before others see it come and go.
-    const asked = session.record.ask({ type: 'room.enter', room, revision: 0, history: nothingShown })
+    const asked = session.record.ask({ type: 'room.enter', room, revision: 0, history: nothingShown, ...this.#terms })
     if (asked && !asked.ok) return asked
     if (session.account) {
       this.#present = true
@@ -80,7 +83,8 @@ export class Entry {
     const history = missed ? [] : await messagesUpTo(session, room, revision)
     const readUpTo = await readIn(session, room)
     const shown = { count: history.length, firstId: history.at(0)?.id ?? null, lastId: history.at(-1)?.id ?? null }
-    const noted = await session.record.command({ type: 'room.enter', room, revision, history: shown })
+    const { own = false } = this.#terms
+    const noted = await session.record.command({ type: 'room.enter', room, revision, history: shown, own })
     return noted.ok ? { view, history, missed, readUpTo } : noted
   }
 

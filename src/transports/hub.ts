@@ -24,15 +24,27 @@ interface Place {
 /** The message as it is at this revision of the room, or null. */
 export type MessageOf = (room: string, id: number, revision: number) => Promise<MessageView | null>
 
+/** Whose name this is, or null. @throws LogUnavailable */
+export type AccountOf = (name: string) => Promise<Pick<Person, 'id'> | null>
+
 /** Facts that may wait for one snapshot. */
 const MAX_HELD = 10_000
 const ABOUT_A_MESSAGE: ReadonlySet<string> = new Set(['MessageEdited', 'MessageRemoved', 'MessageRestored'])
 /** what is told of them names accounts that the room knows by id only */
 const ABOUT_ACCOUNTS: ReadonlySet<string> = new Set(['MemberAdded', 'RoomChanged'])
+/** Who they are about may be away, and a mute is kept by name. */
+const SANCTIONS: ReadonlySet<string> = new Set([
+  'UserMuted',
+  'UserUnmuted',
+  'MuteExpired',
+  'MemberBanned',
+  'MemberKicked',
+])
 
 export class Hub {
   readonly #host: Host
   readonly #messageOf: MessageOf
+  readonly #accountOf: AccountOf
   readonly #onFault: (where: string, error: unknown) => void
   readonly #rooms = new Map<string, Map<string, Place>>()
   readonly #attendance = new Attendance()
@@ -41,9 +53,15 @@ export class Hub {
   /** rooms with facts that wait for a row; what comes after them waits in line */
   readonly #waiting = new Map<string, Promise<void>>()
 
-  constructor(host: Host, messageOf: MessageOf, onFault: (where: string, error: unknown) => void) {
+  constructor(
+    host: Host,
+    messageOf: MessageOf,
+    accountOf: AccountOf,
+    onFault: (where: string, error: unknown) => void,
+  ) {
     this.#host = host
     this.#messageOf = messageOf
+    this.#accountOf = accountOf
     this.#onFault = onFault
     host.onAcknowledged((batch) => this.#hear(batch))
   }
@@ -110,6 +128,12 @@ export class Hub {
   async #person(user: string): Promise<Person> {
     const { number, username, role } = (await this.#host.load(userStream(user))).snapshot.context as UserContext
     return { id: user, number, username, role }
+  }
+
+  async #sanctioned({ data }: Fact): Promise<Person | null> {
+    const { user = null, name = '' } = data as { user?: string | null; name?: string }
+    const id = user ?? (await this.#accountOf(name))?.id
+    return id === undefined ? null : this.#person(id)
   }
 
   #ownerIn(context: RoomContext): number | null {
@@ -189,8 +213,14 @@ export class Hub {
     const places = this.#rooms.get(room)
     if (!places) return
     const before = this.#waiting.get(room)
-    const shows = () => [...places.values()].some(({ listener }) => listener.dialect.profile.showsWholeMessages)
-    const needs = heard.some(({ fact: { type } }) => ABOUT_ACCOUNTS.has(type) || (ABOUT_A_MESSAGE.has(type) && shows()))
+    const somebody = (wants: 'showsWholeMessages' | 'tellsOfSanctions') =>
+      [...places.values()].some(({ listener }) => listener.dialect.profile[wants])
+    const needs = heard.some(
+      ({ fact: { type } }) =>
+        ABOUT_ACCOUNTS.has(type) ||
+        (ABOUT_A_MESSAGE.has(type) && somebody('showsWholeMessages')) ||
+        (SANCTIONS.has(type) && somebody('tellsOfSanctions')),
+    )
     if (!before && !needs && this.#isNear(room)) {
       this.#tell(room, heard, places.values())
       return
@@ -216,6 +246,9 @@ export class Hub {
     await this.meet(room, tellsOwner(heard))
     for (const each of heard) {
       if (each.fact.type === 'MemberAdded') each.person = await this.#person((each.fact.data as { user: string }).user)
+      if (SANCTIONS.has(each.fact.type)) {
+        each.person = await this.#sanctioned(each.fact).catch(() => null)
+      }
       if (!ABOUT_A_MESSAGE.has(each.fact.type)) continue
       each.message = await this.#messageOf(room, (each.fact.data as { id: number }).id, each.fact.revision)
     }

@@ -1,7 +1,7 @@
 // The addresses a node listens on for sockets. On the main one every dialect is told apart by path or first event; one
 // of its own (the setting LISTEN_<DIALECT>) serves a single dialect at any path, and the same API.
 
-import { createServer, type Server as HttpServer, type RequestListener } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { Sessions } from './sessions.ts'
@@ -11,6 +11,8 @@ import { serveWebSockets } from './websocket.ts'
 export interface SocketOptions {
   allowedOrigin(origin: string | undefined, host: string | undefined): boolean
   newConnectionId(): string
+  /** null: this machine's own */
+  addressOf(request: IncomingMessage): string | null
   /** 0: no heartbeat over raw WebSocket, and socket.io's own over that; absent: each transport's own */
   readonly pingIntervalMs?: number
 }

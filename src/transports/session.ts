@@ -115,6 +115,11 @@ export class Session implements Listener {
     return this.#account?.id ?? null
   }
 
+  /** Takes one of the acts that its account may have stored; those of nobody are its address's. */
+  isOverActs(account: Pick<Account, 'id' | 'role'> | null = this.#account): boolean {
+    return this.around.acts.overRate(account ?? { id: this.#socket.address ?? this.id, role: 'member' })
+  }
+
   asker({ id, number, username, role }: Account): Asker {
     return { id, number, username, account: role }
   }

@@ -4,6 +4,7 @@ import type { ConnectionContext } from '../actors/connection/connection.context.
 import type { CloseCause, FactData } from '../actors/connection/connection.facts.ts'
 import type { Fact } from '../actors/fact.ts'
 import { nodeStream } from '../actors/node.facts.ts'
+import { type Rate, RateLimits } from '../actors/rate.ts'
 import type { RefusalCode } from '../actors/refusals.ts'
 import type { UserContext } from '../actors/user/user.machine.ts'
 import type { Dialect } from '../dialects/dialect.ts'
@@ -16,6 +17,10 @@ import type { Socket } from './transport.ts'
 const TURNED_AWAY_MS = 60_000
 /** Transports that shook hands and are no session, now and for a while. */
 const MAX_UNJOINED = 1_000
+/** Sockets that one address may open: many people may sit behind one, and each leaves facts that it came and went. */
+const OPENINGS: Rate = { capacity: 1_200, perSecond: 20 }
+/** whoever is turned away is told to come back after so long, and not everybody at once */
+const COME_BACK_AFTER = { leastSeconds: 1, mostSeconds: 10 }
 
 export class Sessions {
   readonly #options: SessionsOptions
@@ -24,6 +29,7 @@ export class Sessions {
   readonly counters = new Map<Counted, number>()
   readonly taps = new Set<Tap>()
   readonly refusals = new Map<RefusalCode, number>()
+  readonly #openings: RateLimits
   #turnedAway: Record<string, number> = {}
   #turnedAwaySince = 0
   #dirty: Session[] = []
@@ -32,6 +38,7 @@ export class Sessions {
   constructor(options: SessionsOptions) {
     this.#options = options
     const { host, dialects } = options
+    this.#openings = new RateLimits(OPENINGS, host.clock)
     this.#around = {
       ...options,
       taps: this.taps,
@@ -114,11 +121,20 @@ export class Sessions {
     return busy
   }
 
-  /** May one more handshake begin, with `begun` of them open? Those that never come to a session are bounded, too. */
-  admits(begun: number): boolean {
-    if (!this.#stopping && begun - this.#sessions.size < MAX_UNJOINED) return true
+  /**
+   * May one more handshake begin from this address, with `begun` of them open? Those that never come to a session are
+   * bounded, too; this machine's own are not.
+   */
+  admits(begun: number, address: string | null): boolean {
+    const tooOften = address !== null && this.#openings.overRate({ id: address, role: 'member' })
+    if (!this.#stopping && !tooOften && begun - this.#sessions.size < MAX_UNJOINED) return true
     this.#turnAway('flood')
     return false
+  }
+
+  comeBackAfterSeconds(): number {
+    const { leastSeconds, mostSeconds } = COME_BACK_AFTER
+    return leastSeconds + Math.floor(this.#options.host.chance.fraction() * (mostSeconds - leastSeconds + 1))
   }
 
   /**

@@ -33,14 +33,20 @@ export class SignIn {
 
   /** null: nobody, who may read where the dialect lets readers in. @throws LogUnavailable */
   async run(credential: Credential | null): Promise<Outcome> {
-    if (credential === null) return this.#sign(null, null)
+    if (credential === null) return this.#asReader()
     const known = await bearingOf(this.#session, credential)
     return known ? this.#signInAs(known) : this.#unknown()
   }
 
+  async #asReader(): Promise<Outcome> {
+    return this.#session.isOverActs(null) ? this.#tooOften(null, null) : this.#sign(null, null)
+  }
+
   async #unknown(): Promise<Outcome> {
     const { record, dialect } = this.#session
-    if (dialect.profile.unknownToken === 'reads') return this.#sign(null, null)
+    if (dialect.profile.unknownToken === 'reads') return this.#asReader()
+    // Each try would be a fact.
+    if (dialect.profile.unknownToken === 'may-retry' && this.#session.isOverActs()) return refused('rate-limited')
     const outcome = refused('unknown-token')
     await record.refusals.note('sign-in', outcome.refusal)
     const final = dialect.profile.unknownToken === 'closes'
@@ -52,6 +58,7 @@ export class SignIn {
     const session = this.#session
     const { host, node } = session.around
     const { id, number, username, role } = account
+    if (session.isOverActs(account)) return this.#tooOften({ id, number, username, role }, token)
     this.user = id
     const attach = { type: 'connection.attach', attaching: session.id, node, token } as const
     const attached = await host.send(userStream(id), { by: id, connection: session.id, ...attach })
@@ -63,6 +70,12 @@ export class SignIn {
     session.account = account
     // Outside a room nobody is owner or mod.
     return this.#sign({ id, number, username, role }, token)
+  }
+
+  /** What its chart says of it, before the account comes online. */
+  #tooOften(user: Person | null, token: string | null): Outcome {
+    const { record } = this.#session
+    return record.ask({ type: 'auth.succeed', user, token, overRate: true }) ?? refused('rate-limited')
   }
 
   /** An entry that failed further on may be tried again: who it is stands on the record by then. */

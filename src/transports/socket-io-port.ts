@@ -58,15 +58,22 @@ interface EngineSocket {
 
 /**
  * Least time between two answers to the polls of one client, each a whole HTTP request: under load more leaves with each,
- * and what is told after a pause leaves at once. Nothing is decided by it, so that it runs on real time, as heartbeats do.
+ * and what is told after a pause leaves at once, as does the answer to what its client asked. Nothing is decided by it, so
+ * that it runs on real time, as heartbeats do.
  */
 const ANSWER_EVERY_MS = 12
+
+/** What a client asked for ends with its acknowledgement. */
+const isAnswer = ({ frames }: Batch): boolean => {
+  const last = frames.at(-1)
+  return last !== undefined && 'ack' in last
+}
 
 const PROBE = { options: { wsPreEncodedFrame: [] } }
 
 export class IoPort implements Socket {
   readonly id: string
-  readonly address: string
+  readonly address: string | null
   readonly #socket: IoSocket
   readonly #engine: EngineSocket
   /** bytes handed to the engine, and not yet by it to the transport */
@@ -74,14 +81,16 @@ export class IoPort implements Socket {
   /** for the next answer to a poll, and its bytes */
   #gathered: Batch[] = []
   #gatheredBytes = 0
+  /** an acknowledgement is among it */
+  #isAsked = false
   #answeredAt = Number.NEGATIVE_INFINITY
   #later: NodeJS.Timeout | undefined
 
-  constructor(socket: IoSocket, id: string) {
+  constructor(socket: IoSocket, id: string, address: string | null) {
     this.id = id
     this.#socket = socket
     this.#engine = socket.conn as unknown as EngineSocket
-    this.address = socket.handshake.address
+    this.address = address
     this.#engine.on('drain', () => {
       this.#handed = 0
     })
@@ -103,6 +112,7 @@ export class IoPort implements Socket {
     const size = batches.reduce((sum, batch) => sum + batch.as('socket.io/payload', payloadOf).length, 0)
     this.#gathered.push(...batches)
     this.#gatheredBytes += size
+    this.#isAsked ||= batches.some(isAnswer)
     this.#answer()
     return size
   }
@@ -115,7 +125,7 @@ export class IoPort implements Socket {
       this.#hand()
       return
     }
-    const wait = this.#answeredAt + ANSWER_EVERY_MS - performance.now()
+    const wait = this.#isAsked ? 0 : this.#answeredAt + ANSWER_EVERY_MS - performance.now()
     if (wait > 0) {
       this.#later ??= setTimeout(() => {
         this.#later = undefined
@@ -145,6 +155,7 @@ export class IoPort implements Socket {
     this.#gathered = []
     this.#handed += this.#gatheredBytes
     this.#gatheredBytes = 0
+    this.#isAsked = false
     return batches
   }
 

@@ -20,6 +20,8 @@ export interface SocketIoOptions {
   /** `origin` as the browser sent it; `host` the request's own */
   allowedOrigin(origin: string | undefined, host: string | undefined): boolean
   newConnectionId(): string
+  /** null: this machine's own */
+  addressOf(request: IncomingMessage): string | null
   /** the only dialect spoken here; null: the first event tells */
   readonly dialect: Dialect | null
   readonly pingIntervalMs?: number
@@ -33,6 +35,8 @@ export const serveSocketIo = (
   options: SocketIoOptions,
 ): (() => Promise<void>) => {
   const pingInterval = options.pingIntervalMs ?? 25_000
+  /** of handshakes: a poll's own socket may be gone when its session begins */
+  const addresses = new WeakMap<object, string | null>()
   const io = new Server(http, {
     path: SOCKET_IO_PATH,
     allowEIO3: true,
@@ -49,8 +53,10 @@ export const serveSocketIo = (
       decide(null, { origin: origin !== undefined && options.allowedOrigin(origin, host), credentials: true }),
     allowRequest: (request: IncomingMessage, decide) => {
       const { origin, host } = request.headers
+      const address = options.addressOf(request)
+      addresses.set(request, address)
       if (!options.allowedOrigin(origin, host)) decide('this origin may not connect; see the setting ORIGINS', false)
-      else if (!sessions.admits(io.engine.clientsCount))
+      else if (!sessions.admits(io.engine.clientsCount, address))
         decide('as many connections as there may be; try again later', false)
       else decide(null, true)
     },
@@ -69,7 +75,7 @@ export const serveSocketIo = (
   })
   const sessionOf = new WeakMap<object, Session>()
   io.on('connection', (socket) => {
-    const port = new IoPort(socket, options.newConnectionId())
+    const port = new IoPort(socket, options.newConnectionId(), addresses.get(socket.request) ?? null)
     // A client that connects again before it is answered gets a second socket on its transport: one is all it may have.
     const first = sessionOf.get(socket.conn)
     first?.abort('protocol-error')

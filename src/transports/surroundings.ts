@@ -15,7 +15,10 @@ export interface SessionsOptions {
   readonly host: Host
   readonly identity: Identity
   readonly rooms: Rooms
+  /** of messages */
   readonly rates: RateLimits
+  /** of what else a client has stored */
+  readonly acts: RateLimits
   readonly readModels: ReadModels
   readonly hub: Hub
   readonly node: string

@@ -26,7 +26,8 @@ export interface Socket {
   readonly id: string
   /** as it is now: `polling` may become `websocket` */
   readonly transport: string
-  readonly address: string
+  /** where its peer is; null: on this machine */
+  readonly address: string | null
   /** everything of one turn, in order, as one write where the transport can; returns its size in bytes */
   write(batches: readonly Batch[]): number
   /** From the next frame on, all frames are one zlib stream; absent: it has no such form. */

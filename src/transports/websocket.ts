@@ -20,6 +20,8 @@ export interface WebSocketOptions {
   dialectOf(url: URL): Dialect | null
   allowedOrigin(origin: string | undefined, host: string | undefined): boolean
   newConnectionId(): string
+  /** null: this machine's own */
+  addressOf(request: IncomingMessage): string | null
   /** a ping each time; a peer from which nothing came between two is gone. 0: none */
   readonly pingIntervalMs: number
 }
@@ -48,7 +50,7 @@ export const serveWebSockets = (http: HttpServer, sessions: Sessions, options: W
     server.handleUpgrade(request, socket, head, (webSocket) => {
       // Whoever is turned away may still break RFC 6455: an error that nobody hears would end this process.
       webSocket.on('error', () => {})
-      const port = new WsPort(webSocket, socket, options.newConnectionId(), addressOf(request))
+      const port = new WsPort(webSocket, socket, options.newConnectionId(), options.addressOf(request))
       const session = sessions.open(port, turned)
       if (!session) {
         port.close(turned.profile.whenFull ?? { code: 1013, reason: 'try again later' }, 'flush')
@@ -65,19 +67,19 @@ export const serveWebSockets = (http: HttpServer, sessions: Sessions, options: W
   return () => clearInterval(heartbeat)
 }
 
-const addressOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? ''
-
 const turnAway = (
-  { url, headers }: IncomingMessage,
+  request: IncomingMessage,
   sessions: Sessions,
   open: number,
-  { dialectOf, allowedOrigin }: WebSocketOptions,
+  { dialectOf, allowedOrigin, addressOf }: WebSocketOptions,
 ): Dialect | string => {
+  const { url, headers } = request
   const address = URL.canParse(url ?? '', 'http://server') ? new URL(url ?? '', 'http://server') : null
   const dialect = address && dialectOf(address)
   if (!dialect) return '404 Not Found'
   if (!allowedOrigin(headers.origin, headers.host)) return '403 Forbidden'
-  return sessions.admits(open) ? dialect : '503 Service Unavailable'
+  if (sessions.admits(open, addressOf(request))) return dialect
+  return `503 Service Unavailable\r\nretry-after: ${sessions.comeBackAfterSeconds()}`
 }
 
 const beat = (ports: Iterable<WsPort>): void => {
@@ -98,7 +100,7 @@ const joined = (frames: readonly FrameOut[]): Buffer =>
 class WsPort implements Socket {
   readonly transport = 'websocket'
   readonly id: string
-  readonly address: string
+  readonly address: string | null
   readonly #webSocket: WebSocket
   /** the stream under it: whole frames of ours go there joined, between those that ws writes itself (pong, close) */
   readonly #stream: Duplex
@@ -106,7 +108,7 @@ class WsPort implements Socket {
   #alive = true
   #zlib: ZlibStream | null = null
 
-  constructor(webSocket: WebSocket, stream: Duplex, id: string, address: string) {
+  constructor(webSocket: WebSocket, stream: Duplex, id: string, address: string | null) {
     this.#webSocket = webSocket
     this.#stream = stream
     this.id = id

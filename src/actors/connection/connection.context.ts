@@ -22,6 +22,8 @@ export interface ConnectionContext {
   readonly read: PersistentMap<string, number>
   /** room → since when it is typing there */
   readonly typing: PersistentMap<string, Typing>
+  /** room → when it last began to type there, of the last second */
+  readonly typed: PersistentMap<string, number>
 }
 
 /** ms since 1970; `due` null: it does not end by itself */
@@ -42,6 +44,7 @@ export const absentConnection: ConnectionContext = {
   followed: PersistentMap(),
   read: PersistentMap(),
   typing: PersistentMap(),
+  typed: PersistentMap(),
 }
 
 export const summarise = (context: ConnectionContext): unknown => ({
@@ -50,14 +53,16 @@ export const summarise = (context: ConnectionContext): unknown => ({
   followed: [...context.followed],
   read: [...context.read],
   typing: [...context.typing],
+  typed: [...context.typed],
 })
 
 export const restoreContext = (json: unknown): ConnectionContext => {
-  const plain = json as Omit<ConnectionContext, 'rooms' | 'followed' | 'read' | 'typing'> & {
+  const plain = json as Omit<ConnectionContext, 'rooms' | 'followed' | 'read' | 'typing' | 'typed'> & {
     rooms: Iterable<[string, number]>
     followed: Iterable<[string, number]>
     read: Iterable<[string, number]>
     typing: Iterable<[string, Typing]>
+    typed: Iterable<[string, number]>
   }
   return {
     ...plain,
@@ -65,5 +70,6 @@ export const restoreContext = (json: unknown): ConnectionContext => {
     followed: PersistentMap(plain.followed),
     read: PersistentMap(plain.read),
     typing: PersistentMap(plain.typing),
+    typed: PersistentMap(plain.typed),
   }
 }

@@ -128,10 +128,15 @@ export type ConnectionFact = FactsOf<typeof connectionFacts>
 export type ConnectionFactEvent = FactEventsOf<typeof connectionFacts>
 export type FactData<T extends keyof typeof connectionFacts> = z.infer<(typeof connectionFacts)[T]['schema']>
 
+/** What a client has stored beside messages carries the verdict of its bucket of acts; absent: not limited. */
+interface Act extends CommandFields {
+  readonly overRate?: boolean
+}
+
 export type ConnectionCommand =
   | (CommandFields & { type: 'connection.open' } & FactData<'ConnectionOpened'>)
   | (CommandFields & { type: 'dialect.choose' } & FactData<'DialectChosen'>)
-  | (CommandFields & { type: 'auth.succeed' } & FactData<'AuthSucceeded'>)
+  | (Act & { type: 'auth.succeed' } & FactData<'AuthSucceeded'>)
   /** recorded; `final`: the dialect closes on it */
   | (CommandFields & {
       type: 'auth.fail'
@@ -140,20 +145,21 @@ export type ConnectionCommand =
       closeCode: number | null
       reason: string | null
     })
-  | (CommandFields & { type: 'room.enter' } & FactData<'RoomEntered'>)
+  /** `own`: a room that its account belongs to, which no client asked for */
+  | (Act & { type: 'room.enter'; own?: boolean } & FactData<'RoomEntered'>)
   | (CommandFields & { type: 'rooms.follow' } & FactData<'RoomsFollowed'>)
   | (CommandFields & { type: 'room.leave'; room: string })
-  | (CommandFields & { type: 'history.note' } & FactData<'HistoryRead'>)
+  | (Act & { type: 'history.note' } & FactData<'HistoryRead'>)
   | (CommandFields & { type: 'delivery.note' } & FactData<'Delivered'>)
-  | (CommandFields & { type: 'typing.start'; room: string; named?: boolean })
+  | (Act & { type: 'typing.start'; room: string; named?: boolean })
   | (CommandFields & { type: 'typing.stop'; room: string; cause: 'client' | 'message' | 'left' })
   /** timer */
   | (CommandFields & { type: 'typing.expire'; room: string; due: number })
-  | (CommandFields & { type: 'read.mark' } & FactData<'ReadMarked'>)
+  | (Act & { type: 'read.mark' } & FactData<'ReadMarked'>)
   | (CommandFields & { type: 'activity.idle'; since: number })
   | (CommandFields & { type: 'activity.resume' })
   /** may a command of this kind be handed to a room now? answered `nothing` when authenticated, never a fact */
-  | (CommandFields & { type: 'command.permit'; command: string })
+  | (Act & { type: 'command.permit'; command: string })
   /** `decidedAt` is the fact's `at`; a command's own `at` is its time */
   | (CommandFields & { type: 'refusal.note'; decidedAt: FactData<'CommandRefused'>['at'] } & Omit<
         FactData<'CommandRefused'>,

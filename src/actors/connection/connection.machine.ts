@@ -5,59 +5,27 @@
 
 import { Map as PersistentMap } from 'immutable'
 import { setup } from 'xstate'
-import { type Decided, fact, nothing, refuse } from '../chart.ts'
-import { refusals } from '../refusals.ts'
+import type { Decided } from '../chart.ts'
+import {
+  already,
+  choosing,
+  closing,
+  failing,
+  no,
+  nothingNew,
+  noting,
+  timedOut,
+  tooMany,
+  yes,
+} from './connection.branches.ts'
 import { absentConnection, type ConnectionContext, type Typing } from './connection.context.ts'
-import type { CloseCause, ConnectionCommand, ConnectionFactEvent } from './connection.facts.ts'
+import type { ConnectionCommand, ConnectionFactEvent } from './connection.facts.ts'
+import { type ConnectionEvent, type FactOf, guards, TYPING_EVERY_MS } from './connection.guards.ts'
 
 export { restoreContext, summarise } from './connection.context.ts'
 
-/** Typing is told this often and no oftener, for each room. */
-const TYPING_EVERY_MS = 1_000
-/** a client may have this many rooms open at once: many more than anybody reads, and each is remembered here */
-const MAX_ROOMS = 1_000
-/** which may hear every room there is */
-const MAX_ROOMS_OF_A_ROBOT = 50_000
-
-type ConnectionEvent = ConnectionCommand | ConnectionFactEvent
-type CommandOf<T extends ConnectionCommand['type']> = Extract<ConnectionCommand, { type: T }>
-type FactOf<T extends ConnectionFactEvent['type']> = Extract<ConnectionFactEvent, { type: T }>
-
-interface Given {
-  readonly context: ConnectionContext
-  readonly event: ConnectionEvent
-}
-
-const roomOf = (event: ConnectionEvent): string => (event as CommandOf<'typing.start'>).room
 const factRoomOf = (event: ConnectionEvent): string => (event as FactOf<'TypingStarted'>).data.room
 const typingTimer = (room: string): string => `typing:${room}`
-
-const guards = {
-  isFinal: ({ event }: Given) => (event as CommandOf<'auth.fail'>).final,
-  isInRoom: ({ context, event }: Given) => context.rooms.has(roomOf(event)),
-  isNotInRoom: ({ context, event }: Given) => !context.rooms.has(roomOf(event)) && !context.followed.has(roomOf(event)),
-  roomsAreFull: ({ context, event }: Given) => {
-    const more = event.type === 'rooms.follow' ? Object.keys(event.rooms).length : 1
-    const most = context.user?.role === 'robot' ? MAX_ROOMS_OF_A_ROBOT : MAX_ROOMS
-    return context.rooms.size + context.followed.size + more > most
-  },
-  followsNothingNew: ({ context, event }: Given) =>
-    Object.keys((event as CommandOf<'rooms.follow'>).rooms).every((room) => context.followed.has(room)),
-  hasReadFurther: ({ context, event }: Given) => {
-    const { room, upTo } = event as CommandOf<'read.mark'>
-    return (context.read.get(room) ?? 0) >= upTo
-  },
-  isReader: ({ context }: Given) => context.user === null,
-  isChosen: ({ context, event }: Given) => context.dialect === (event as CommandOf<'dialect.choose'>).dialect,
-  startedJustNow: ({ context, event }: Given) => {
-    const typing = context.typing.get(roomOf(event))
-    return typing !== undefined && event.at - typing.at < TYPING_EVERY_MS
-  },
-  /** the timer of a typing that was stopped or told again since */
-  isNotThatTyping: ({ context, event }: Given) =>
-    context.typing.get(roomOf(event))?.due !== (event as CommandOf<'typing.expire'>).due,
-  isNotTyping: ({ context, event }: Given) => !context.typing.has(roomOf(event)),
-}
 
 const connection = setup({
   types: { context: {} as ConnectionContext, events: {} as ConnectionEvent, emitted: {} as Decided },
@@ -77,79 +45,6 @@ const fold = <T extends ConnectionFactEvent['type']>(
   evolve: (context: ConnectionContext, fact: FactOf<T>) => Partial<ConnectionContext>,
 ) => connection.assign(({ context, event }) => evolve(context, event as FactOf<T>))
 
-/** An accepted command whose fact repeats these fields of it. */
-const yes = <T extends ConnectionCommand['type']>(
-  _command: T,
-  type: ConnectionFactEvent['type'],
-  data: (command: CommandOf<T>, context: ConnectionContext) => object,
-) => ({
-  actions: fact<ConnectionContext, ConnectionEvent>(type, ({ context, event }) => data(event as CommandOf<T>, context)),
-  description: type,
-})
-
-const nothingNew = <G extends keyof typeof guards>(guard: G) => ({
-  guard,
-  actions: nothing<ConnectionContext, ConnectionEvent>(),
-  description: 'nothing new',
-})
-
-const already = { actions: nothing<ConnectionContext, ConnectionEvent>(), description: 'nothing new' }
-
-const no = (code: 'user-required' | 'already-exists' | 'too-many-rooms', guard: keyof typeof guards | null = null) => ({
-  ...(guard === null ? {} : { guard }),
-  actions: refuse<ConnectionContext, ConnectionEvent>(code, guard),
-  description: refusals[code].title,
-})
-
-/** The code that the dialect closes with for this cause, when the command names none. */
-const codeOf = ({ options }: ConnectionContext, cause: CloseCause, code: number | null = null): number | null =>
-  code ?? options.closeCodes[cause] ?? null
-
-const closing = yes('connection.close', 'ConnectionClosed', ({ code, reason, cause, late }, context) => ({
-  code: codeOf(context, cause, code),
-  reason,
-  cause,
-  late,
-}))
-
-const timedOut = (cause: 'auth-timeout' | 'afk') => ({
-  actions: fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', ({ context }) => ({
-    code: codeOf(context, cause),
-    reason: null,
-    cause,
-    late: false,
-  })),
-  description: `ConnectionClosed, cause ${cause}`,
-})
-
-const noting = yes('refusal.note', 'CommandRefused', ({ command, code, state, guard, values, decidedAt, count }) => ({
-  command,
-  code,
-  state,
-  guard,
-  values,
-  at: decidedAt,
-  count,
-}))
-
-const failing = [
-  {
-    guard: 'isFinal' as const,
-    actions: [
-      fact<ConnectionContext, ConnectionEvent>('AuthFailed', ({ event }) => ({
-        code: (event as CommandOf<'auth.fail'>).code,
-      })),
-      fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', ({ context, event }) => {
-        const { closeCode, reason, code } = event as CommandOf<'auth.fail'>
-        const cause = code === 'banned' ? 'banned' : 'auth-failed'
-        return { code: codeOf(context, cause, closeCode), reason, cause, late: false }
-      }),
-    ],
-    description: 'AuthFailed, ConnectionClosed',
-  },
-  yes('auth.fail', 'AuthFailed', ({ code }) => ({ code })),
-]
-
 const stopTyping = [
   connection.cancel(({ event }) => typingTimer(factRoomOf(event))),
   fold<'TypingStopped'>(({ typing }, { data }) => ({ typing: typing.delete(data.room) })),
@@ -167,16 +62,6 @@ const ended = {
   description: 'policies leave its rooms and its user',
 }
 
-/** Chosen when the first event tells the dialect: its limits take the place of the listener's. */
-const choosing = [
-  nothingNew('isChosen'),
-  yes('dialect.choose', 'DialectChosen', ({ dialect, version, limits, options }) => ({
-    dialect,
-    version,
-    limits,
-    options,
-  })),
-]
 const chosen = fold<'DialectChosen'>((_context, { data }) => ({
   dialect: data.dialect,
   limits: data.limits,
@@ -230,7 +115,7 @@ export const connectionMachine = connection.createMachine({
       on: {
         'connection.open': already,
         'dialect.choose': choosing,
-        'auth.succeed': yes('auth.succeed', 'AuthSucceeded', ({ user, token }) => ({ user, token })),
+        'auth.succeed': [tooMany, yes('auth.succeed', 'AuthSucceeded', ({ user, token }) => ({ user, token }))],
         'auth.fail': failing,
         'connection.close': closing,
         'refusal.note': noting,
@@ -268,36 +153,37 @@ export const connectionMachine = connection.createMachine({
       initial: 'activity',
       on: {
         'connection.open': already,
-        'auth.succeed': no('already-exists'),
+        'auth.succeed': [tooMany, no('already-exists')],
         'auth.fail': failing,
         'connection.close': closing,
         'refusal.note': noting,
-        'command.permit': [no('user-required', 'isReader'), already],
+        'command.permit': [no('user-required', 'isReader'), tooMany, already],
         'room.enter': [
           nothingNew('isInRoom'),
+          tooMany,
           no('too-many-rooms', 'roomsAreFull'),
           yes('room.enter', 'RoomEntered', ({ room, revision, history }) => ({ room, revision, history })),
         ],
         'rooms.follow': [
           nothingNew('followsNothingNew'),
-          no('too-many-rooms', 'roomsAreFull'),
+          no('too-many-rooms', 'followedAreFull'),
           yes('rooms.follow', 'RoomsFollowed', ({ rooms }) => ({ rooms })),
         ],
         'room.leave': [nothingNew('isNotInRoom'), yes('room.leave', 'RoomLeft', ({ room }) => ({ room }))],
-        'history.note': yes('history.note', 'HistoryRead', ({ room, count, firstId, lastId }) => ({
-          room,
-          count,
-          firstId,
-          lastId,
-        })),
+        'history.note': [
+          tooMany,
+          yes('history.note', 'HistoryRead', ({ room, count, firstId, lastId }) => ({ room, count, firstId, lastId })),
+        ],
         'delivery.note': yes('delivery.note', 'Delivered', ({ rooms }) => ({ rooms })),
         'read.mark': [
           no('user-required', 'isReader'),
           nothingNew('hasReadFurther'),
+          tooMany,
           yes('read.mark', 'ReadMarked', ({ room, upTo }) => ({ room, upTo })),
         ],
         'typing.start': [
           nothingNew('startedJustNow'),
+          tooMany,
           yes('typing.start', 'TypingStarted', ({ room, named }) => ({ room, ...(named ? { named } : {}) })),
         ],
         'typing.stop': [
@@ -339,8 +225,9 @@ export const connectionMachine = connection.createMachine({
         TypingStarted: {
           actions: [
             connection.cancel(({ event }) => typingTimer(factRoomOf(event))),
-            fold<'TypingStarted'>(({ typing, limits }, { data, at }) => ({
+            fold<'TypingStarted'>(({ typing, typed, limits }, { data, at }) => ({
               typing: typing.set(data.room, { at, due: limits.typingMs > 0 ? at + limits.typingMs : null }),
+              typed: typed.filter((last) => at - last < TYPING_EVERY_MS).set(data.room, at),
             })),
             connection.enqueueActions(({ context, event, enqueue }) => {
               const room = factRoomOf(event)

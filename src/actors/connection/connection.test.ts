@@ -154,6 +154,14 @@ describe('rooms', () => {
       .when(enter)
       .yields(['RoomEntered'])
   })
+  it('that the account belongs to are not among those, nor are those that it follows', () => {
+    const full = ready(...Array.from({ length: 1_000 }, (_, n) => enteredRoom(`r${n}`)))
+    full.when({ ...enter, own: true }).yields(['RoomEntered'])
+    const followed = Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`r${n}`, 1]))
+    const following = ready(happened('RoomsFollowed', { rooms: followed }))
+    following.when({ type: 'rooms.follow', rooms: { more: 1 } }).yields(['RoomsFollowed'])
+    following.when(enter).yields(['RoomEntered'])
+  })
   it('are remembered at the end, so that they can be left', () => {
     const { rooms, user } = given(opened(), signedIn, enteredRoom('r'), closed).context as ConnectionContext
     expect([...rooms.keys()]).toEqual(['r'])
@@ -185,6 +193,12 @@ describe('typing', () => {
     const again = started.when({ ...start, at: T0 + 1_000 }).yields(['TypingStarted'])
     expect(again.armed).toEqual({ 'typing:r': T0 + 6_000 })
   })
+  it('is told once a second, however often it is stopped', () => {
+    const stopped = ready(typing('r', T0)).when(stop).yields(['TypingStopped'])
+    stopped.when({ ...start, at: T0 + 999 }).nothing()
+    stopped.when({ ...start, room: 's', at: T0 + 999 }).yields(['TypingStarted'])
+    stopped.when({ ...start, at: T0 + 1_000 }).yields(['TypingStarted'])
+  })
   it('is stopped by the client, a message, or leaving', () => {
     for (const cause of ['client', 'message', 'left'] as const) {
       const stopped = ready(typing('r'))
@@ -212,6 +226,31 @@ describe('typing', () => {
   })
   it('has no timer where the limit is off', () => {
     expect(given(opened(none), signedIn, typing('r')).armed).toEqual({})
+  })
+})
+
+describe('an account over its rate of acts', () => {
+  const overRate = true
+
+  it('is refused what would be stored, and nothing else', () => {
+    const inside = ready(enteredRoom('r'), happened('ReadMarked', { room: 'r', upTo: 5 }), typing('r'))
+    const acts = [
+      { type: 'room.enter', room: 's', revision: 4, history },
+      { type: 'history.note', room: 'r', ...history },
+      { type: 'read.mark', room: 'r', upTo: 6 },
+      { type: 'typing.start', room: 's' },
+      { type: 'command.permit', command: 'message.remove' },
+    ] as const
+    for (const act of acts) inside.when({ ...act, overRate }).refused('rate-limited')
+    inside.when({ type: 'room.enter', room: 'r', revision: 4, history, overRate }).nothing()
+    inside.when({ type: 'read.mark', room: 'r', upTo: 5, overRate }).nothing()
+    inside.when({ type: 'typing.start', room: 'r', overRate }).nothing()
+    inside.when({ type: 'room.leave', room: 'r' }).yields(['RoomLeft'])
+  })
+  it('does not sign in', () => {
+    signing()
+      .when({ ...succeed, overRate })
+      .refused('rate-limited')
   })
 })
 

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { refused } from '../../actors/outcome.ts'
 import type { RoomContext } from '../../actors/room/room.context.ts'
 import { roomStream } from '../../actors/room/room.facts.ts'
 import type { RoomOpening } from '../../actors/rooms.ts'
@@ -35,7 +34,7 @@ const newChannel = z.object({
 })
 
 export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
-  const { rooms, identity, host, rates, log } = requests.deps
+  const { rooms, identity, host, log } = requests.deps
 
   const contextOf = (room: string) => host.loadContext<RoomContext>(roomStream(room))
 
@@ -74,16 +73,11 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
     return room
   }
 
-  /** What makes rooms counts as messages do. @throws Problem 429 */
-  const withinRate = async ({ account }: Bearer): Promise<void> => {
-    if (rates.overRate(account)) await requests.accepted(account, 'room.open', refused('rate-limited'))
-  }
-
   for (const path of ['/guilds/create', '/guilds']) {
     app.post(path, async (request, reply) => {
       const bearer = await sessionOf(requests, request)
       const { name: called, description: about } = bodyOf(newGuild, request)
-      await withinRate(bearer)
+      await requests.permitRoom(bearer)
       const members = [{ account: bearer.account, role: 'owner' as const }]
       const guild = await open(bearer, { name: called, kind: 'space', members }, { description: about })
       const category = await open(bearer, { name: 'General', parent: guild.id }, { type: CATEGORY })
@@ -111,6 +105,7 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
       ...(called === undefined ? {} : { name: called }),
       ...(about === undefined ? {} : { extra: keptAs({ description: about }) }),
     }
+    await requests.permit(bearer, 'room.change')
     await requests.accepted(bearer.account, 'room.change', await rooms.change(ref, change, bearer.asker))
     return shown(ref.id)
   })
@@ -141,7 +136,7 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
     const others = await channelsOf(guild)
     const isCategory = (each: RoomContext) => numberOf(each) === about.inside_of && aboutOf(each).type === CATEGORY
     if (about.inside_of !== 0 && !others.some(isCategory)) throw badRequest('inside_of is no category of this guild')
-    await withinRate(bearer)
+    await requests.permitRoom(bearer)
     const siblings = others.filter((each) => aboutOf(each).inside_of === about.inside_of)
     const kept = { ...about, position: position ?? siblings.length }
     const { id } = await open(bearer, { name: called, parent: guild.ref.id }, kept)
@@ -151,6 +146,7 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
   app.post('/guilds/:guild/invites', async (request, reply) => {
     const bearer = await sessionOf(requests, request)
     const { ref } = await guildAt(requests, request, bearer)
+    await requests.permit(bearer, 'invite.create')
     const { code } = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(ref, bearer.asker))
     return reply.code(201).send({ code })
   })
