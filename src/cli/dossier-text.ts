@@ -9,11 +9,11 @@ const told = (value: unknown): string => (typeof value === 'string' ? value : JS
 
 const fields = (given: object): string => rows(Object.entries(given).map(([name, value]) => [name, told(value)]))
 
-/** Timers that were not set before it: `afk due 12:00:05.000`. */
+/** Timers that were not set before it. */
 const newTimers = (step: Step, before: Step | undefined): string =>
   step.timers
     .filter(({ id, due }) => !before?.timers.some((other) => other.id === id && other.due === due))
-    .map(({ id, due }) => `[${id} due ${due.slice(11, 23)}]`)
+    .map(({ id, due }) => `[${id} due ${due}]`)
     .join(' ')
 
 const lifeText = (life: readonly Step[]): string =>
@@ -21,7 +21,9 @@ const lifeText = (life: readonly Step[]): string =>
     life.map((step, index) => {
       const before = life[index - 1]
       const state = step.state === null ? '(unknown)' : step.state === before?.state ? '' : `→ ${step.state}`
-      const after = [newTimers(step, before), told(step.data)].filter((part) => part !== '').join(' ')
+      const after = [newTimers(step, before), step.type === 'ConnectionOpened' ? '(in force, above)' : told(step.data)]
+        .filter((part) => part !== '')
+        .join(' ')
       return [String(step.revision), step.at, step.type, state, after]
     }),
   )
