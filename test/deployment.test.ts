@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { catalogue } from '../src/cli/catalogue.ts'
 import { readConfig, settings } from '../src/config.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -157,4 +158,18 @@ describe('the image', () => {
     expect(command[2]).toContain(`http://127.0.0.1:${settings.PORT.fallback}/readyz`)
     expect(hansard.healthcheck?.test).toEqual(['CMD', ...command])
   })
+})
+
+it('docs/operations.md names settings, metrics and commands that there are', () => {
+  const page = text('docs/operations.md')
+  const names = (form: RegExp) => [...new Set([...page.matchAll(form)].map(([, name]) => name as string))]
+  const known = [...Object.keys(settings), 'URL', 'TOKEN']
+  expect(names(/HANSARD_([A-Z_]+)/g).filter((name) => !known.includes(name))).toEqual([])
+  const health = text('src/api/health.ts')
+  const metrics = names(/`(hansard_\w+)/g)
+  expect(metrics.length).toBeGreaterThan(4)
+  expect(metrics.filter((name) => !health.includes(`'${name}'`))).toEqual([])
+  const commands = names(/npm run hansard -- ([a-z]+(?: connection| list)?)/g)
+  expect(commands.filter((name) => name !== 'help' && !Object.hasOwn(catalogue, name))).toEqual([])
+  expect(commands).toContain('restore')
 })
