@@ -4,9 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { catalogue } from '../src/cli/catalogue.ts'
-import { rows } from '../src/cli/commands.ts'
+import { progressOn, rows } from '../src/cli/commands.ts'
 import { hansard as command, type Ran } from './command-line.ts'
 import { runServer } from './running-server.ts'
 import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
@@ -54,7 +54,11 @@ describe.each(['a server that runs', 'a directory without a server'])('against %
     expect(await done('room', 'list')).toContain('Chess club')
     expect(await done('room', 'show', alias)).toContain(`members\n${name}  owner`)
     expect((await hansard('room', 'show', alias, '--at', before)).err).toContain('refuses')
+    const unlocked = new Date().toISOString()
+    await vi.waitUntil(() => new Date().toISOString() > unlocked, { interval: 1 })
     expect(await done('room', 'mode', alias, 'locked')).toContain('locked')
+    expect(await done('room', 'show', alias)).toMatch(/Chess club +\S+ +locked/)
+    expect(await done('room', 'show', alias, '--at', unlocked)).toMatch(/Chess club +\S+ +open/)
     expect(await done('room', 'archive', alias)).toContain('archived')
   })
 
@@ -195,4 +199,16 @@ it('facts are followed while they happen', async () => {
 
 it('nothing that people wrote writes to the terminal', () => {
   expect(rows([['a\u001b[31m', 'b\u202e\n']])).toBe('a\\u{1b}[31m  b\\u{202e}\\u{a}\n')
+})
+
+it('progress writes over its line on a terminal; elsewhere it is one line, at the end', () => {
+  const saidOn = (terminal: boolean): string => {
+    let said = ''
+    const nothing = { environment: {}, print: () => {}, interrupted: () => new AbortController().signal }
+    const show = progressOn({ ...nothing, terminal, say: (text) => (said += text) }, 'copying', 'pages')
+    for (const done of [1, 2, 3]) show(done, 3)
+    return said
+  }
+  expect(saidOn(true)).toBe('\rcopying: 1 of 3 pages (33 %)\rcopying: 3 of 3 pages (100 %)\n')
+  expect(saidOn(false)).toBe('copying: 3 of 3 pages (100 %)\n')
 })
