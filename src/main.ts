@@ -2,6 +2,12 @@
 
 import { run } from './cli/run.ts'
 
+// Whoever reads may have enough (`hansard log export | head`): that is no fault, and nobody is left to tell.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
 const code = await run(process.argv.slice(2), {
   environment: process.env,
   terminal: process.stderr.isTTY === true,

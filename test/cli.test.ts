@@ -167,6 +167,14 @@ describe('help', () => {
     expect(failing).toThrow(expect.objectContaining({ status: 2 }))
   })
 
+  it('ends without a word when whoever reads has enough', () => {
+    const main = join(import.meta.dirname, '../src/main.ts')
+    // The reader has closed its end long before there is something to read.
+    const script = 'set -o pipefail; "$0" "$1" help 2>&1 >&3 3>&- | cat; exit $PIPESTATUS'
+    const closed = `exec 3> >(exec 0<&-; sleep 1); sleep 0.1; ${script}`
+    expect(execFileSync('bash', ['-c', closed, process.execPath, main], { encoding: 'utf8' })).toBe('')
+  })
+
   it('a fault of the program is told as one', async () => {
     const heard = () => {
       throw new RangeError('the pipe broke')
