@@ -16,6 +16,9 @@ const newTimers = (step: Step, before: Step | undefined): string =>
     .map(({ id, due }) => `[${id} due ${due}]`)
     .join(' ')
 
+const causeText = ({ cause }: Step): string =>
+  cause?.name ? `by ${cause.kind === 'timer' ? 'timer ' : ''}${cause.name}` : ''
+
 const lifeText = (life: readonly Step[]): string =>
   rows(
     life.map((step, index) => {
@@ -24,7 +27,7 @@ const lifeText = (life: readonly Step[]): string =>
       const after = [newTimers(step, before), step.type === 'ConnectionOpened' ? '(in force, above)' : told(step.data)]
         .filter((part) => part !== '')
         .join(' ')
-      return [String(step.revision), step.at, step.type, state, after]
+      return [String(step.revision), step.at, step.type, causeText(step), state, after]
     }),
   )
 
@@ -37,7 +40,7 @@ export const dossierText = (dossier: Dossier): string => {
     fields(connection),
     section('in force', fields({ ...opened, version: version ?? 'not on record', statechart: statechart.inForce })),
     isSame ? '' : `\nThe states below are those of a later statechart, ${statechart.foldedBy}.\n`,
-    section('life: facts, the state after each, timers set', lifeText(life)),
+    section('life: facts, what each was decided for, the state after it, timers set', lifeText(life)),
     section('refused', refusals.map(({ revision, at, data }) => rows([[String(revision), at, told(data)]])).join('')),
     section(
       'in rooms and its account',

@@ -3,7 +3,7 @@
 import { connectionStream } from '../actors/connection/connection.facts.ts'
 import { definitions } from '../actors/definitions.ts'
 import type { Fact } from '../actors/fact.ts'
-import { type Moment, Replay } from '../actors/replay.ts'
+import { Replay, type Step as Taken, timerName } from '../actors/replay.ts'
 import { ConfigError } from '../config.ts'
 import { FORM } from '../recording/secrets.ts'
 import { type Answer, type Door, every } from './door.ts'
@@ -23,6 +23,8 @@ export interface Step {
   readonly data: unknown
   readonly by: string | null
   readonly correlationId: string
+  /** the command or timer that it was decided for; null, or without a name: not to be told */
+  readonly cause: Taken['cause'] | null
   /** after it; null: the statechart of this version does not read it */
   readonly state: string | null
   readonly timers: readonly { readonly id: string; readonly due: string }[]
@@ -82,18 +84,19 @@ export const dossierOf = async (door: Door, id: string, hidden: readonly string[
 /** A fact that this version's statechart does not know leaves the state unknown from there on. */
 const lifeOf = (id: string, facts: readonly Answer[]): Step[] => {
   const definition = definitions.find(({ kind }) => kind === 'connection')
-  let replay: Replay | null = definition ? new Replay(definition, connectionStream(id)) : null
+  let replay: Replay | null = definition ? new Replay(definition.machine, connectionStream(id)) : null
   return facts.map(({ revision, at, type, data, metadata, ...rest }) => {
-    let moment: Moment | null = null
+    let taken: Taken | null = null
     try {
-      moment = replay?.step({ ...rest, revision, type, data, metadata } as Fact) ?? null
+      taken = replay?.take({ ...rest, revision, type, data, metadata } as Fact) ?? null
     } catch {
       replay = null
     }
+    const { moment, cause = null } = taken ?? {}
     return {
-      ...{ revision, at, type, data, by: metadata.by, correlationId: metadata.$correlationId },
+      ...{ revision, at, type, data, by: metadata.by, correlationId: metadata.$correlationId, cause },
       state: moment?.state ?? null,
-      timers: moment?.timers.map((timer) => ({ id: timer.id, due: new Date(timer.due).toISOString() })) ?? [],
+      timers: moment?.timers.map(({ id, due }) => ({ id: timerName(id), due: new Date(due).toISOString() })) ?? [],
     }
   })
 }

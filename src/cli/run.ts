@@ -62,6 +62,7 @@ const alternatives = (group: string): string => `${group} ${verbsOf(group).join(
 
 /** The command that these words begin with, or those of a group. @throws ConfigError naming the nearest */
 const namesOf = ([first = '', second]: readonly string[]): string[] => {
+  if (second !== undefined && Object.hasOwn(catalogue, `${first} ${second}`)) return [`${first} ${second}`]
   if (Object.hasOwn(catalogue, first)) return [first]
   const verbs = verbsOf(first)
   if (verbs.length === 0) {
@@ -71,7 +72,6 @@ const namesOf = ([first = '', second]: readonly string[]): string[] => {
     throw new ConfigError(`unknown command ${first}${meant(first, known)}; see hansard help`)
   }
   if (second === undefined) return verbs.map((verb) => `${first} ${verb}`)
-  if (verbs.includes(second)) return [`${first} ${second}`]
   const near = meant(second, verbs, `${first} `)
   throw new ConfigError(`unknown command ${first} ${second}${near}: hansard ${alternatives(first)}; see hansard help`)
 }
