@@ -41,6 +41,23 @@ const said = async (args: readonly string[]) => {
 const headOf = async ({ url }: TestServer): Promise<string> =>
   (await asking(`${url}/api/v1/facts?limit=1`, 'GET', { authorization: `Bearer ${OWNER_TOKEN}` })).body.position
 
+/** What a client of another make is told when it comes back with its cursor. */
+const joinedSince = async ({ url }: TestServer, token: string, since: object) => {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/native`)
+  await new Promise((resolve) => socket.addEventListener('open', resolve))
+  const joined = new Promise((resolve) => {
+    socket.addEventListener('message', ({ data: frame }) => {
+      const event = JSON.parse(String(frame))
+      if (event.ref === 'join') resolve(event)
+    })
+  })
+  socket.send(JSON.stringify({ do: 'sign-in', token }))
+  socket.send(JSON.stringify({ do: 'join', ref: 'join', room: 'native:1', since }))
+  const event = await joined
+  socket.close()
+  return event
+}
+
 describe('hansard backup', () => {
   it('copies the log of a server that runs, in one file of its own, which nobody else may read', async () => {
     const { code, out, err } = await said(['backup', file])
@@ -171,6 +188,7 @@ describe('hansard restore', () => {
     await said(['backup', file])
     for (const text of ['lost', 'lost, too', 'and this']) await room.post(text)
     const cursor = await headOf(running)
+    const epoch = await running.log.epoch()
     network.target = null
     await stop()
     await said(['restore', file, '--replace'])
@@ -181,6 +199,12 @@ describe('hansard restore', () => {
     await expect.poll(() => room.messages.map(({ text }) => text)).toEqual(['kept'])
     await room.post('after it')
     expect(room.messages.map(({ text }) => text)).toEqual(['kept', 'after it'])
+    const since = await joinedSince(server, ann.token, { epoch, revision: room.revision })
+    expect(since).toMatchObject({
+      is: 'joined',
+      tooFarBehind: true,
+      messages: [{ text: 'kept' }, { text: 'after it' }],
+    })
     const resumed = await asking(`${server.url}/api/v1/facts?from=${cursor}`, 'GET', {
       authorization: `Bearer ${OWNER_TOKEN}`,
     })
