@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { factTypes } from './actors/fact-codec.ts'
 import type { Rate } from './actors/rate.ts'
 import { WEBHOOK_TYPES } from './api/webhooks.ts'
-import { isServerAddress } from './log/open-log.ts'
+import { isServerAddress } from './log/server-address.ts'
 import type { Address } from './transports/listeners.ts'
 
 interface Setting<T> {

@@ -3,7 +3,7 @@
 
 import type { AddressInfo } from 'node:net'
 import type { Summary } from './actors/actor.ts'
-import { bear, readNameKey } from './actors/birth.ts'
+import { bear, OWNER, readNameKey } from './actors/birth.ts'
 import { Claims } from './actors/claims.ts'
 import { Deadlines } from './actors/deadlines.ts'
 import { definitions } from './actors/definitions.ts'
@@ -58,6 +58,10 @@ export interface ServerOptions {
   readonly listen: Readonly<Record<string, Address>>
   /** null: nobody is told */
   readonly webhook: WebhookOptions | null
+  /** speaks for the owner as long as this process lives */
+  readonly processToken?: string
+  /** as `hansard config` shows them; they go on record */
+  readonly settings?: Readonly<Record<string, string>>
   readonly pingIntervalMs?: number
   /** for the operator: nothing failed, something should be looked at */
   onWarning?(text: string): void
@@ -118,7 +122,10 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   })
   await policies.settled()
   const ownerToken = await bear(identity, rooms, options.adminToken)
-  const started = { node, incarnation, version: options.version }
+  const owner = options.processToken === undefined ? null : await identity.byName(OWNER)
+  if (owner && options.processToken !== undefined) identity.lend(options.processToken, owner)
+  const { version, settings } = options
+  const started = { node, incarnation, version, ...(settings ? { settings } : {}) }
   await host.ledger.append(nodeStream(node), () => ({ type: 'NodeStarted', data: started }))
   const deadlines = new Deadlines(
     host,

@@ -11,7 +11,7 @@ import {
   WrongExpectedRevision,
 } from '../src/log/event-log.ts'
 import { EventStoreLog, type EventStoreLogOptions } from '../src/log/eventstore.ts'
-import { withoutPassword } from '../src/log/eventstore-client.ts'
+import { withoutPassword } from '../src/log/server-address.ts'
 import { EventStoreServer } from './eventstore-server.ts'
 import { EventStore } from './eventstore-store.ts'
 

@@ -4,6 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { KurrentDBClient } from '@kurrent/kurrentdb-client'
 import { expect, it } from 'vitest'
 import { type Envelope, LogUnavailable } from '../src/log/event-log.ts'
 import { EventStoreLog } from '../src/log/eventstore.ts'
@@ -59,4 +60,20 @@ it('a node runs on it', async () => {
   expect(await node.stop()).toBe(0)
   server.stop()
   await rm(directory, { recursive: true, force: true })
+})
+
+it('has the epoch that an operator gives it after a restore, as docs/operations.md says', async () => {
+  const server = await EventStoreServer.start('kurrentdb')
+  const before = await EventStoreLog.open(server.address)
+  const first = await before.epoch()
+  await before.close()
+  const client = KurrentDBClient.connectionString(server.address)
+  // By plain append: the server in memory answers no batches.
+  Object.assign(client, { supports: async () => false })
+  await client.setStreamMetadata('log', { hansardEpoch: 'another' })
+  await client.dispose()
+  const after = await EventStoreLog.open(server.address)
+  expect([first, await after.epoch()]).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/), 'another'])
+  await after.close()
+  server.stop()
 })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { io } from 'socket.io-client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { hansard as command } from './command-line.ts'
 import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
 
 const MAIN = join(import.meta.dirname, '../src/main.ts')
@@ -20,8 +21,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-const hansard = (args: readonly string[], environment: Record<string, string> = {}) =>
-  spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', env: { ...process.env, ...environment } })
+const hansard = (args: readonly string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' })
 
 describe('hansard serve', () => {
   it('says where it listens, what to try, and is ready', async () => {
@@ -60,37 +60,47 @@ describe('hansard serve', () => {
 })
 
 describe('the command line', () => {
-  it('names an unknown setting, an unknown option and a bad value', () => {
-    expect(hansard(['serve'], { HANSARD_PORTT: '1' }).stderr).toContain('unknown setting HANSARD_PORTT')
-    expect(hansard(['serve', '--portt', '1']).stderr).toContain('unknown option --portt')
-    expect(hansard(['serve', '--port', '99999']).stderr).toContain('HANSARD_PORT')
-    expect(hansard(['serve', '--log', 'postgres://x']).stderr).toContain('HANSARD_LOG')
-    expect(hansard(['dance']).stderr).toContain('unknown command dance')
+  const said = async (args: readonly string[], environment: Record<string, string> = {}) =>
+    (await command(args, { environment })).err
+
+  it('names an unknown setting, an unknown option and a bad value', async () => {
+    expect(await said(['serve'], { HANSARD_PORTT: '1' })).toContain('unknown setting HANSARD_PORTT')
+    expect(await said(['serve', '--portt', '1'])).toContain('unknown option --portt')
+    expect(await said(['serve', '--port', '99999'])).toContain('HANSARD_PORT')
+    expect(await said(['serve', '--log', 'postgres://x'])).toContain('HANSARD_LOG')
+    expect(await said(['dance'])).toContain('unknown command dance')
   })
 
-  it('names an address of the log that is none, without its password', () => {
+  it('names an address of the log that is none, without its password', async () => {
     const refused = hansard(['serve', '--data', directory, '--log', 'esdb://ana:secret@'])
     expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('esdb://…@ is no address of a log')])
     expect(refused.stderr).not.toContain('secret')
-    expect(hansard(['rebuild', '--log', 'esdb://a:1']).stderr).toContain('delete read.db')
+    expect(await said(['rebuild', '--log', 'esdb://a:1'])).toContain('delete read.db')
   })
 
-  it('prints every setting with its value and origin, and no secret', () => {
-    const printed = hansard(['config', '--port', '1'], { HANSARD_ADMIN_TOKEN: OWNER_TOKEN }).stdout
-    expect(printed).toContain('HANSARD_PORT=1  # flag')
-    expect(printed).toContain('HANSARD_HOST=127.0.0.1  # default')
-    expect(printed).not.toContain(OWNER_TOKEN)
-    expect(hansard(['config', '--log', 'esdb://ana:secret@a:1']).stdout).toContain('HANSARD_LOG=esdb://…@a:1  # flag')
-    expect(hansard(['help']).stdout).toContain('--max-connections')
+  it('prints every setting with its value and origin, and no secret', async () => {
+    const environment = { HANSARD_ADMIN_TOKEN: OWNER_TOKEN }
+    const { out } = await command(['config', '--port', '1', '--log', 'esdb://ana:secret@a:1'], { environment })
+    expect(out).toContain('HANSARD_PORT=1  # flag')
+    expect(out).toContain('HANSARD_HOST=127.0.0.1  # default')
+    expect(out).toContain('HANSARD_LOG=esdb://…@a:1  # flag')
+    expect(out).not.toContain(OWNER_TOKEN)
+    const { out: json } = await command(['config', '--json'], { environment })
+    expect(JSON.parse(json)).toContainEqual({
+      name: 'HANSARD_ADMIN_TOKEN',
+      value: '(set, not shown)',
+      from: 'environment',
+    })
   })
 
   it('rebuilds the read models of a stopped server, and says so of a directory without a log', async () => {
     server = await startProcess(directory)
-    expect(hansard(['rebuild', '--data', directory]).stderr).toContain('in use by another hansard process')
+    expect(await said(['rebuild', '--data', directory])).toContain('in use by another hansard process')
     await server.stop()
     server = null
-    const rebuilt = hansard(['rebuild', '--data', directory])
-    expect(rebuilt.stdout).toMatch(/^rebuilt from \d+ facts in [\d.]+ s$/m)
-    expect(hansard(['rebuild', '--data', join(directory, 'nothing')]).stderr).toContain('no log in')
+    const rebuilt = await command(['rebuild', '--data', directory])
+    expect(rebuilt.out).toMatch(/^rebuilt from \d+ facts in [\d.]+ s$/m)
+    expect(rebuilt.err).toMatch(/^rebuilding the read models: (\d+) of \1 facts \(100 %\)\n$/)
+    expect(await said(['rebuild', '--data', join(directory, 'nothing')])).toContain('no log in')
   })
 })

@@ -10,7 +10,7 @@ import type { Chance } from './ports.ts'
 import type { Rooms } from './rooms.ts'
 
 /** The owner's and the lobby's names are doors: scripts and first-time visitors rely on them. */
-const OWNER = 'owner'
+export const OWNER = 'owner'
 const LOBBY = { name: 'lobby', aliases: ['moneypot:2'] } as const
 
 export class WrongNameKey extends Error {

@@ -23,7 +23,7 @@ export interface Account {
 /** Who a token speaks for. */
 export interface Bearing {
   readonly account: Account
-  /** the token's id; null: a token of another party */
+  /** the token's id; null: a token of another party, or of the process */
   readonly token: string | null
   /** banned from everywhere, until when (null: no end); sockets are told by `connection.attach`, requests by this */
   readonly ban: { readonly until: number | null } | null
@@ -67,6 +67,8 @@ export class Identity {
   readonly #foreign: ForeignTokens
   /** skeletons of staff names → user id, so that nobody passes for staff */
   readonly #staff = new Map<string, string>()
+  /** a token of this process alone, which no fact knows: its hash as tokens are stored → the account */
+  #lent: { readonly hash: string; readonly owner: string } | null = null
 
   constructor(host: Host, claims: Claims, foreign: ForeignTokens = { verifier: null, provision: false }) {
     this.#host = host
@@ -146,11 +148,20 @@ export class Identity {
   async byToken(hashed: string): Promise<Bearing | null> {
     if (!/^[0-9a-f]{64}$/i.test(hashed)) return null
     const hash = sha256(hashed.toLowerCase())
+    if (this.#lent?.hash === hash) {
+      const lender = await this.#known(this.#lent.owner)
+      return lender && { account: accountOf(lender), token: null, ban: lender.ban }
+    }
     const owner = await this.#claims.owner('token', hash)
     if (owner === null) return null
     const known = await this.#known(owner)
     const token = known?.tokens.findKey((held) => held === hash)
     return known && token !== undefined ? { account: accountOf(known), token, ban: known.ban } : null
+  }
+
+  /** Until the process ends, this token speaks for the account, too. */
+  lend(token: string, { id }: Account): void {
+    this.#lent = { hash: sha256(sha256(token)), owner: id }
   }
 
   /**

@@ -10,7 +10,16 @@ export const machinesStream = 'machines'
 export const logStream = 'log'
 
 export const nodeFacts = {
-  NodeStarted: factType('node', z.object({ node: z.string(), incarnation: z.string(), version: z.string() })),
+  NodeStarted: factType(
+    'node',
+    z.object({
+      node: z.string(),
+      incarnation: z.string(),
+      version: z.string(),
+      /** the settings in force as `hansard config` shows them: of a secret, that it was set */
+      settings: z.record(z.string(), z.string()).optional(),
+    }),
+  ),
   NodeStopped: factType('node', z.object({ node: z.string(), incarnation: z.string(), cause: z.string() })),
   /** connections that went before their first frame, and frames beyond limits, counted per minute */
   ConnectionsTurnedAway: factType('node', z.object({ since: instant, counts: z.record(z.string(), z.int()) })),
@@ -29,6 +38,8 @@ export const nodeFacts = {
 
   /** stream `log`, once: the key that names claims when no setting gives one */
   LogBorn: factType('node', z.object({ nameKey: z.string().nullable(), nameKeyHash: z.string() })),
+  /** stream `log`: from here on it is another log than the one of that epoch, whose facts up to `head` it has */
+  LogRestored: factType('node', z.object({ previousEpoch: z.string(), head: z.int() })),
   MachineDefined: factType('machines', z.object({ kind: z.string(), hash: z.string(), definition: z.unknown() })),
 
   NameClaimed: factType('name', z.object({ owner: z.string() })),

@@ -1,51 +1,111 @@
-// Commands that ask the API, as a table: what is printed by `hansard help` and what is run are the same.
+// What a command is, and how what it finds is printed.
 
-import { ConfigError } from '../config.ts'
-import { type Answer, type Door, every } from './door.ts'
+import { type Config, ConfigError, type Origin, readConfig, type SettingName } from '../config.ts'
+import { type Answer, type Door, every, openDoor } from './door.ts'
+
+export type Flags = Readonly<Record<string, string>>
+
+/** Where a command runs: of a process, or of a test. */
+export interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** is what is said seen on a terminal, where a line can be written over? */
+  readonly terminal: boolean
+  /** what was asked for */
+  print(text: string): void
+  /** beside it: progress, hints */
+  say(text: string): void
+  /** aborts when the command is told to stop; from then on that does not end the process */
+  interrupted(): AbortSignal
+}
+
+export interface Task extends Surroundings {
+  readonly words: readonly string[]
+  /** the command's own options */
+  readonly own: Flags
+  readonly config: Config
+  readonly origins: Readonly<Record<SettingName, Origin>>
+}
 
 export interface Command {
+  /** what follows `hansard` */
   readonly usage: string
   readonly says: string
-  /** how many words follow; absent: none */
-  readonly words?: number
-  /** options of its own; the rest are settings */
-  readonly flags?: readonly string[]
-  /** returns what is printed */
-  run(door: Door, words: readonly string[], flags: Readonly<Record<string, string>>): Promise<string>
+  /** paragraphs of its page of help */
+  readonly more?: readonly string[]
+  /** how many words follow, at least and at most; absent: none */
+  readonly words?: readonly [least: number, most: number]
+  /** options of its own → what they say; the rest are settings */
+  readonly options?: Readonly<Record<string, string>>
+  run(task: Task): Promise<void>
 }
 
-/** The command, its words and its own options; what remains of the options are settings. @throws ConfigError */
-export const chosen = (
-  commands: Readonly<Record<string, Command>>,
-  group: string,
-  [verb, ...words]: readonly string[],
-  flags: Readonly<Record<string, string>>,
-) => {
-  const command = verb !== undefined && Object.hasOwn(commands, verb) ? commands[verb] : undefined
-  if (!command) throw new ConfigError(`hansard ${group} ${Object.keys(commands).join(' | ')}; see hansard help`)
-  if (words.length !== (command.words ?? 0)) throw new ConfigError(`usage: hansard ${command.usage}`)
-  return { command, words, ...parted(flags, command.flags ?? []) }
+/** What a command that asks the API found: for people, and for a script. */
+export interface Found {
+  readonly text: string
+  readonly json: unknown
 }
 
-/** A command's own options, and the rest, which are settings. */
-export const parted = (flags: Readonly<Record<string, string>>, names: readonly string[]) => {
-  const isOwn = ([name]: [string, string]) => names.includes(name)
+export const DOOR_OPTIONS = {
+  url: 'URL  the server to ask, else HANSARD_URL, else the one that runs on the data directory',
+  token: 'TOKEN  whose rights, else HANSARD_TOKEN, else the owner of that directory',
+} as const
+
+const JSON_OPTION = { json: 'prints JSON' } as const
+
+export interface Asking extends Omit<Command, 'run'> {
+  ask(door: Door, words: readonly string[], own: Flags): Promise<Found>
+}
+
+/** A command that asks the API, of the server that runs or of one opened for it. */
+export const asking = ({ ask, ...page }: Asking): Command => ({
+  ...page,
+  options: { ...page.options, ...JSON_OPTION, ...DOOR_OPTIONS },
+  run: async (task) => {
+    const { words, own, print } = task
+    const door = await openDoor(task)
+    try {
+      const { text, json } = await ask(door, words, own)
+      print('json' in own ? `${JSON.stringify(json)}\n` : text)
+    } finally {
+      await door.close()
+    }
+  },
+})
+
+/** Its words and options, checked; what are no options of its own are settings. @throws ConfigError */
+export const taskOf = (command: Command, words: readonly string[], flags: Flags, around: Surroundings): Task => {
+  const [least, most] = command.words ?? [0, 0]
+  if (words.length < least || words.length > most) throw new ConfigError(`usage: hansard ${command.usage}`)
+  const isOwn = (name: string) => Object.hasOwn(command.options ?? {}, name)
   const given = Object.entries(flags)
-  return {
-    own: Object.fromEntries(given.filter(isOwn)),
-    settings: Object.fromEntries(given.filter((entry) => !isOwn(entry))),
-  }
+  const settings = Object.fromEntries(given.filter(([name]) => !isOwn(name)))
+  const own = Object.fromEntries(given.filter(([name]) => isOwn(name)))
+  return { ...around, words, own, ...readConfig(around.environment, settings) }
 }
 
 /** A listing of the API, whole. */
-export const listed = async (door: Door, path: string, line: (item: Answer) => readonly string[]): Promise<string> => {
-  const found: (readonly string[])[] = []
-  for await (const item of every(door, path)) found.push(line(item))
-  return rows(found)
+export const listed = async (door: Door, path: string, line: (item: Answer) => readonly string[]): Promise<Found> => {
+  const items: Answer[] = []
+  for await (const item of every(door, path)) items.push(item)
+  return { text: rows(items.map(line)), json: items }
+}
+
+const SHOWN_EVERY_MS = 200
+
+/** How far something is, on one line of a terminal; elsewhere only that it is done. */
+export const progressOn = ({ terminal, say }: Surroundings, what: string, unit: string) => {
+  let shown = Number.NEGATIVE_INFINITY
+  return (done: number, of: number): void => {
+    const now = performance.now()
+    if (done < of && (!terminal || now - shown < SHOWN_EVERY_MS)) return
+    shown = now
+    const percent = of === 0 ? 100 : Math.floor((100 * done) / of)
+    say(`${terminal ? '\r' : ''}${what}: ${done} of ${of} ${unit} (${percent} %)${done < of ? '' : '\n'}`)
+  }
 }
 
 /** What people wrote does not write to the terminal. */
-const harmless = (cell: string): string =>
+export const harmless = (cell: string): string =>
   cell.replace(/[\p{Cc}\p{Cf}]/gu, (unit) => `\\u{${unit.codePointAt(0)?.toString(16)}}`)
 
 /** Columns as wide as their widest cell. */

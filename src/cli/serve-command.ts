@@ -4,25 +4,23 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import pino, { type Logger } from 'pino'
-import { type Config, listenIn } from '../config.ts'
+import { type Config, listenIn, type Origin, type SettingName } from '../config.ts'
 import { dialects } from '../dialects/dialects.ts'
 import { JsonWebTokens } from '../json-web-tokens.ts'
 import { type DirectoryLock, lockDirectory } from '../log/directory-lock.ts'
 import { type EventLog, LogUnavailable } from '../log/event-log.ts'
-import { withoutPassword } from '../log/eventstore-client.ts'
-import { isServerAddress, openLog } from '../log/open-log.ts'
+import { openLog } from '../log/open-log.ts'
+import { isServerAddress, withoutPassword } from '../log/server-address.ts'
 import { LocalReadModels, ThreadedReadModels } from '../projections/read-models.ts'
 import { SecureChance } from '../secure-chance.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { WallClock } from '../wall-clock.ts'
+import { forTheRecord } from './config-command.ts'
+import { SERVER_NOTE, TOKEN_FILE } from './door.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
-
-/** In the data directory: where the running server is, and its owner's token. */
-export const SERVER_NOTE = 'server.json'
-export const TOKEN_FILE = 'admin-token'
 
 const DRAIN_MS = 10_000
 /** before a server that keeps the log is asked again at the start */
@@ -34,10 +32,12 @@ export interface OpenServer {
   readonly output: Logger
   /** of the data directory, where the log is not in it; the embedded log has its own */
   readonly lock: DirectoryLock | null
+  /** speaks for the owner until the process ends */
+  readonly token: string
 }
 
-/** A server with these settings on its log. @throws DirectoryLocked, LogUnavailable, WrongNameKey */
-export const openServer = async (config: Config): Promise<OpenServer> => {
+/** A server with these settings on its log; `settings` go on record. @throws DirectoryLocked, LogUnavailable, WrongNameKey */
+export const openServer = async (config: Config, settings?: Readonly<Record<string, string>>): Promise<OpenServer> => {
   const output = pino({ level: config.LOG_LEVEL }, pino.destination(2))
   const directory = resolve(config.DATA)
   const kept = config.LOG !== 'memory:'
@@ -52,7 +52,10 @@ export const openServer = async (config: Config): Promise<OpenServer> => {
   const readModels = kept
     ? new ThreadedReadModels(directory, address)
     : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
+  const token = chance.token()
   const server = await startServer({
+    processToken: token,
+    ...(settings ? { settings } : {}),
     log,
     readModels,
     clock,
@@ -96,7 +99,7 @@ export const openServer = async (config: Config): Promise<OpenServer> => {
     onWarning: (text) => output.warn(text),
     onFault: (where, error) => output.error({ where, err: error }, 'an unexpected fault, isolated'),
   })
-  return { server, clock, output, lock }
+  return { server, clock, output, lock, token }
 }
 
 /** A server that keeps the log may start after this process, or be away just now. */
@@ -113,14 +116,15 @@ const onceItAnswers = async (address: string, directory: string, warn: (text: st
 }
 
 /** Serves until it is told to stop. */
-export const serve = async (config: Config): Promise<void> => {
-  const { server, clock, output, lock } = await openServer(config)
+export const serve = async (config: Config, origins: Readonly<Record<SettingName, Origin>>): Promise<void> => {
+  const { server, clock, output, lock, token } = await openServer(config, forTheRecord(origins))
   const directory = resolve(config.DATA)
   clock.onStep = (byMs) => {
     output.warn({ byMs }, 'the clock was set; time is adjusted slowly')
     server.noteClockStep(byMs)
   }
-  const removeNote = config.LOG !== 'memory:' ? noteServer(directory, server, config.NODE) : () => {}
+  const removeNote =
+    config.LOG !== 'memory:' ? noteServer(directory, { url: server.url, node: config.NODE, token }) : () => {}
   announce(server, config, directory)
   const stop = (signal: string) => {
     output.info({ signal }, 'stopping: telling clients, finishing what is under way')
@@ -146,9 +150,11 @@ export const serve = async (config: Config): Promise<void> => {
 }
 
 /** Where other commands find this server. */
-const noteServer = (directory: string, { url }: RunningServer, node: string): (() => void) => {
+const noteServer = (directory: string, note: { url: string; node: string; token: string }): (() => void) => {
   const file = join(directory, SERVER_NOTE)
-  writeFileSync(file, `${JSON.stringify({ pid: process.pid, url, node })}\n`, { mode: 0o600 })
+  // Made anew: an older file would keep its mode.
+  rmSync(file, { force: true })
+  writeFileSync(file, `${JSON.stringify({ pid: process.pid, ...note })}\n`, { mode: 0o600 })
   return () => rmSync(file, { force: true })
 }
 

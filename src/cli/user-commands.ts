@@ -1,59 +1,64 @@
-import { type Command, listed, rows } from './commands.ts'
+import { asking, type Command, type Found, listed, rows } from './commands.ts'
 import type { Answer } from './door.ts'
 
 const at = (name: string | undefined) => `/users/${encodeURIComponent(`@${name}`)}`
 
+const user = (answer: Answer): Found => ({ text: rows([line(answer)]), json: answer })
+
 const line = ({ number, username, role, guest }: Answer) => [`#${number}`, username, guest ? 'guest' : role]
 
 export const userCommands: Readonly<Record<string, Command>> = {
-  list: {
+  'user list': asking({
     usage: 'user list',
     says: 'everybody, with number and role',
-    run: (door) => listed(door, '/users?limit=500', line),
-  },
-  add: {
+    ask: (door) => listed(door, '/users?limit=500', line),
+  }),
+  'user add': asking({
     usage: 'user add NAME [--role member|robot|admin]',
     says: 'makes an account and prints its token, which is shown this once',
-    words: 1,
-    flags: ['role'],
-    run: async (door, [username], { role }) => {
+    words: [1, 1],
+    options: { role: 'ROLE  member (the default), robot or admin' },
+    ask: async (door, [username], { role }) => {
       const made = await door.ask('POST', '/users', { username, ...(role === undefined ? {} : { role }) })
-      return `#${made.number} ${made.username}, ${made.role}\ntoken ${made.token}\n`
+      return { text: `#${made.number} ${made.username}, ${made.role}\ntoken ${made.token}\n`, json: made }
     },
-  },
-  token: {
+  }),
+  'user token': asking({
     usage: 'user token NAME',
     says: 'issues another token and prints it',
-    words: 1,
-    run: async (door, [name]) => `token ${(await door.ask('POST', `${at(name)}/tokens`)).token}\n`,
-  },
-  role: {
+    words: [1, 1],
+    ask: async (door, [name]) => {
+      const issued = await door.ask('POST', `${at(name)}/tokens`)
+      return { text: `token ${issued.token}\n`, json: issued }
+    },
+  }),
+  'user role': asking({
     usage: 'user role NAME member|robot|admin',
     says: 'what the account may do',
-    words: 2,
-    run: async (door, [name, role]) => rows([line(await door.ask('PATCH', at(name), { role }))]),
-  },
-  ban: {
+    words: [2, 2],
+    ask: async (door, [name, role]) => user(await door.ask('PATCH', at(name), { role })),
+  }),
+  'user ban': asking({
     usage: 'user ban NAME [--seconds N] [--reason TEXT]',
     says: 'from everywhere; its connections end',
-    words: 1,
-    flags: ['seconds', 'reason'],
-    run: async (door, [name], { seconds, reason }) => {
+    words: [1, 1],
+    options: { seconds: 'N  for so long; without it, without end', reason: 'TEXT  on record, and told to its clients' },
+    ask: async (door, [name], { seconds, reason }) => {
       const ban = {
         ...(seconds === undefined ? {} : { seconds: Number(seconds) }),
         ...(reason === undefined ? {} : { reason }),
       }
-      await door.ask('POST', `${at(name)}/bans`, ban)
-      return `${name} is banned${seconds === undefined ? '' : ` for ${seconds} seconds`}\n`
+      const made = await door.ask('POST', `${at(name)}/bans`, ban)
+      return { text: `${name} is banned${seconds === undefined ? '' : ` for ${seconds} seconds`}\n`, json: made }
     },
-  },
-  unban: {
+  }),
+  'user unban': asking({
     usage: 'user unban NAME',
     says: 'lifts a ban',
-    words: 1,
-    run: async (door, [name]) => {
+    words: [1, 1],
+    ask: async (door, [name]) => {
       await door.ask('DELETE', `${at(name)}/bans`)
-      return `${name} is not banned\n`
+      return { text: `${name} is not banned\n`, json: { username: name, banned: false } }
     },
-  },
+  }),
 }

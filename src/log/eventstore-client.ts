@@ -4,6 +4,7 @@
 // expected revision is `expectedRevision` in the first and `streamState` in the second, so both are given.
 
 import { LogUnavailable } from './event-log.ts'
+import { withoutPassword } from './server-address.ts'
 
 /** Place in $all. What gRPC clients append has commit and prepare at the same place (EventStore AllReader.cs). */
 export interface LogPosition {
@@ -137,10 +138,6 @@ export const connect = async (address: string): Promise<{ client: Client; discon
   }
   return { client, disconnect }
 }
-
-/** The address as it may be shown. */
-export const withoutPassword = (address: string): string =>
-  address.replace(/^([a-z+]+:\/\/)[^@/?]*@/, (_, scheme) => `${scheme}…@`)
 
 /** The client's own message quotes the whole address. */
 const firstLine = (error: unknown, address: string): string =>

@@ -34,10 +34,10 @@ import {
   type NewEvent,
   refusals,
   unavailable,
-  withoutPassword,
 } from './eventstore-client.ts'
 import { eventOf } from './eventstore-codec.ts'
 import { ServerReads } from './eventstore-reads.ts'
+import { withoutPassword } from './server-address.ts'
 
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 /** Metadata of stream `log`: in every backup, in no read. Another value after a restore makes it another log. */

@@ -4,10 +4,8 @@ import { randomUUID } from 'node:crypto'
 import type { EventLog } from './event-log.ts'
 import { EventStoreLog } from './eventstore.ts'
 import { MemoryLog } from './memory.ts'
+import { isServerAddress } from './server-address.ts'
 import { SqliteLog } from './sqlite.ts'
-
-/** Where facts are kept: in the data directory, on a server, or nowhere. */
-export const isServerAddress = (setting: string): boolean => /^(esdb|kurrentdb)(\+discover)?:\/\//.test(setting)
 
 /**
  * `sqlite:` is the data directory, `sqlite:/path` another one, `memory:` forgets at the end of the process,

@@ -76,7 +76,8 @@ const refuseOrphan = (file: string): void => {
   }
 }
 
-const refuseForeign = (db: DatabaseSync): void => {
+/** @throws Error saying what kind of file it is */
+export const refuseForeign = (db: DatabaseSync): void => {
   const version = count(db, 'pragma user_version')
   if (count(db, 'pragma application_id') !== APPLICATION_ID) {
     throw new Error('it is a database of something else: choose another directory (HANSARD_DATA)')

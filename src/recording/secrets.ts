@@ -8,7 +8,7 @@ import type { Account, Identity } from '../actors/identity.ts'
 import type { Credential } from '../dialects/dialect.ts'
 
 /** Hex as long as a token of ours, its hash or an invite; and two parts of a JSON Web Token, or more. */
-const FORM = /[0-9a-f]{32,}|(?<![\w-])[\w-]{16,}(?:\.[\w-]{16,})+(?:\.[\w-]*)*/gi
+export const FORM = /[0-9a-f]{32,}|(?<![\w-])[\w-]{16,}(?:\.[\w-]{16,})+(?:\.[\w-]*)*/gi
 const HASHED = /^[0-9a-f]{64}$/i
 const TOKEN = /^[0-9a-f]{32}$/
 /** What is said under these names is a credential whatever its form: of ours, or of a push service. */
