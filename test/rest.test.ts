@@ -337,6 +337,60 @@ describe('facts', () => {
   })
 })
 
+describe('the moderation log', () => {
+  it('has every act of staff, undone ones, and tries that were refused, by room, target, actor, kind and moment', async () => {
+    const { id } = await room('moneypot:60', [
+      { user: '@bob', role: 'mod' },
+      { user: '@ann', role: 'member' },
+    ])
+    const said = (await ask('POST', `/rooms/${id}/messages`, { text: 'rude' }, ann)).body.id
+    const path = `/rooms/${id}`
+    clock.advance(1_000)
+    await ask('POST', `${path}/mutes`, { user: '@ann', seconds: 60, reason: 'rude' }, bob)
+    await ask('DELETE', `${path}/messages/${said}?reason=rude`, undefined, bob)
+    const { position: moment } = (await ask('GET', '/facts?limit=1')).body
+    const time = new Date(clock.now()).toISOString()
+    clock.advance(1_000)
+    await ask('DELETE', `${path}/mutes/@ann`, undefined, bob)
+    expect((await ask('POST', `${path}/messages/${said}/restore`, undefined, bob)).status).toBe(201)
+    // What is undone already stays as it is, and the try is on record.
+    expect(await ask('DELETE', `${path}/mutes/@ann`, undefined, bob)).toMatchObject({ body: { code: 'not-muted' } })
+    expect(await ask('POST', `${path}/messages/${said}/restore`, undefined, bob)).toMatchObject({
+      status: 409,
+      body: { code: 'not-removed' },
+    })
+    await ask('DELETE', `${path}/messages/${said}`, undefined, ann)
+    await ask('POST', `${path}/bans`, { user: '@bob' }, ann)
+    await ask('PUT', `${path}/rules`, { rules: [{ name: 'no', text: 'spam' }] })
+    const { position: end } = (await ask('GET', '/facts?limit=1')).body
+    const log = async (query: string) => (await ask('GET', `/moderation?${query}&atLeast=${end}`)).body.items
+    const acts = async (query: string) => (await log(query)).map(({ act }: { act: string }) => act).reverse()
+    const tail = ['UserMuted', 'MessageRemoved', 'UserUnmuted', 'MessageRestored']
+    const refused = ['CommandRefused', 'CommandRefused', 'CommandRefused']
+    expect(await acts(`room=${id}`)).toEqual(['MemberAdded', 'MemberAdded', ...tail, ...refused, 'RoomRulesSet'])
+    expect(await acts(`room=${id}&actor=@bob`)).toEqual([...tail, ...refused.slice(1)])
+    expect(await acts(`room=${id}&target=@ann`)).toEqual(['MemberAdded', ...tail])
+    expect(await acts(`room=${id}&kind=UserMuted,UserUnmuted`)).toEqual(['UserMuted', 'UserUnmuted'])
+    expect(await acts(`room=${id}&actor=@bob&at=${moment}`)).toEqual(tail.slice(0, 2))
+    expect(await acts(`room=${id}&actor=@bob&at=${time}`)).toEqual(tail.slice(0, 2))
+    expect(await log(`room=${id}&kind=UserUnmuted`)).toMatchObject([
+      { room: id, target: { username: 'ann' }, by: { username: 'bob' }, detail: { name: 'ann' } },
+    ])
+    const tries = (await log(`room=${id}&kind=CommandRefused`)).map(
+      ({ by, detail }: { by: { username: string }; detail: { command: string; code: string } }) =>
+        `${by.username} ${detail.command} ${detail.code}`,
+    )
+    expect(tries).toEqual([
+      'ann member.ban not-authorized',
+      'bob message.restore not-removed',
+      'bob mute.lift not-muted',
+    ])
+    const first = (await ask('GET', `/moderation?room=${id}&limit=3`)).body
+    const rest = (await ask('GET', `/moderation?room=${id}&cursor=${first.next}`)).body
+    expect([...first.items, ...rest.items]).toEqual(await log(`room=${id}`))
+  })
+})
+
 describe('search', () => {
   it('finds messages that are shown, as they read now, by all of the words', async () => {
     const { id } = await room('moneypot:77', [{ user: '@bob', role: 'member' }])

@@ -94,22 +94,24 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
         querystring: z.strictObject({
           ...pageQuery,
           room: z.string().max(128).optional(),
-          user: z.string().max(128).optional(),
+          target: z.string().max(128).optional(),
+          actor: z.string().max(128).optional(),
+          kind: z.string().max(500).optional(),
         }),
       },
     },
     async (request) => {
       await requests.admin(request)
-      const { room, user, limit, cursor, atLeast } = request.query
+      const { room, target, actor, kind, limit, cursor, atLeast } = request.query
       const before = readNumberCursor(cursor)
-      const at = requests.at(request.query)
-      if (at && 'time' in at) throw new Problem(400, 'malformed', 'at: a position, here')
       const args = {
         limit,
+        at: requests.at(request.query),
         ...(before === undefined ? {} : { before }),
-        ...(at ? { upTo: at.position } : {}),
         ...(room === undefined ? {} : { room: (await requests.room(room)).id }),
-        ...(user === undefined ? {} : { target: (await requests.user(user)).id }),
+        ...(target === undefined ? {} : { target: await requests.target(target) }),
+        ...(actor === undefined ? {} : { actor: (await requests.user(actor)).id }),
+        ...(kind === undefined ? {} : { kinds: kind.split(',') }),
       }
       const { result, position } = await requests.read('moderation.list', args, atLeast)
       const items = result.map((row) => ({ ...row, position: requests.position(row.position), at: iso(row.at) }))

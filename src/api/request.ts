@@ -155,6 +155,15 @@ export class Requests {
     return user
   }
 
+  /** Whom a mute names, folded: it is kept by name and may precede the account, so `@name` need not exist. @throws Problem 404 */
+  async target(reference: string): Promise<{ name: string; id: string | null }> {
+    const { identity } = this.deps
+    const account = await identity.resolve(reference)
+    if (account) return { name: identity.fold(account.username), id: account.id }
+    if (reference.startsWith('@')) return { name: identity.fold(reference.slice(1)), id: null }
+    throw notFound('user')
+  }
+
   /** Puts a command in the bearer's name. A refusal is on record before it is answered. @throws Problem */
   async command(request: FastifyRequest, { account }: Bearer, stream: string, command: Submitted): Promise<Done> {
     const connection = await this.connections.of(account)

@@ -35,7 +35,13 @@ export const rulesRoutes = (root: FastifyInstance, requests: Requests): void => 
     const bearer = await requests.bearer(request)
     const { id } = await requests.room(request.params.room)
     const { rules } = request.body
-    await requests.command(request, bearer, roomStream(id), { type: 'rules.set', asker: bearer.asker, rules })
+    const stream = roomStream(id)
+    const { revision } = await requests.command(request, bearer, stream, {
+      type: 'rules.set',
+      asker: bearer.asker,
+      rules,
+    })
+    await requests.read('rooms.get', { id }, { stream, revision })
     return inForce(id)
   })
 }

@@ -27,17 +27,6 @@ const muteItem = ({ name, user: id, by, reason, from, until }: MuteRow) => ({
 /** Mutes, bans and kicks in one room. */
 export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
-  const { identity } = requests.deps
-
-  /** A mute is kept by name and may precede the account: `@name` need not exist. */
-  const target = async (reference: string) => {
-    const account = await identity.resolve(reference)
-    if (account) return { name: identity.fold(account.username), user: account.id }
-    if (reference.startsWith('@')) return { name: identity.fold(reference.slice(1)), user: null }
-    const { id, username } = await requests.user(reference)
-    return { name: identity.fold(username), user: id }
-  }
-
   app.get(
     '/rooms/:room/mutes',
     { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } },
@@ -56,7 +45,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const bearer = await requests.bearer(request)
     const { id: room } = await requests.room(request.params.room)
     const { seconds = null, reason = null } = request.body
-    const { name, user: id } = await target(request.body.user)
+    const { name, id } = await requests.target(request.body.user)
     const command = { type: 'mute.set', asker: bearer.asker, name, user: id, seconds, reason } as const
     const { revision } = await requests.command(request, bearer, roomStream(room), command)
     const args = { room, name, limit: 1 }
@@ -67,7 +56,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
   app.delete('/rooms/:room/mutes/:user', { schema: { params: ofTarget } }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const { id: room } = await requests.room(request.params.room)
-    const { name } = await target(request.params.user)
+    const { name } = await requests.target(request.params.user)
     const stream = roomStream(room)
     const { revision } = await requests.command(request, bearer, stream, {
       type: 'mute.lift',
@@ -126,12 +115,10 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
       const { id: room } = await requests.room(request.params.room)
       const { id } = await requests.user(request.body.user)
       const reason = request.body.reason ?? null
-      await requests.command(request, bearer, roomStream(room), {
-        type: 'member.kick',
-        asker: bearer.asker,
-        user: id,
-        reason,
-      })
+      const stream = roomStream(room)
+      const command = { type: 'member.kick', asker: bearer.asker, user: id, reason } as const
+      const { revision } = await requests.command(request, bearer, stream, command)
+      await requests.read('rooms.get', { id: room }, { stream, revision })
       return reply.code(201).send({ user: id, reason })
     },
   )

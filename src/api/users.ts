@@ -225,7 +225,9 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
       const bearer = await requests.bearer(request)
       const { id } = await requests.user(request.params.user)
       const command = { type: 'user.kick', asker: bearer.asker, reason: request.body.reason ?? null } as const
-      await requests.command(request, bearer, userStream(id), command)
+      const stream = userStream(id)
+      const { revision } = await requests.command(request, bearer, stream, command)
+      await requests.read('users.get', { id }, { stream, revision })
       return reply.code(201).send({ user: id, reason: request.body.reason ?? null })
     },
   )
