@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { asking } from './asking.ts'
+import { describedBy } from './described.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -9,15 +10,17 @@ let server: TestServer
 let clock: VirtualClock
 let bob: string
 let ann: string
+let described: ReturnType<typeof describedBy>
 beforeAll(async () => {
   clock = new VirtualClock()
   server = await runServer({ storage: 'sqlite', clock })
+  described = describedBy((await asking(`${server.url}/api/v1/openapi.json`, 'GET', {})).body)
   bob = (await server.account('bob')).token
   ann = (await server.account('ann')).token
 })
 afterAll(() => server.stop())
 
-const ask = (
+const ask = async (
   method: string,
   path: string,
   body?: unknown,
@@ -25,8 +28,11 @@ const ask = (
   more: Record<string, string> = {},
 ) => {
   const named = token === null ? {} : { authorization: `Bearer ${token}` }
-  const url = `${server.url}${path.startsWith('/api') ? path : `/api/v1${path}`}`
-  return asking(url, method, { ...named, ...more }, body)
+  const url = path.startsWith('/api') ? path : `/api/v1${path}`
+  const answer = await asking(`${server.url}${url}`, method, { ...named, ...more }, body)
+  // Every answer that these tests see is as the API describes itself.
+  described(method, url, answer.status, answer.headers.get('content-type'), answer.body)
+  return answer
 }
 
 const room = async (alias: string, members: unknown[] = []) => {
@@ -420,6 +426,107 @@ describe('search', () => {
     expect(await ids('pears')).toEqual([third])
     const secret = (await room('private:5'.replace('private', 'maint'), [{ user: '@bob', role: 'member' }])).id
     expect((await ask('GET', `/rooms/${secret}/search?q=x`, undefined, ann)).status).toBe(404)
+  })
+})
+
+describe('search in all rooms', () => {
+  it('finds what the bearer may read, by author and time, and nothing that was removed', async () => {
+    const shared = await room('maint:80', ['@bob', '@ann'])
+    const own = await ask('POST', '/rooms', { name: 'own', members: ['@bob'] })
+    const say = async (where: string, text: string, who: string) =>
+      (await ask('POST', `/rooms/${where}/messages`, { text }, who)).body.id as number
+    clock.advance(1_000)
+    const first = await say(shared.id, 'a zebra', bob)
+    clock.advance(1_000)
+    const between = new Date(clock.now()).toISOString()
+    clock.advance(1_000)
+    const second = await say(own.body.id, 'zebra two', bob)
+    const third = await say('moneypot:2', 'zebra three', server.ownerTokenText)
+    const gone = await say(shared.id, 'zebra four', ann)
+    await ask('DELETE', `/rooms/${shared.id}/messages/${gone}`, undefined, ann)
+    const found = async (more: string, who = bob) =>
+      (await ask('GET', `/search?q=zebra${more}`, undefined, who)).body.items.map(({ id }: { id: number }) => id)
+    expect(await found('')).toEqual([third, second, first])
+    expect(await found('', ann)).toEqual([third, first])
+    expect(await found('', server.ownerTokenText)).toEqual([third, second, first])
+    expect(await found('&author=@bob')).toEqual([second, first])
+    expect(await found(`&to=${between}`)).toEqual([first])
+    expect(await found(`&from=${between}`)).toEqual([third, second])
+    expect(await found(`&room=${own.body.id}`)).toEqual([second])
+    expect((await ask('GET', `/search?q=zebra&room=${own.body.id}`, undefined, ann)).status).toBe(404)
+    const { body } = await ask('GET', '/search?q=zebra&limit=2', undefined, bob)
+    expect(await found(`&limit=2&cursor=${body.next}`)).toEqual([first])
+    await ask('POST', `/rooms/${shared.id}/bans`, { user: '@ann' })
+    expect(await found('', ann)).toEqual([third])
+    expect((await ask('GET', '/search?q=zebra&from=yesterday', undefined, bob)).status).toBe(400)
+  })
+})
+
+describe('the past', () => {
+  it('is told of roles, tokens, bans and rules, each as of any moment', async () => {
+    const { account, token } = await server.account('edda')
+    const { id } = await room('moneypot:61', [{ user: '@edda', role: 'member' }])
+    const rules = (text: string) => ask('PUT', `/rooms/${id}/rules`, { rules: [{ name: 'no', text }] })
+    await rules('spam')
+    const issued = (await ask('POST', '/users/@edda/tokens')).body
+    await ask('POST', '/users/@edda/bans', { seconds: 60 })
+    clock.advance(1_000)
+    const then = (await ask('GET', '/facts?limit=1')).body.position
+    const at = `at=${then}`
+    await ask('PUT', `/rooms/${id}/members/@edda`, { role: 'mod' })
+    await ask('PATCH', '/users/@edda', { username: 'Dorothy' })
+    await ask('PATCH', '/users/@dorothy', { role: 'robot' })
+    await ask('DELETE', `/users/@dorothy/tokens/${issued.id}`)
+    await ask('DELETE', '/users/@dorothy/bans')
+    await rules('eggs')
+    const roles = async (query: string) =>
+      (await ask('GET', `/users/@dorothy/roles?${query}`)).body.items.map(
+        ({ room, role, to, by }: { room: string | null; role: string; to: string | null; by: object | null }) =>
+          `${room === id ? 'there' : 'everywhere'} ${role}${by ? '' : ' from birth'}${to === null ? '' : ', no more'}`,
+      )
+    expect(await roles('')).toEqual([
+      'everywhere robot',
+      'there mod',
+      'there member, no more',
+      'everywhere member from birth, no more',
+    ])
+    expect(await roles(at)).toEqual(['there member, no more', 'everywhere member from birth, no more'])
+    const next = (await ask('GET', '/users/@dorothy/roles?limit=3')).body.next
+    expect(await roles(`cursor=${next}`)).toEqual(['everywhere member from birth, no more'])
+    expect((await ask('GET', '/users/@dorothy/roles', undefined, token)).status).toBe(200)
+    expect((await ask('GET', '/users/@dorothy/roles', undefined, bob)).status).toBe(403)
+    const revoked = async (query: string) =>
+      (await ask('GET', `/users/@dorothy/tokens?${query}`)).body.items.map(
+        ({ revokedAt }: { revokedAt: string | null }) => revokedAt !== null,
+      )
+    expect(await revoked('')).toEqual([false, true])
+    expect(await revoked(at)).toEqual([false, false])
+    const banned = async (query: string) =>
+      (await ask('GET', `/bans?${query}`)).body.items.map(({ user }: { user: string }) => user)
+    expect(await banned('')).toEqual([])
+    expect(await banned(at)).toEqual([account.id])
+    expect((await ask('GET', '/bans', undefined, bob)).status).toBe(403)
+    const words = async (query: string) =>
+      (await ask('GET', `/rooms/${id}/rules?${query}`)).body.rules.map(({ text }: { text: string }) => text)
+    expect(await words('')).toEqual(['eggs'])
+    expect(await words(at)).toEqual(['spam'])
+    expect((await ask('GET', `/rules?${at}`)).body).toMatchObject({ version: 0, rules: [] })
+  })
+
+  it('of a room is read page by page, both ways', async () => {
+    const { id } = await room('moneypot:62', ['@bob'])
+    for (const text of ['1', '2', '3', '4', '5']) await ask('POST', `/rooms/${id}/messages`, { text }, bob)
+    const pages = async (query: string) => {
+      const read: string[] = []
+      for (let cursor = ''; ; ) {
+        const { items, next } = (await ask('GET', `/rooms/${id}/messages?limit=2${query}${cursor}`)).body
+        read.push(items.map(({ text }: { text: string }) => text).join(''))
+        if (next === null) return read
+        cursor = `&cursor=${next}`
+      }
+    }
+    expect(await pages('')).toEqual(['45', '23', '1'])
+    expect(await pages('&after=0')).toEqual(['12', '34', '5'])
   })
 })
 

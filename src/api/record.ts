@@ -8,9 +8,12 @@ import { machinesStream } from '../actors/node.facts.ts'
 import type { Filter, Recorded } from '../log/event-log.ts'
 import type { ConnectionRow } from '../projections/connections.ts'
 import { factItem } from './fact-item.ts'
+import { operation } from './operation.ts'
 import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, readPosition } from './position.ts'
 import { notFound, Problem } from './problem.ts'
+import { roomReference, userReference } from './references.ts'
 import type { Requests } from './request.ts'
+import * as shapes from './shapes.ts'
 
 export const recordRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
@@ -34,9 +37,11 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     '/connections',
     {
       schema: {
+        ...operation('record', 'listConnections', 'Connections, newest first; their own for everybody, all for admins'),
+        response: { 200: shapes.pageOf(shapes.connection) },
         querystring: z.strictObject({
           ...pageQuery,
-          user: z.string().max(128).optional(),
+          user: userReference.optional(),
           dialect: z.string().max(32).optional(),
           state: z.string().max(64).optional(),
         }),
@@ -67,6 +72,8 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     '/connections/:id/timeline',
     {
       schema: {
+        ...operation('record', 'getTimeline', 'What happened on a connection, fact by fact'),
+        response: { 200: shapes.pageOf(shapes.fact).extend({ connection: shapes.connection }) },
         params: z.object({ id: z.string().max(64) }),
         querystring: z.strictObject({ limit: pageQuery.limit, cursor: pageQuery.cursor }),
       },
@@ -91,12 +98,18 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     '/moderation',
     {
       schema: {
+        ...operation(
+          'moderation',
+          'listModeration',
+          'Every act of staff, and every refused try; newest first; for admins',
+        ),
+        response: { 200: shapes.pageOf(shapes.act) },
         querystring: z.strictObject({
           ...pageQuery,
-          room: z.string().max(128).optional(),
-          target: z.string().max(128).optional(),
-          actor: z.string().max(128).optional(),
-          kind: z.string().max(500).optional(),
+          room: roomReference.optional(),
+          target: userReference.optional(),
+          actor: userReference.optional(),
+          kind: z.string().max(500).optional().describe('types of facts, comma separated'),
         }),
       },
     },
@@ -124,10 +137,24 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     '/facts',
     {
       schema: {
+        ...operation(
+          'record',
+          'listFacts',
+          'The log, fact by fact, as pages or (Accept: text/event-stream) live; for admins',
+        ),
+        response: {
+          200: {
+            description: 'server-sent events have the position as their id: Last-Event-ID goes on there',
+            content: {
+              'application/json': { schema: shapes.pageOf(shapes.fact) },
+              'text/event-stream': { schema: z.string() },
+            },
+          },
+        },
         querystring: z.strictObject({
-          stream: z.string().max(200).optional(),
-          type: z.string().max(200).optional(),
-          from: z.string().max(100).optional(),
+          stream: z.string().max(200).optional().describe('a stream, or the beginning of several'),
+          type: z.string().max(200).optional().describe('types, comma separated'),
+          from: z.string().max(100).optional().describe('a position: facts after it'),
           limit: pageQuery.limit,
         }),
       },
@@ -196,12 +223,18 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
 
   app.get(
     '/machines/:kind',
-    { schema: { params: z.object({ kind: z.enum(['connection', 'user', 'room']) }) } },
+    {
+      schema: {
+        ...operation('record', 'getMachine', 'The statechart in force'),
+        params: z.object({ kind: z.enum(['connection', 'user', 'room']) }),
+        response: { 200: shapes.machine },
+      },
+    },
     async (request) => {
       await requests.bearer(request)
       const hash = requests.deps.host.machineHash(request.params.kind)
       for await (const fact of log.readStream(machinesStream)) {
-        const data = JSON.parse(fact.data) as { kind: string; hash: string; definition: unknown }
+        const data = JSON.parse(fact.data) as z.infer<typeof shapes.machine>
         if (data.hash === hash && data.kind === request.params.kind) return data
       }
       throw new Problem(404, 'not-found', 'this statechart is not on record')

@@ -2,13 +2,15 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { roomStream } from '../actors/room/room.facts.ts'
-import type { MuteRow } from '../projections/sanctions.ts'
+import type { BanRow, MuteRow } from '../projections/sanctions.ts'
+import { DONE, operation } from './operation.ts'
 import { iso, isoOrNull, nextCursor, pageQuery, readCursor } from './position.ts'
+import { ofRoom, userReference } from './references.ts'
 import type { Requests } from './request.ts'
-import { ofRoom } from './rooms.ts'
+import * as shapes from './shapes.ts'
 import { banItem } from './users.ts'
 
-const user = z.string().max(128)
+const user = userReference
 const body = z.strictObject({
   user,
   seconds: z.int().min(1).max(31_536_000).optional(),
@@ -29,7 +31,14 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
   const app = root.withTypeProvider<ZodTypeProvider>()
   app.get(
     '/rooms/:room/mutes',
-    { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } },
+    {
+      schema: {
+        ...operation('moderation', 'listMutes', 'The mute list of a room'),
+        params: ofRoom,
+        querystring: z.strictObject(pageQuery),
+        response: { 200: shapes.pageOf(shapes.mute) },
+      },
+    },
     async (request) => {
       const bearer = await requests.bearer(request)
       const { id: room } = await requests.readable(bearer, request.params.room)
@@ -41,7 +50,13 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     },
   )
 
-  app.post('/rooms/:room/mutes', { schema: { params: ofRoom, body } }, async (request, reply) => {
+  const muting = {
+    ...operation('moderation', 'mute', 'Mutes an account, or a name that has none yet; without seconds for good'),
+    params: ofRoom,
+    body,
+    response: { 201: shapes.mute },
+  }
+  app.post('/rooms/:room/mutes', { schema: muting }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const { id: room } = await requests.room(request.params.room)
     const { seconds = null, reason = null } = request.body
@@ -50,10 +65,11 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const { revision } = await requests.command(request, bearer, roomStream(room), command)
     const args = { room, name, limit: 1 }
     const { result } = await requests.read('room.mutes', args, { stream: roomStream(room), revision })
-    return reply.code(201).send(result[0] && muteItem(result[0]))
+    return reply.code(201).send(muteItem(result[0] as MuteRow))
   })
 
-  app.delete('/rooms/:room/mutes/:user', { schema: { params: ofTarget } }, async (request, reply) => {
+  const unmuting = { ...operation('moderation', 'unmute', 'Lifts a mute'), params: ofTarget, response: DONE }
+  app.delete('/rooms/:room/mutes/:user', { schema: unmuting }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const { id: room } = await requests.room(request.params.room)
     const { name } = await requests.target(request.params.user)
@@ -64,12 +80,19 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
       name,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })
-    return reply.code(204).send()
+    return reply.code(204).send(null)
   })
 
   app.get(
     '/rooms/:room/bans',
-    { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } },
+    {
+      schema: {
+        ...operation('moderation', 'listRoomBans', 'Who is banned from a room; for its staff'),
+        params: ofRoom,
+        querystring: z.strictObject(pageQuery),
+        response: { 200: shapes.pageOf(shapes.ban) },
+      },
+    },
     async (request) => {
       const bearer = await requests.bearer(request)
       const { id: room } = await requests.moderated(request, bearer, request.params.room)
@@ -81,7 +104,13 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     },
   )
 
-  app.post('/rooms/:room/bans', { schema: { params: ofRoom, body } }, async (request, reply) => {
+  const banning = {
+    ...operation('moderation', 'banFromRoom', 'Bans an account from a room; without seconds for good'),
+    params: ofRoom,
+    body,
+    response: { 201: shapes.ban },
+  }
+  app.post('/rooms/:room/bans', { schema: banning }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const { id: room } = await requests.room(request.params.room)
     const { id } = await requests.user(request.body.user)
@@ -90,10 +119,11 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const command = { type: 'member.ban', asker: bearer.asker, user: id, seconds, reason } as const
     const { revision } = await requests.command(request, bearer, stream, command)
     const { result } = await requests.read('room.bans', { room, user: id, limit: 1 }, { stream, revision })
-    return reply.code(201).send(result[0] && banItem(result[0]))
+    return reply.code(201).send(banItem(result[0] as BanRow))
   })
 
-  app.delete('/rooms/:room/bans/:user', { schema: { params: ofTarget } }, async (request, reply) => {
+  const unbanning = { ...operation('moderation', 'unbanFromRoom', 'Lifts a ban'), params: ofTarget, response: DONE }
+  app.delete('/rooms/:room/bans/:user', { schema: unbanning }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const { id: room } = await requests.room(request.params.room)
     const { id } = await requests.user(request.params.user)
@@ -104,12 +134,19 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
       user: id,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })
-    return reply.code(204).send()
+    return reply.code(204).send(null)
   })
 
   app.post(
     '/rooms/:room/kicks',
-    { schema: { params: ofRoom, body: body.omit({ seconds: true }) } },
+    {
+      schema: {
+        ...operation('moderation', 'kickFromRoom', 'Puts an account out of a room; it may come back'),
+        params: ofRoom,
+        body: body.omit({ seconds: true }),
+        response: { 201: shapes.kick },
+      },
+    },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
       const { id: room } = await requests.room(request.params.room)

@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { Rule } from '../actors/rules.ts'
 import { type At, idOf, type ProjectedFact, type Projection } from './projection.ts'
 
 /** Commands that only staff puts; refused for whatever reason, the try belongs to the record of what staff did. */
@@ -149,6 +150,19 @@ const who = (id: unknown, number: unknown, username: unknown): Who | null =>
   id === null && username === null ? null : ({ id, number, username } as Who)
 
 export const moderationQueries = {
+  /** the blocking rules of a room, or of all (null), that were in force then; null: none were ever set */
+  'rules.at': (
+    db: DatabaseSync,
+    { room, at }: { room: string | null; at: NonNullable<At> },
+  ): { version: number; rules: readonly Rule[] } | null => {
+    const [kind, moment] = 'position' in at ? ['position', at.position] : ['at', at.time]
+    const found = db
+      .prepare(
+        `select detail from moderation where act = ? and room is ? and ${kind} <= ? order by position desc limit 1`,
+      )
+      .get(room === null ? 'RulesSet' : 'RoomRulesSet', room, moment as number) as { detail: string } | undefined
+    return found ? JSON.parse(found.detail) : null
+  },
   /** newest first, before position `before` */
   'moderation.list': (db: DatabaseSync, args: ModerationArgs): ModerationRow[] => {
     const { room, target, actor, kinds, before, at = null, limit } = args

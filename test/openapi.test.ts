@@ -1,0 +1,95 @@
+// The API's own description: valid OpenAPI 3.1, of every route there is. That answers are as it says is looked at where
+// they are seen (rest.test.ts).
+
+import diagnostics from 'node:diagnostics_channel'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import type { FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { asking } from './asking.ts'
+import { runServer, type TestServer } from './running-server.ts'
+
+interface Operation {
+  readonly operationId: string
+  readonly summary: string
+  readonly tags: readonly string[]
+  readonly security?: readonly unknown[]
+  readonly parameters?: readonly { in: string; name: string; description?: string }[]
+  readonly responses: Readonly<Record<string, { description?: string; $ref?: string }>>
+}
+
+let server: TestServer
+// biome-ignore lint/suspicious/noExplicitAny: the document is what is looked at
+let document: any
+const routes: string[] = []
+
+beforeAll(async () => {
+  // Fastify itself tells of each instance, so that routes are known from where they are registered.
+  const watch = (message: unknown) => {
+    const { fastify } = message as { fastify: FastifyInstance }
+    fastify.addHook('onRoute', ({ method, url }) => {
+      for (const each of [method].flat()) if (each !== 'HEAD' && each !== 'OPTIONS') routes.push(`${each} ${url}`)
+    })
+  }
+  diagnostics.subscribe('fastify.initialization', watch)
+  server = await runServer()
+  diagnostics.unsubscribe('fastify.initialization', watch)
+  document = (await asking(`${server.url}/api/v1/openapi.json`, 'GET', {})).body
+})
+afterAll(() => server.stop())
+
+const operations = (): [string, Operation][] =>
+  Object.entries(document.paths as Record<string, Record<string, Operation>>).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): [string, Operation] => [
+      `${method.toUpperCase()} ${path}`,
+      operation,
+    ]),
+  )
+
+describe('the API describes itself', () => {
+  it('in OpenAPI 3.1, to a validator’s satisfaction', async () => {
+    const validator = new Validator()
+    expect(await validator.validate(document)).toEqual({ valid: true })
+    expect(validator.version).toBe('3.1')
+  })
+
+  it('with every native route, and no other', () => {
+    const native = routes
+      .filter((route) => route.includes(' /api/v1/') && !route.endsWith('/openapi.json'))
+      .map((route) => route.replace(/:([a-z]+)/g, '{$1}'))
+    expect(native.length).toBeGreaterThan(40)
+    expect(
+      operations()
+        .map(([name]) => name)
+        .sort(),
+    ).toEqual([...new Set(native)].sort())
+  })
+
+  it('each with a name, a summary, a tag that is explained, its parameters, answers, errors and who may ask', () => {
+    const tags = new Set(document.tags.map(({ name }: { name: string }) => name))
+    const names = new Set<string>()
+    for (const [name, operation] of operations()) {
+      const { operationId, summary, responses, parameters = [], security } = operation
+      expect(names.has(operationId), operationId).toBe(false)
+      names.add(operationId)
+      expect(summary, name).toMatch(/^[A-Z].{5,}/)
+      expect(
+        operation.tags.every((tag) => tags.has(tag)),
+        name,
+      ).toBe(true)
+      expect(responses.default, name).toEqual({ $ref: '#/components/responses/Problem' })
+      expect(
+        Object.keys(responses).some((status) => status.startsWith('2')),
+        name,
+      ).toBe(true)
+      for (const { description } of Object.values(responses)) expect(description).not.toBe('Default Response')
+      const inPath = [...name.matchAll(/\{(\w+)\}/g)].map(([, each]) => each)
+      expect(
+        parameters.filter((each) => each.in === 'path').map((each) => each.name),
+        name,
+      ).toEqual(inPath)
+      expect(security, name).toEqual(operationId === 'registerGuest' ? [] : undefined)
+    }
+    expect(document.security).toEqual([{ bearer: [] }])
+    expect(document.components.schemas.Problem.required).toContain('correlationId')
+  })
+})
