@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { Forgettable } from '../actors/retention.ts'
 import type { Rule } from '../actors/rules.ts'
 import { type At, idOf, type ProjectedFact, type Projection } from './projection.ts'
 
@@ -24,7 +25,7 @@ const STAFF_COMMANDS: ReadonlySet<string> = new Set([
 /** Every act of staff, the end of what it set, and every refused try at one. What people do to themselves is none. */
 export const moderation: Projection = {
   name: 'moderation',
-  version: 2,
+  version: 3,
   tables: `
     create table moderation (
       position integer primary key, at integer not null, act text not null, room text, target text, name text, actor text,
@@ -33,7 +34,8 @@ export const moderation: Projection = {
     create index moderation_by_room on moderation (room, position);
     create index moderation_by_target on moderation (target, position);
     create index moderation_by_actor on moderation (actor, position);
-    create index moderation_by_act on moderation (act, position);`,
+    create index moderation_by_act on moderation (act, position);
+    create index moderation_by_connection on moderation (json_extract(detail, '$.connection')) where act = 'CommandRefused';`,
   prepare(db) {
     const insert = db.prepare('insert into moderation values (?, ?, ?, ?, ?, ?, ?, ?, ?)')
     interface About {
@@ -76,6 +78,9 @@ export const moderation: Projection = {
       const { user = null } = (muted.get(room, name) ?? {}) as { user?: string | null }
       act(fact, { room, target: user, name })
     }
+    const remember = db.prepare(
+      "insert or replace into moderation values (?, ?, 'CommandRefused', ?, null, null, ?, null, ?)",
+    )
     return {
       UserMuted: ofName,
       UserUnmuted: ofName,
@@ -102,6 +107,11 @@ export const moderation: Projection = {
       UserKicked: everywhere,
       RoleGranted: everywhere,
       RoleRevoked: everywhere,
+      // The rows of refused acts outlive their connections: they are these, whether their facts are still there or not.
+      ConnectionsRemembered: (fact) => {
+        for (const { position, at, room, actor, detail } of fact.data.acts)
+          remember.run(position, at, room, actor, JSON.stringify(detail))
+      },
       CommandRefused: (fact) => {
         const { command, code, at, guard, count } = fact.data
         if (code !== 'not-authorized' && !STAFF_COMMANDS.has(command)) return
@@ -148,6 +158,17 @@ export interface ModerationArgs {
 
 const who = (id: unknown, number: unknown, username: unknown): Who | null =>
   id === null && username === null ? null : ({ id, number, username } as Who)
+
+/** What the moderation log has of these connections. */
+export const refusedOn = (db: DatabaseSync, connections: readonly string[]): Forgettable['acts'] =>
+  db
+    .prepare(
+      `select position, at, room, actor, detail from moderation
+       where act = 'CommandRefused' and json_extract(detail, '$.connection') in (select value from json_each(?))
+       order by position`,
+    )
+    .all(JSON.stringify(connections))
+    .map((row) => ({ ...row, detail: JSON.parse(row.detail as string) })) as Forgettable['acts']
 
 export const moderationQueries = {
   /** the blocking rules of a room, or of all (null), that were in force then; null: none were ever set */
