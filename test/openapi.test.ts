@@ -6,6 +6,8 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { asking } from './asking.ts'
+import { hasBrowser, openBrowser } from './browser.ts'
+import { describedBy } from './described.ts'
 import { runServer, type TestServer } from './running-server.ts'
 
 interface Operation {
@@ -54,7 +56,7 @@ describe('the API describes itself', () => {
 
   it('with every native route, and no other', () => {
     const native = routes
-      .filter((route) => route.includes(' /api/v1/') && !route.endsWith('/openapi.json'))
+      .filter((route) => route.includes(' /api/v1/') && !/\/(openapi\.json|reference.*)$/.test(route))
       .map((route) => route.replace(/:([a-z]+)/g, '{$1}'))
     expect(native.length).toBeGreaterThan(40)
     expect(
@@ -92,4 +94,52 @@ describe('the API describes itself', () => {
     expect(document.security).toEqual([{ bearer: [] }])
     expect(document.components.schemas.Problem.required).toContain('correlationId')
   })
+})
+
+it('an answer that is not as it is described is noticed', () => {
+  const described = describedBy(document)
+  const page = { items: [], next: null, position: 'e-1' }
+  const json = 'application/json; charset=utf-8'
+  described('GET', '/api/v1/rooms?limit=1', 200, json, page)
+  for (const [path, status, type, body] of [
+    ['/api/v1/rooms', 200, json, { ...page, next: 5 }],
+    ['/api/v1/rooms', 200, json, { ...page, items: [{}] }],
+    ['/api/v1/rooms', 200, 'text/plain', page],
+    ['/api/v1/rooms', 202, json, page],
+    ['/api/v1/nothing', 200, json, page],
+    ['/api/v1/rooms', 404, json, {}],
+    ['/api/v1/rooms', 404, 'application/problem+json', { status: 404 }],
+  ] as const)
+    expect(() => described('GET', path, status, type, body), `${path} ${status}`).toThrow()
+})
+
+describe.skipIf(!hasBrowser())('the reference page', () => {
+  it('shows every route, tries one, and asks nobody but this server', async () => {
+    const browser = await openBrowser()
+    const page = await (await browser.newContext()).newPage()
+    const foreign: string[] = []
+    const wrong: string[] = []
+    page.on('request', (request) => {
+      const url = request.url()
+      if (!url.startsWith(server.url) && !url.startsWith('data:')) foreign.push(url)
+    })
+    page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()))
+    page.on('pageerror', (error) => wrong.push(error.message))
+    const answer = await page.goto(`${server.url}/api/v1/reference`)
+    expect(answer?.headers()['content-security-policy']).toMatch(
+      /^default-src 'none'; script-src 'self'; style-src 'self';/,
+    )
+    await page.locator('.opblock').first().waitFor()
+    expect(await page.locator('.opblock').count()).toBe(operations().length)
+    await page.getByRole('button', { name: 'Authorize' }).first().click()
+    await page.locator('.auth-container input').fill(server.ownerTokenText)
+    await page.locator('.auth-btn-wrapper').getByRole('button', { name: 'Apply credentials' }).click()
+    await page.getByRole('button', { name: 'Close' }).first().click()
+    await page.locator('#operations-rooms-listRooms .opblock-summary-control').click()
+    await page.locator('#operations-rooms-listRooms').getByRole('button', { name: 'Execute' }).click()
+    await page.locator('#operations-rooms-listRooms .live-responses-table').getByText('"lobby"').first().waitFor()
+    expect(wrong).toEqual([])
+    expect(foreign).toEqual([])
+    await browser.close()
+  }, 30_000)
 })

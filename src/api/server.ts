@@ -16,6 +16,7 @@ import { plicRoutes } from './plic.ts'
 import { handleProblems } from './problem.ts'
 import { recordRoutes } from './record.ts'
 import { recordingRoutes, recordRequests } from './recording.ts'
+import { referencePage } from './reference.ts'
 import { type ApiDependencies, Requests } from './request.ts'
 import { roomRoutes } from './rooms.ts'
 import { tellDialectsApart } from './rooms-door.ts'
@@ -84,6 +85,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
       },
       { prefix: API },
     )
+    await referencePage(guarded)
     // The old protocols' own REST.
     await driversRoutes(guarded, requests)
     await plicRoutes(guarded, requests)
