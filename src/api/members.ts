@@ -60,17 +60,24 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
         ...operation('members', 'putMember', 'Adds a member, or gives one another role'),
         params: ofMember,
         response: DONE,
-        body: z.strictObject({ role: memberRole.default('member') }).default({ role: 'member' }),
+        body: z
+          .strictObject({ role: memberRole.optional().describe('default: member, or what it is already') })
+          .default({}),
       },
     },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const room = await requests.room(request.params.room)
+      // Whoever does not see the room does not come in by themselves.
+      const room = await requests.readable(bearer, request.params.room)
+      const asker = await requests.askerIn(bearer, room)
       const user = await requests.user(request.params.user)
       const stream = roomStream(room.id)
       const { members } = await requests.deps.host.loadContext<RoomContext>(stream)
-      const type = members.has(user.id) ? 'member.promote' : 'member.add'
-      const command = { type, asker: bearer.asker, user: user.id, role: request.body.role } as const
+      const held = members.get(user.id)
+      const { role = held ?? 'member' } = request.body
+      if (role === held) return reply.code(204).send(null)
+      const type = held === undefined ? 'member.add' : 'member.promote'
+      const command = { type, asker, user: user.id, role } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('rooms.get', { id: room.id }, { stream, revision })
       return reply.code(204).send(null)
@@ -84,10 +91,10 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
   }
   app.delete('/rooms/:room/members/:user', { schema: removal }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const room = await requests.room(request.params.room)
+    const { room, asker } = await requests.asked(bearer, request.params.room)
     const user = await requests.user(request.params.user)
     const stream = roomStream(room.id)
-    const command = { type: 'member.remove', asker: bearer.asker, user: user.id } as const
+    const command = { type: 'member.remove', asker, user: user.id } as const
     const { revision } = await requests.command(request, bearer, stream, command)
     await requests.read('rooms.get', { id: room.id }, { stream, revision })
     return reply.code(204).send(null)

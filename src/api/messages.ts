@@ -85,9 +85,8 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const found = await requests.room(request.params.room)
+      const { room: found, asker } = await requests.asked(bearer, request.params.room)
       const { id: room } = found
-      const asker = await requests.askerIn(bearer, found)
       const { facts, values, revision } = await requests.command(request, bearer, roomStream(room), {
         type: 'message.post',
         asker,
@@ -119,9 +118,8 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     },
     async (request) => {
       const bearer = await requests.bearer(request)
-      const found = await requests.room(request.params.room)
+      const { room: found, asker } = await requests.asked(bearer, request.params.room)
       const { id: room } = found
-      const asker = await requests.askerIn(bearer, found)
       const { id: message } = request.params
       const overRate = requests.deps.rates.overRate(bearer.account)
       const command = {
@@ -148,9 +146,8 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const found = await requests.room(request.params.room)
+      const { room: found, asker } = await requests.asked(bearer, request.params.room)
       const { id: room } = found
-      const asker = await requests.askerIn(bearer, found)
       const { id: message } = request.params
       const command = {
         type: 'message.remove',
@@ -171,9 +168,8 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
   }
   app.post('/rooms/:room/messages/:id/restore', { schema: restoring }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const found = await requests.room(request.params.room)
+    const { room: found, asker } = await requests.asked(bearer, request.params.room)
     const { id: room } = found
-    const asker = await requests.askerIn(bearer, found)
     const { id: message } = request.params
     const command = { type: 'message.restore', asker, id: message } as const
     const { revision } = await requests.command(request, bearer, roomStream(room), command)

@@ -108,6 +108,12 @@ export class Requests {
     return spaceRole ? { ...asker, spaceRole } : asker
   }
 
+  /** The room that a command is for, and who asks there. @throws Problem 404, LogUnavailable */
+  async asked(bearer: Bearer, reference: string): Promise<{ room: RoomRef; asker: Asker }> {
+    const room = await this.room(reference)
+    return { room, asker: await this.askerIn(bearer, room) }
+  }
+
   /** @throws Problem 401, 403; that somebody tried stands on their record */
   async admin(request: FastifyRequest): Promise<Bearer> {
     const bearer = await this.bearer(request)
@@ -189,7 +195,8 @@ export class Requests {
    * @throws Problem
    */
   async archive(request: FastifyRequest, bearer: Bearer, room: RoomRef, reason: string | null): Promise<Done> {
-    const { account, asker } = bearer
+    const { account } = bearer
+    const asker = await this.askerIn(bearer, room)
     const isOwner = (await this.deps.rooms.roleOf(room, account.id)) === 'owner'
     if (room.kind === 'space' && (isOwner || account.role === 'admin')) {
       const { result } = await this.read('rooms.within', { space: room.id }, await this.deps.log.head())

@@ -126,7 +126,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     },
     async (request) => {
       const bearer = await requests.bearer(request)
-      const room = await requests.room(request.params.room)
+      const { room, asker } = await requests.asked(bearer, request.params.room)
       const { slowSeconds, mode, ...rest } = request.body
       if (mode === 'slow' && slowSeconds === undefined) {
         throw refusalProblem('malformed', { field: 'slowSeconds', rule: 'needed with mode slow' })
@@ -137,7 +137,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
         ...(mode === undefined ? {} : { mode }),
         ...(slowSeconds === undefined ? {} : { slowMs: slowSeconds * 1_000 }),
       }
-      const outcome = await rooms.change(room, change, bearer.asker)
+      const outcome = await rooms.change(room, change, asker)
       const { revision } = await requests.accepted(bearer.account, 'room.change', outcome)
       const { result, position } = await requests.read(
         'rooms.get',
@@ -175,8 +175,8 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
   }
   app.post('/rooms/:room/invites', { schema: inviting }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const room = await requests.room(request.params.room)
-    const invited = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(room, bearer.asker))
+    const { room, asker } = await requests.asked(bearer, request.params.room)
+    const invited = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(room, asker))
     return reply.code(201).send({ code: invited.code, room: room.id })
   })
 

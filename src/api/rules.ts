@@ -71,10 +71,11 @@ export const rulesRoutes = (root: FastifyInstance, requests: Requests): void => 
   }
   app.put('/rooms/:room/rules', { schema: settingOne }, async (request) => {
     const bearer = await requests.bearer(request)
-    const { id } = await requests.room(request.params.room)
+    const { room, asker } = await requests.asked(bearer, request.params.room)
+    const { id } = room
     const { rules } = request.body
     const stream = roomStream(id)
-    const command = { type: 'rules.set', asker: bearer.asker, rules } as const
+    const command = { type: 'rules.set', asker, rules } as const
     const { revision } = await requests.command(request, bearer, stream, command)
     await requests.read('rooms.get', { id }, { stream, revision })
     return shown(await inRoom(id))

@@ -58,10 +58,11 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
   }
   app.post('/rooms/:room/mutes', { schema: muting }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
+    const { room: found, asker } = await requests.asked(bearer, request.params.room)
+    const { id: room } = found
     const { seconds = null, reason = null } = request.body
     const { name, id } = await requests.target(request.body.user)
-    const command = { type: 'mute.set', asker: bearer.asker, name, user: id, seconds, reason } as const
+    const command = { type: 'mute.set', asker, name, user: id, seconds, reason } as const
     const { revision } = await requests.command(request, bearer, roomStream(room), command)
     const args = { room, name, limit: 1 }
     const { result } = await requests.read('room.mutes', args, { stream: roomStream(room), revision })
@@ -71,12 +72,13 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
   const unmuting = { ...operation('moderation', 'unmute', 'Lifts a mute'), params: ofTarget, response: DONE }
   app.delete('/rooms/:room/mutes/:user', { schema: unmuting }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
+    const { room: found, asker } = await requests.asked(bearer, request.params.room)
+    const { id: room } = found
     const { name } = await requests.target(request.params.user)
     const stream = roomStream(room)
     const { revision } = await requests.command(request, bearer, stream, {
       type: 'mute.lift',
-      asker: bearer.asker,
+      asker,
       name,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })
@@ -112,11 +114,12 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
   }
   app.post('/rooms/:room/bans', { schema: banning }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
+    const { room: found, asker } = await requests.asked(bearer, request.params.room)
+    const { id: room } = found
     const { id } = await requests.user(request.body.user)
     const { seconds = null, reason = null } = request.body
     const stream = roomStream(room)
-    const command = { type: 'member.ban', asker: bearer.asker, user: id, seconds, reason } as const
+    const command = { type: 'member.ban', asker, user: id, seconds, reason } as const
     const { revision } = await requests.command(request, bearer, stream, command)
     const { result } = await requests.read('room.bans', { room, user: id, limit: 1 }, { stream, revision })
     return reply.code(201).send(banItem(result[0] as BanRow))
@@ -125,12 +128,13 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
   const unbanning = { ...operation('moderation', 'unbanFromRoom', 'Lifts a ban'), params: ofTarget, response: DONE }
   app.delete('/rooms/:room/bans/:user', { schema: unbanning }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
+    const { room: found, asker } = await requests.asked(bearer, request.params.room)
+    const { id: room } = found
     const { id } = await requests.user(request.params.user)
     const stream = roomStream(room)
     const { revision } = await requests.command(request, bearer, stream, {
       type: 'member.unban',
-      asker: bearer.asker,
+      asker,
       user: id,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })
@@ -149,11 +153,12 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const { id: room } = await requests.room(request.params.room)
+      const { room: found, asker } = await requests.asked(bearer, request.params.room)
+      const { id: room } = found
       const { id } = await requests.user(request.body.user)
       const reason = request.body.reason ?? null
       const stream = roomStream(room)
-      const command = { type: 'member.kick', asker: bearer.asker, user: id, reason } as const
+      const command = { type: 'member.kick', asker, user: id, reason } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('rooms.get', { id: room }, { stream, revision })
       return reply.code(201).send({ user: id, reason })

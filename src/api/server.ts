@@ -54,7 +54,11 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     requestTimeout: 30_000,
     forceCloseConnections: true,
   })
-  app.setValidatorCompiler(validatorCompiler)
+  app.setValidatorCompiler((route) => {
+    const validate = validatorCompiler(route as Parameters<typeof validatorCompiler>[0])
+    // No body is none, where a default stands for it; fastify calls it null (lib/validation.js: validateParam).
+    return (data) => validate(data ?? undefined)
+  })
   app.setSerializerCompiler(serializerCompiler)
   tellDialectsApart(app)
   acceptEmptyJson(app)
