@@ -92,6 +92,29 @@ describe('the API describes itself', () => {
       expect(security, name).toEqual(operationId === 'registerGuest' ? [] : undefined)
     }
     expect(document.security).toEqual([{ bearer: [] }])
+  })
+
+  it('with a moment and a page for every read of the record', () => {
+    // Search reads as of now, a connection's own facts and the charts never change, the log itself is as fresh as it is,
+    // and what streams has no pages.
+    const others: Readonly<Record<string, readonly string[]>> = {
+      search: ['atLeast', 'limit', 'cursor'],
+      searchRoom: ['atLeast', 'limit', 'cursor'],
+      getTimeline: ['limit', 'cursor'],
+      getMachine: [],
+      listFacts: ['at', 'from', 'limit'],
+      record: [],
+    }
+    const single = /^(get|list(Tokens)$)/
+    for (const [name, { operationId, parameters = [] }] of operations()) {
+      if (!name.startsWith('GET ')) continue
+      const takes = parameters.filter((each) => each.in === 'query').map((each) => each.name)
+      const needs = single.test(operationId) ? ['at', 'atLeast'] : ['at', 'atLeast', 'limit', 'cursor']
+      expect(takes, name).toEqual(expect.arrayContaining([...(others[operationId] ?? needs)]))
+    }
+  })
+
+  it('with the one form of errors', () => {
     expect(document.components.schemas.Problem.required).toContain('correlationId')
   })
 })

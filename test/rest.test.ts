@@ -329,11 +329,27 @@ describe('facts', () => {
     })().catch(() => {})
     await expect.poll(() => heard).toContain('event: caught-up')
     expect(heard).toContain(`id: ${page.body.items[1].position}`)
+    expect(heard.startsWith(':\n\n')).toBe(true)
     expect(heard).not.toContain(`id: ${page.body.items[0].position}`)
     await room('moneypot:45')
     await expect.poll(() => heard.slice(heard.indexOf('caught-up'))).toContain('moneypot:45')
     gone.abort()
     await reading
+  })
+
+  it('are those of a moment, as the read models’ rows are', async () => {
+    const { id } = await room('moneypot:46')
+    const said = (await ask('POST', `/rooms/${id}/messages`, { text: 'before' })).body
+    clock.advance(1_000)
+    await ask('POST', `/rooms/${id}/messages`, { text: 'after' })
+    const texts = async (query: string) =>
+      (await ask('GET', `/facts?stream=room-${id}&type=MessagePosted${query}`)).body.items.map(
+        ({ data }: { data: { text: string } }) => data.text,
+      )
+    expect(await texts('')).toEqual(['before', 'after'])
+    expect(await texts(`&at=${said.position}`)).toEqual(['before'])
+    expect(await texts(`&at=${said.at}`)).toEqual(['before'])
+    expect(await texts(`&at=${new Date(clock.now()).toISOString()}&limit=1`)).toEqual(['before'])
   })
 
   it('of another log are not resumed', async () => {

@@ -15,6 +15,8 @@ import { roomReference, userReference } from './references.ts'
 import type { Requests } from './request.ts'
 import * as shapes from './shapes.ts'
 
+const BREATH_MS = 15_000
+
 export const recordRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
   const { log } = requests.deps
@@ -155,6 +157,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
           stream: z.string().max(200).optional().describe('a stream, or the beginning of several'),
           type: z.string().max(200).optional().describe('types, comma separated'),
           from: z.string().max(100).optional().describe('a position: facts after it'),
+          at: pageQuery.at,
           limit: pageQuery.limit,
         }),
       },
@@ -162,6 +165,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     async (request, reply) => {
       await requests.admin(request)
       const { stream, type, from, limit } = request.query
+      const at = requests.at(request.query)
       const resumed = request.headers['last-event-id']
       const start = typeof resumed === 'string' ? resumed : from
       const after = start === undefined ? 0 : readPosition(requests.epoch, start)
@@ -172,9 +176,14 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       if (/\btext\/event-stream\b/.test(request.headers.accept ?? '')) return streamFacts(request, reply, after, filter)
       const items: ReturnType<typeof factItem>[] = []
       let last = after
-      for await (const fact of log.readAll({ from: after, filter, limit })) {
-        items.push(shown(fact))
+      const cut = at && 'time' in at ? {} : { limit, ...(at ? { to: at.position } : {}) }
+      for await (const fact of log.readAll({ from: after, filter, ...cut })) {
+        const item = shown(fact)
+        // By time it is, in each stream, the facts not after it: in the log's order others may stand between.
+        if (at && 'time' in at && item.metadata.at > at.time) continue
+        items.push(item)
         last = fact.position
+        if (items.length === limit) break
       }
       return {
         items,
@@ -193,6 +202,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
   ): Promise<void> => {
     reply.hijack()
     const { raw } = reply
+    const { clock } = requests.deps
     const gone = new AbortController()
     raw.on('close', () => gone.abort())
     openStreams.add(gone)
@@ -201,6 +211,13 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       'cache-control': 'no-store',
       'x-correlation-id': request.id,
     })
+    // A line that says nothing, so that no proxy takes a quiet log for a dead connection (WHATWG HTML § 9.2.7).
+    let quiet = () => {}
+    const breathe = () => {
+      raw.write(':\n\n')
+      quiet = clock.at(clock.now() + BREATH_MS, breathe)
+    }
+    breathe()
     try {
       for await (const fact of log.subscribe({ from, filter, signal: gone.signal })) {
         const text =
@@ -212,6 +229,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     } catch (error) {
       requests.deps.onFault('GET /api/v1/facts', error)
     } finally {
+      quiet()
       openStreams.delete(gone)
       raw.end()
     }
