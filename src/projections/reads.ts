@@ -79,13 +79,14 @@ export const readQueries = {
     const [read, user] = [until(at), inForce(at, 'u')]
     return db
       .prepare(
-        `select u.user as id, u.number, u.username, b.message, b.at from (
-           select r.user, r.message, r.at, row_number() over (partition by r.user order by r.message desc, r.position) as place
-           from reads r where r.room = ? and ${read.sql}) b
-         join users u on u.user = b.user and ${user.sql}
-         where b.place = 1 and u.number > ? order by u.number limit ?`,
+        // Account by account, each a look into an index: a room may hold many more marks than there are accounts.
+        `select u.user as id, u.number, u.username, b.message, b.at
+         from users u cross join reads b on b.room = ? and b.user = u.user and b.position = (
+           select r.position from reads r where r.room = ? and r.user = u.user and ${read.sql}
+           order by r.message desc, r.position limit 1)
+         where u.number > ? and ${user.sql} order by u.number limit ?`,
       )
-      .all(room, ...read.values, ...user.values, after, limit)
+      .all(room, room, ...read.values, after, ...user.values, limit)
       .map((found) => {
         const { id, number, username, message, at } = found as unknown as ReadRow['user'] & Omit<ReadRow, 'user'>
         return { user: { id, number, username }, message, at }
