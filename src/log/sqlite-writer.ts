@@ -132,10 +132,10 @@ export class SqliteWriter {
   delete({ number, streams }: Deletion): DeletionAnswer | GroupFailure {
     const failed = [number]
     if (this.#broken) return { failed, why: this.#broken, stored: 'no', final: true }
-    const { name: last = null } = (this.#lastStream.get() ?? {}) as { name?: string }
-    if (last !== null && streams.includes(last)) return { deleted: number, lastFact: last }
     try {
       this.#mustBeOurFiles()
+      const { name: last = null } = (this.#lastStream.get() ?? {}) as { name?: string }
+      if (last !== null && streams.includes(last)) return { deleted: number, lastFact: last }
       this.#begin.run()
       for (const name of streams) {
         const stream = this.#stream(name)
