@@ -110,6 +110,11 @@ export const settings = {
     text.regex(/^$|^https?:\/\/.+/),
   ),
   TRUST_PROXY: setting('', 'addresses of proxies whose X-Forwarded-For is believed, comma separated', list),
+  RETENTION_DAYS: setting(
+    '90',
+    'days after which a closed connection leaves the log, with all it did that is in no room or account; 0: never',
+    whole(0, 36_500),
+  ),
   MAX_CONNECTIONS: setting('20000', 'sockets served at once', whole(1, 1_000_000)),
   TYPING: setting('on', 'whether typing is told and recorded: on, off', z.enum(['on', 'off'])),
   JWT_SECRET: setting(

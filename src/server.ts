@@ -15,6 +15,7 @@ import { Policies } from './actors/policies.ts'
 import type { Chance, Clock } from './actors/ports.ts'
 import { type Rate, RateLimits } from './actors/rate.ts'
 import { closeLeftOpen } from './actors/recovery.ts'
+import { Retention, type RetentionSource } from './actors/retention.ts'
 import { roomStream } from './actors/room/room.facts.ts'
 import { Rooms } from './actors/rooms.ts'
 import { type ApiDependencies, buildApi } from './api/server.ts'
@@ -50,6 +51,8 @@ export interface ServerOptions {
   readonly origins: readonly string[]
   readonly publicUrl: string
   readonly trustProxy: readonly string[]
+  /** default 0: closed connections are never forgotten */
+  readonly retentionDays?: number
   readonly maxConnections: number
   readonly typing: boolean
   readonly dialects: DialectSettings
@@ -133,6 +136,14 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     onFault,
   )
   await deadlines.start()
+  const retention = new Retention({
+    host,
+    log,
+    source: retentionIn(readModels, nodeStream(node)),
+    days: options.retentionDays ?? 0,
+    onFault,
+  })
+  retention.start()
 
   const dialects = dialectsBy(options.dialects)
   const rates = new RateLimits(options.rate, clock)
@@ -189,6 +200,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   let closing: Promise<void> | null = null
   const close = async (cause: string): Promise<void> => {
     deadlines.stop()
+    retention.stop()
     await sessions.stop()
     await policies.settled()
     await webhooks?.stop()
@@ -234,6 +246,17 @@ const messageIn =
     const { result } = await readModels.query('room.message', { room, id }, { atLeast })
     return result as MessageView | null
   }
+
+/** Which connections are old enough stands in the read models, which know what the node's stream says of them. */
+const retentionIn = (readModels: ReadModels, stream: string): RetentionSource => {
+  const fresh = (revision: number | null) => (revision === null ? {} : { atLeast: { stream, revision } })
+  return {
+    forgettable: async (before, limit, atLeast) =>
+      (await readModels.query('connections.forgettable', { before, limit }, fresh(atLeast))).result,
+    forgottenLast: async (atLeast) =>
+      (await readModels.query('connections.forgotten', { stream }, fresh(atLeast))).result,
+  }
+}
 
 /** Summaries and message rows stand in the read database. */
 const storeIn = (readModels: ReadModels) => ({

@@ -386,6 +386,49 @@ export const keepsTheContract = (name: string, open: Open) =>
       })
     })
 
+    describe('deletion', () => {
+      it('takes whole streams out for good, and gives their positions to nobody else', async () => {
+        await log.append('connection-1', facts(3), 'no-stream')
+        await log.append('room-1', facts(2), 'no-stream')
+        await log.append('connection-2', facts(2), 'no-stream')
+        await log.append('connection-3', facts(1), 'no-stream')
+        await log.append('room-1', [fact('Forgotten')], 1)
+        const head = await log.head()
+        await log.deleteStreams(['connection-1', 'connection-2', 'connection-none'])
+        await log.deleteStreams(['connection-1', 'connection-2'])
+        await log.deleteStreams([])
+        for (const stream of ['connection-1', 'connection-2']) {
+          expect(await all(log.readStream(stream))).toEqual([])
+          expect(await all(log.readStream(stream, { direction: 'backwards', limit: 1 }))).toEqual([])
+        }
+        const others = (list: readonly Recorded[]) =>
+          list
+            .filter(({ stream }) => !/^connection-[12]$/.test(stream))
+            .map(({ stream, revision }) => `${stream}@${revision}`)
+        const left = ['room-1@0', 'room-1@1', 'connection-3@0', 'room-1@2']
+        expect(others(await all(log.readAll()))).toEqual(left)
+        expect(others(await all(log.readAll({ filter: { streamPrefixes: ['connection-'] } })))).toEqual(
+          left.slice(2, 3),
+        )
+        expect(await log.head()).toBe(head)
+        await log.append('room-1', [fact()], 2)
+        expect(await log.head()).toBeGreaterThan(head)
+        const seen = await follow(log, { from: 0 }, (heard) => heard.some((item) => 'caughtUp' in item))
+        expect(others(seen.filter(isFact))).toEqual([...left, 'room-1@3'])
+      })
+
+      it('goes on beside appends, each stored', async () => {
+        const connections = Array.from({ length: 60 }, (_, n) => `connection-${n}`)
+        for (const stream of connections) await log.append(stream, facts(2), 'no-stream')
+        const appends = Array.from({ length: 40 }, (_, n) => log.append(`room-${n}`, facts(2), 'no-stream'))
+        await Promise.all([log.deleteStreams(connections.slice(0, 59)), ...appends])
+        const rooms = (await all(log.readAll())).filter(({ stream }) => stream.startsWith('room-'))
+        expect(rooms).toHaveLength(80)
+        for (const stream of connections.slice(0, 59)) expect(await all(log.readStream(stream))).toEqual([])
+        expect(await all(log.readStream('connection-59'))).toHaveLength(2)
+      })
+    })
+
     describe('close', () => {
       it('lets appends under way finish', async () => {
         let stored = 0

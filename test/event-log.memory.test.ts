@@ -1,7 +1,7 @@
 // The faults that the log in memory can be told to have: the two sides of an answer that never came.
 
 import { expect, it } from 'vitest'
-import { type Envelope, LogUnavailable, type Recorded } from '../src/log/event-log.ts'
+import { type Envelope, LastFact, LogUnavailable, type Recorded } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 
 const fact = (id: string): Envelope => ({ id, type: 'Noted', v: 1, data: '{}', metadata: '{}' })
@@ -38,6 +38,14 @@ it('has stored when it fails after, and takes the repeat for what it is', async 
   answers = true
   expect(await log.append('room-1', [fact('a')], 'no-stream')).toEqual({ firstRevision: 0, lastRevision: 0 })
   expect(await stored(log)).toEqual(['room-1@0 a'])
+})
+
+it('does not let go of its last fact', async () => {
+  const log = new MemoryLog()
+  await log.append('room-1', [fact('a')], 'no-stream')
+  await log.append('connection-1', [fact('b')], 'no-stream')
+  await expect(log.deleteStreams(['room-1', 'connection-1'])).rejects.toThrow(LastFact)
+  expect(await stored(log)).toEqual(['room-1@0 a', 'connection-1@0 b'])
 })
 
 it('can be given an epoch', async () => {

@@ -21,7 +21,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DirectoryLocked } from '../src/log/directory-lock.ts'
-import { type Envelope, LogUnavailable, type Recorded, WrongExpectedRevision } from '../src/log/event-log.ts'
+import { type Envelope, LastFact, LogUnavailable, type Recorded, WrongExpectedRevision } from '../src/log/event-log.ts'
 import { openLog } from '../src/log/open-log.ts'
 import { SqliteLog, type SqliteLogOptions } from '../src/log/sqlite.ts'
 import { SqliteLogReader } from '../src/log/sqlite-reader.ts'
@@ -228,6 +228,20 @@ describe('the embedded log', () => {
       }
       await thread.terminate()
     })
+  })
+
+  it('does not let go of its last fact, whose position would be given again', async () => {
+    const log = await open()
+    await log.append('room-1', [fact()], 'no-stream')
+    await log.append('connection-1', [fact()], 'no-stream')
+    await expect(log.deleteStreams(['room-1', 'connection-1'])).rejects.toThrow(LastFact)
+    expect(await log.head()).toBe(2)
+    await log.append('room-1', [fact()], 0)
+    await log.deleteStreams(['connection-1'])
+    await log.close()
+    const again = await open()
+    expect(await again.head()).toBe(3)
+    await again.close()
   })
 
   it('lets its readers pass a filter over long stretches where nothing matches', async () => {

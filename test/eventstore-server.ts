@@ -2,7 +2,14 @@
 // serves what the log's adapter calls, answers as the server does, and can be told to have its bad days.
 
 import { once } from 'node:events'
-import type { AppendReq, AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js'
+import type {
+  AppendReq,
+  AppendResp,
+  DeleteReq,
+  DeleteResp,
+  ReadReq,
+  ReadResp,
+} from '@eventstore/db-client/generated/streams_pb.js'
 import grpc from '@grpc/grpc-js'
 import { Answers } from './eventstore-answers.ts'
 import { EventStore, type Proposed, type StoredEvent } from './eventstore-store.ts'
@@ -71,7 +78,11 @@ export class EventStoreServer {
         this.calls.batchAppend++
         call.end()
       },
-      delete: (_: unknown, answer: grpc.sendUnaryData<unknown>) => answer(status(grpc.status.UNIMPLEMENTED)),
+      delete: ({ request }: grpc.ServerUnaryCall<DeleteReq, DeleteResp>, answer: grpc.sendUnaryData<DeleteResp>) => {
+        const name = Buffer.from(request.getOptions()?.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString()
+        if (this.store.delete(name)) answer(null, new this.#stubs.streams.DeleteResp())
+        else answer(status(grpc.status.NOT_FOUND, { exception: 'stream-not-found', 'stream-name': name }))
+      },
       tombstone: (_: unknown, answer: grpc.sendUnaryData<unknown>) => answer(status(grpc.status.UNIMPLEMENTED)),
     })
     server.addService(this.#stubs.services.features, {

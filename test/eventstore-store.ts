@@ -56,6 +56,11 @@ export class EventStore {
     return { stored: { lastRevision: last.revision, position: last.position } }
   }
 
+  /** Softly: its events stay in `all`, as they do until a real server is scavenged. False: there is no such stream. */
+  delete(stream: string): boolean {
+    return this.streams.delete(stream)
+  }
+
   /** Resolves at the next append, or when `signal` says so. */
   news(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {

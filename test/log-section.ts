@@ -34,6 +34,10 @@ export class LogSection implements EventLog {
     this.#head = base
   }
 
+  deleteStreams(streams: readonly string[]): Promise<void> {
+    return this.#log.deleteStreams(streams.map((stream) => this.#section + stream))
+  }
+
   async append(stream: string, facts: readonly Envelope[], expected: ExpectedRevision): Promise<Appended> {
     const whole = stream === '' ? '' : this.#section + stream
     return this.#log.append(whole, facts, expected).catch((error) => {

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { asking } from './asking.ts'
+import { describedBy } from './described.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -9,15 +10,17 @@ let server: TestServer
 let clock: VirtualClock
 let bob: string
 let ann: string
+let described: ReturnType<typeof describedBy>
 beforeAll(async () => {
   clock = new VirtualClock()
   server = await runServer({ storage: 'sqlite', clock })
+  described = describedBy((await asking(`${server.url}/api/v1/openapi.json`, 'GET', {})).body)
   bob = (await server.account('bob')).token
   ann = (await server.account('ann')).token
 })
 afterAll(() => server.stop())
 
-const ask = (
+const ask = async (
   method: string,
   path: string,
   body?: unknown,
@@ -25,8 +28,11 @@ const ask = (
   more: Record<string, string> = {},
 ) => {
   const named = token === null ? {} : { authorization: `Bearer ${token}` }
-  const url = `${server.url}${path.startsWith('/api') ? path : `/api/v1${path}`}`
-  return asking(url, method, { ...named, ...more }, body)
+  const url = path.startsWith('/api') ? path : `/api/v1${path}`
+  const answer = await asking(`${server.url}${url}`, method, { ...named, ...more }, body)
+  // Every answer that these tests see is as the API describes itself.
+  described(method, url, answer.status, answer.headers.get('content-type'), answer.body)
+  return answer
 }
 
 const room = async (alias: string, members: unknown[] = []) => {
@@ -323,6 +329,7 @@ describe('facts', () => {
     })().catch(() => {})
     await expect.poll(() => heard).toContain('event: caught-up')
     expect(heard).toContain(`id: ${page.body.items[1].position}`)
+    expect(heard.startsWith(':\n\n')).toBe(true)
     expect(heard).not.toContain(`id: ${page.body.items[0].position}`)
     await room('moneypot:45')
     await expect.poll(() => heard.slice(heard.indexOf('caught-up'))).toContain('moneypot:45')
@@ -330,10 +337,79 @@ describe('facts', () => {
     await reading
   })
 
+  it('are those of a moment, as the read models’ rows are', async () => {
+    const { id } = await room('moneypot:46')
+    const said = (await ask('POST', `/rooms/${id}/messages`, { text: 'before' })).body
+    clock.advance(1_000)
+    await ask('POST', `/rooms/${id}/messages`, { text: 'after' })
+    const texts = async (query: string) =>
+      (await ask('GET', `/facts?stream=room-${id}&type=MessagePosted${query}`)).body.items.map(
+        ({ data }: { data: { text: string } }) => data.text,
+      )
+    expect(await texts('')).toEqual(['before', 'after'])
+    expect(await texts(`&at=${said.position}`)).toEqual(['before'])
+    expect(await texts(`&at=${said.at}`)).toEqual(['before'])
+    expect(await texts(`&at=${new Date(clock.now()).toISOString()}&limit=1`)).toEqual(['before'])
+  })
+
   it('of another log are not resumed', async () => {
     expect((await ask('GET', '/facts?from=other-log-5')).status).toBe(410)
     expect((await ask('GET', '/facts?from=5')).status).toBe(400)
     expect((await ask('GET', '/rooms?at=2026-01-01T00:00:00')).status).toBe(400)
+  })
+})
+
+describe('the moderation log', () => {
+  it('has every act of staff, undone ones, and tries that were refused, by room, target, actor, kind and moment', async () => {
+    const { id } = await room('moneypot:60', [
+      { user: '@bob', role: 'mod' },
+      { user: '@ann', role: 'member' },
+    ])
+    const said = (await ask('POST', `/rooms/${id}/messages`, { text: 'rude' }, ann)).body.id
+    const path = `/rooms/${id}`
+    clock.advance(1_000)
+    await ask('POST', `${path}/mutes`, { user: '@ann', seconds: 60, reason: 'rude' }, bob)
+    await ask('DELETE', `${path}/messages/${said}?reason=rude`, undefined, bob)
+    const { position: moment } = (await ask('GET', '/facts?limit=1')).body
+    const time = new Date(clock.now()).toISOString()
+    clock.advance(1_000)
+    await ask('DELETE', `${path}/mutes/@ann`, undefined, bob)
+    expect((await ask('POST', `${path}/messages/${said}/restore`, undefined, bob)).status).toBe(201)
+    // What is undone already stays as it is, and the try is on record.
+    expect(await ask('DELETE', `${path}/mutes/@ann`, undefined, bob)).toMatchObject({ body: { code: 'not-muted' } })
+    expect(await ask('POST', `${path}/messages/${said}/restore`, undefined, bob)).toMatchObject({
+      status: 409,
+      body: { code: 'not-removed' },
+    })
+    await ask('DELETE', `${path}/messages/${said}`, undefined, ann)
+    await ask('POST', `${path}/bans`, { user: '@bob' }, ann)
+    await ask('PUT', `${path}/rules`, { rules: [{ name: 'no', text: 'spam' }] })
+    const { position: end } = (await ask('GET', '/facts?limit=1')).body
+    const log = async (query: string) => (await ask('GET', `/moderation?${query}&atLeast=${end}`)).body.items
+    const acts = async (query: string) => (await log(query)).map(({ act }: { act: string }) => act).reverse()
+    const tail = ['UserMuted', 'MessageRemoved', 'UserUnmuted', 'MessageRestored']
+    const refused = ['CommandRefused', 'CommandRefused', 'CommandRefused']
+    expect(await acts(`room=${id}`)).toEqual(['MemberAdded', 'MemberAdded', ...tail, ...refused, 'RoomRulesSet'])
+    expect(await acts(`room=${id}&actor=@bob`)).toEqual([...tail, ...refused.slice(1)])
+    expect(await acts(`room=${id}&target=@ann`)).toEqual(['MemberAdded', ...tail])
+    expect(await acts(`room=${id}&kind=UserMuted,UserUnmuted`)).toEqual(['UserMuted', 'UserUnmuted'])
+    expect(await acts(`room=${id}&actor=@bob&at=${moment}`)).toEqual(tail.slice(0, 2))
+    expect(await acts(`room=${id}&actor=@bob&at=${time}`)).toEqual(tail.slice(0, 2))
+    expect(await log(`room=${id}&kind=UserUnmuted`)).toMatchObject([
+      { room: id, target: { username: 'ann' }, by: { username: 'bob' }, detail: { name: 'ann' } },
+    ])
+    const tries = (await log(`room=${id}&kind=CommandRefused`)).map(
+      ({ by, detail }: { by: { username: string }; detail: { command: string; code: string } }) =>
+        `${by.username} ${detail.command} ${detail.code}`,
+    )
+    expect(tries).toEqual([
+      'ann member.ban not-authorized',
+      'bob message.restore not-removed',
+      'bob mute.lift not-muted',
+    ])
+    const first = (await ask('GET', `/moderation?room=${id}&limit=3`)).body
+    const rest = (await ask('GET', `/moderation?room=${id}&cursor=${first.next}`)).body
+    expect([...first.items, ...rest.items]).toEqual(await log(`room=${id}`))
   })
 })
 
@@ -366,6 +442,107 @@ describe('search', () => {
     expect(await ids('pears')).toEqual([third])
     const secret = (await room('private:5'.replace('private', 'maint'), [{ user: '@bob', role: 'member' }])).id
     expect((await ask('GET', `/rooms/${secret}/search?q=x`, undefined, ann)).status).toBe(404)
+  })
+})
+
+describe('search in all rooms', () => {
+  it('finds what the bearer may read, by author and time, and nothing that was removed', async () => {
+    const shared = await room('maint:80', ['@bob', '@ann'])
+    const own = await ask('POST', '/rooms', { name: 'own', members: ['@bob'] })
+    const say = async (where: string, text: string, who: string) =>
+      (await ask('POST', `/rooms/${where}/messages`, { text }, who)).body.id as number
+    clock.advance(1_000)
+    const first = await say(shared.id, 'a zebra', bob)
+    clock.advance(1_000)
+    const between = new Date(clock.now()).toISOString()
+    clock.advance(1_000)
+    const second = await say(own.body.id, 'zebra two', bob)
+    const third = await say('moneypot:2', 'zebra three', server.ownerTokenText)
+    const gone = await say(shared.id, 'zebra four', ann)
+    await ask('DELETE', `/rooms/${shared.id}/messages/${gone}`, undefined, ann)
+    const found = async (more: string, who = bob) =>
+      (await ask('GET', `/search?q=zebra${more}`, undefined, who)).body.items.map(({ id }: { id: number }) => id)
+    expect(await found('')).toEqual([third, second, first])
+    expect(await found('', ann)).toEqual([third, first])
+    expect(await found('', server.ownerTokenText)).toEqual([third, second, first])
+    expect(await found('&author=@bob')).toEqual([second, first])
+    expect(await found(`&to=${between}`)).toEqual([first])
+    expect(await found(`&from=${between}`)).toEqual([third, second])
+    expect(await found(`&room=${own.body.id}`)).toEqual([second])
+    expect((await ask('GET', `/search?q=zebra&room=${own.body.id}`, undefined, ann)).status).toBe(404)
+    const { body } = await ask('GET', '/search?q=zebra&limit=2', undefined, bob)
+    expect(await found(`&limit=2&cursor=${body.next}`)).toEqual([first])
+    await ask('POST', `/rooms/${shared.id}/bans`, { user: '@ann' })
+    expect(await found('', ann)).toEqual([third])
+    expect((await ask('GET', '/search?q=zebra&from=yesterday', undefined, bob)).status).toBe(400)
+  })
+})
+
+describe('the past', () => {
+  it('is told of roles, tokens, bans and rules, each as of any moment', async () => {
+    const { account, token } = await server.account('edda')
+    const { id } = await room('moneypot:61', [{ user: '@edda', role: 'member' }])
+    const rules = (text: string) => ask('PUT', `/rooms/${id}/rules`, { rules: [{ name: 'no', text }] })
+    await rules('spam')
+    const issued = (await ask('POST', '/users/@edda/tokens')).body
+    await ask('POST', '/users/@edda/bans', { seconds: 60 })
+    clock.advance(1_000)
+    const then = (await ask('GET', '/facts?limit=1')).body.position
+    const at = `at=${then}`
+    await ask('PUT', `/rooms/${id}/members/@edda`, { role: 'mod' })
+    await ask('PATCH', '/users/@edda', { username: 'Dorothy' })
+    await ask('PATCH', '/users/@dorothy', { role: 'robot' })
+    await ask('DELETE', `/users/@dorothy/tokens/${issued.id}`)
+    await ask('DELETE', '/users/@dorothy/bans')
+    await rules('eggs')
+    const roles = async (query: string) =>
+      (await ask('GET', `/users/@dorothy/roles?${query}`)).body.items.map(
+        ({ room, role, to, by }: { room: string | null; role: string; to: string | null; by: object | null }) =>
+          `${room === id ? 'there' : 'everywhere'} ${role}${by ? '' : ' from birth'}${to === null ? '' : ', no more'}`,
+      )
+    expect(await roles('')).toEqual([
+      'everywhere robot',
+      'there mod',
+      'there member, no more',
+      'everywhere member from birth, no more',
+    ])
+    expect(await roles(at)).toEqual(['there member, no more', 'everywhere member from birth, no more'])
+    const next = (await ask('GET', '/users/@dorothy/roles?limit=3')).body.next
+    expect(await roles(`cursor=${next}`)).toEqual(['everywhere member from birth, no more'])
+    expect((await ask('GET', '/users/@dorothy/roles', undefined, token)).status).toBe(200)
+    expect((await ask('GET', '/users/@dorothy/roles', undefined, bob)).status).toBe(403)
+    const revoked = async (query: string) =>
+      (await ask('GET', `/users/@dorothy/tokens?${query}`)).body.items.map(
+        ({ revokedAt }: { revokedAt: string | null }) => revokedAt !== null,
+      )
+    expect(await revoked('')).toEqual([false, true])
+    expect(await revoked(at)).toEqual([false, false])
+    const banned = async (query: string) =>
+      (await ask('GET', `/bans?${query}`)).body.items.map(({ user }: { user: string }) => user)
+    expect(await banned('')).toEqual([])
+    expect(await banned(at)).toEqual([account.id])
+    expect((await ask('GET', '/bans', undefined, bob)).status).toBe(403)
+    const words = async (query: string) =>
+      (await ask('GET', `/rooms/${id}/rules?${query}`)).body.rules.map(({ text }: { text: string }) => text)
+    expect(await words('')).toEqual(['eggs'])
+    expect(await words(at)).toEqual(['spam'])
+    expect((await ask('GET', `/rules?${at}`)).body).toMatchObject({ version: 0, rules: [] })
+  })
+
+  it('of a room is read page by page, both ways', async () => {
+    const { id } = await room('moneypot:62', ['@bob'])
+    for (const text of ['1', '2', '3', '4', '5']) await ask('POST', `/rooms/${id}/messages`, { text }, bob)
+    const pages = async (query: string) => {
+      const read: string[] = []
+      for (let cursor = ''; ; ) {
+        const { items, next } = (await ask('GET', `/rooms/${id}/messages?limit=2${query}${cursor}`)).body
+        read.push(items.map(({ text }: { text: string }) => text).join(''))
+        if (next === null) return read
+        cursor = `&cursor=${next}`
+      }
+    }
+    expect(await pages('')).toEqual(['45', '23', '1'])
+    expect(await pages('&after=0')).toEqual(['12', '34', '5'])
   })
 })
 

@@ -219,6 +219,7 @@ const mortalLog = (log: EventLog, mortal: { dead: boolean }, world: World): Even
     }
   }
   return {
+    deleteStreams: (streams) => alive(() => log.deleteStreams(streams)),
     append: (stream, facts, expected) =>
       alive(async () => {
         world.trouble('before')

@@ -9,6 +9,8 @@ export const numbersStream = (kind: 'user' | 'room' | 'message'): string => `num
 export const machinesStream = 'machines'
 export const logStream = 'log'
 
+const place = { position: z.int(), at: instant }
+
 export const nodeFacts = {
   NodeStarted: factType(
     'node',
@@ -25,6 +27,34 @@ export const nodeFacts = {
   ConnectionsTurnedAway: factType('node', z.object({ since: instant, counts: z.record(z.string(), z.int()) })),
   /** the log stores again; since then an append had failed on it */
   LogReturned: factType('node', z.object({ since: instant })),
+  /**
+   * What outlives connections that are about to be forgotten: refused acts of staff, as the moderation log shows them, and
+   * how far accounts had read. Each with the position and time of the fact that it was read from.
+   */
+  ConnectionsRemembered: factType(
+    'node',
+    z.object({
+      acts: z.array(
+        z.object({
+          ...place,
+          room: z.string().nullable(),
+          actor: z.string().nullable(),
+          detail: z.record(z.string(), z.unknown()),
+        }),
+      ),
+      reads: z.array(
+        z.object({ ...place, connection: z.string(), room: z.string(), user: z.string(), message: z.int() }),
+      ),
+    }),
+  ),
+  /**
+   * These connections, closed before that moment, are out of the log, or will be in a moment; `closings` counts them by
+   * cause. Their rows leave every read model on this fact.
+   */
+  ConnectionsForgotten: factType(
+    'node',
+    z.object({ before: instant, ids: z.array(z.string()).max(4_000), closings: z.record(z.string(), z.int()) }),
+  ),
   ActorQuarantined: factType('node', z.object({ stream: z.string(), revision: z.int(), error: z.string() })),
   /** stream `webhook-<hash of the address>`: everything up to this position was confirmed */
   WebhookDelivered: factType('webhook', z.object({ upTo: z.int() })),
@@ -51,3 +81,4 @@ export const nodeFacts = {
 } as const
 
 export type NodeFact = FactsOf<typeof nodeFacts>
+export type NodeFactData<T extends keyof typeof nodeFacts> = z.infer<(typeof nodeFacts)[T]['schema']>

@@ -33,6 +33,7 @@ export const refusals = {
   'command-invalid': kind(400, 'the command was not understood'),
   'not-muted': kind(404, 'not on the mute list'),
   'not-banned': kind(404, 'not banned'),
+  'not-removed': kind(409, 'this message is not removed'),
   'ref-reused': kind(409, 'this reference was used for another text'),
   'unknown-room': kind(404, 'no such room'),
   'unknown-user': kind(404, 'no such user'),

@@ -4,40 +4,49 @@ import { z } from 'zod'
 import { memberRole } from '../actors/fact.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
+import { DONE, operation } from './operation.ts'
 import { iso, nextCursor, pageQuery, readNumberCursor } from './position.ts'
+import { ofRoom, userReference } from './references.ts'
 import type { Requests } from './request.ts'
-import { ofRoom } from './rooms.ts'
+import * as shapes from './shapes.ts'
 
-const listing = { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } }
-interface Listing {
-  Params: z.infer<typeof listing.schema.params>
-  Querystring: z.infer<typeof listing.schema.querystring>
-}
+const listing = { params: ofRoom, querystring: z.strictObject(pageQuery) }
+type Listing = { params: z.infer<typeof ofRoom>; query: z.infer<typeof listing.querystring> }
 
 export const memberRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
   /** A page of the room's people, for whoever may read its record. @throws Problem 401, 403, 404, 400 */
-  const asked = async (request: FastifyRequest<Listing>) => {
+  const asked = async (request: FastifyRequest, { params, query }: Listing) => {
     const bearer = await requests.bearer(request)
-    const { id: room } = await requests.readable(bearer, request.params.room)
-    const { limit, cursor, atLeast } = request.query
-    return { args: { room, limit, after: readNumberCursor(cursor) ?? 0, at: requests.at(request.query) }, atLeast }
+    const { id: room } = await requests.readable(bearer, params.room)
+    const { limit, cursor, atLeast } = query
+    return { args: { room, limit, after: readNumberCursor(cursor) ?? 0, at: requests.at(query) }, atLeast }
   }
   const page = <Item extends { user: { number: number } }>(items: Item[], limit: number, position: number) => ({
     items,
     next: nextCursor(items, limit, ({ user }) => user.number),
     position: requests.position(position),
   })
-  const ofMember = ofRoom.extend({ user: z.string().max(128) })
+  const ofMember = ofRoom.extend({ user: userReference })
 
-  app.get('/rooms/:room/members', listing, async (request) => {
-    const { args, atLeast } = await asked(request)
+  const members = {
+    ...operation('members', 'listMembers', 'Members with their roles, by number'),
+    ...listing,
+    response: { 200: shapes.pageOf(shapes.member) },
+  }
+  app.get('/rooms/:room/members', { schema: members }, async (request) => {
+    const { args, atLeast } = await asked(request, request)
     const { result, position } = await requests.read('room.members', args, atLeast)
     return page(result, args.limit, position)
   })
 
-  app.get('/rooms/:room/reads', listing, async (request) => {
-    const { args, atLeast } = await asked(request)
+  const reads = {
+    ...operation('members', 'listReads', 'How far each account has read, by number'),
+    ...listing,
+    response: { 200: shapes.pageOf(shapes.readMark) },
+  }
+  app.get('/rooms/:room/reads', { schema: reads }, async (request) => {
+    const { args, atLeast } = await asked(request, request)
     const { result, position } = await requests.read('room.reads', args, atLeast)
     const items = result.map(({ user, message, at }) => ({ user, message, at: iso(at) }))
     return page(items, args.limit, position)
@@ -48,32 +57,46 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
     '/rooms/:room/members/:user',
     {
       schema: {
+        ...operation('members', 'putMember', 'Adds a member, or gives one another role'),
         params: ofMember,
-        body: z.strictObject({ role: memberRole.default('member') }).default({ role: 'member' }),
+        response: DONE,
+        body: z
+          .strictObject({ role: memberRole.optional().describe('default: member, or what it is already') })
+          .default({}),
       },
     },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const room = await requests.room(request.params.room)
+      // Whoever does not see the room does not come in by themselves.
+      const room = await requests.readable(bearer, request.params.room)
+      const asker = await requests.askerIn(bearer, room)
       const user = await requests.user(request.params.user)
       const stream = roomStream(room.id)
       const { members } = await requests.deps.host.loadContext<RoomContext>(stream)
-      const type = members.has(user.id) ? 'member.promote' : 'member.add'
-      const command = { type, asker: bearer.asker, user: user.id, role: request.body.role } as const
+      const held = members.get(user.id)
+      const { role = held ?? 'member' } = request.body
+      if (role === held) return reply.code(204).send(null)
+      const type = held === undefined ? 'member.add' : 'member.promote'
+      const command = { type, asker, user: user.id, role } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('rooms.get', { id: room.id }, { stream, revision })
-      return reply.code(204).send()
+      return reply.code(204).send(null)
     },
   )
 
-  app.delete('/rooms/:room/members/:user', { schema: { params: ofMember } }, async (request, reply) => {
+  const removal = {
+    ...operation('members', 'removeMember', 'Takes a member out; anybody may leave'),
+    params: ofMember,
+    response: DONE,
+  }
+  app.delete('/rooms/:room/members/:user', { schema: removal }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const room = await requests.room(request.params.room)
+    const { room, asker } = await requests.asked(bearer, request.params.room)
     const user = await requests.user(request.params.user)
     const stream = roomStream(room.id)
-    const command = { type: 'member.remove', asker: bearer.asker, user: user.id } as const
+    const command = { type: 'member.remove', asker, user: user.id } as const
     const { revision } = await requests.command(request, bearer, stream, command)
     await requests.read('rooms.get', { id: room.id }, { stream, revision })
-    return reply.code(204).send()
+    return reply.code(204).send(null)
   })
 }

@@ -3,14 +3,17 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { RoomFact, TextFault } from '../actors/room/room.facts.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
-import type { MessageItem } from '../projections/room-history.ts'
-import { iso, limit, temporalQuery } from './position.ts'
-import { notFound } from './problem.ts'
+import { messageItem } from './message-item.ts'
+import { DONE, operation } from './operation.ts'
+import { cursorText, pageQuery, readCursor } from './position.ts'
+import { notFound, Problem } from './problem.ts'
+import { ofRoom } from './references.ts'
 import type { Requests } from './request.ts'
-import { ofRoom } from './rooms.ts'
+import * as shapes from './shapes.ts'
 
 const MAX_TEXT = 5_000
 const id = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
+const messageId = id.describe('a message’s id, exclusive')
 const ofMessage = ofRoom.extend({ id })
 /** longer texts are refused by the room's rule, in its order of checks; this bounds what is looked at */
 const text = z.string().max(60_000)
@@ -22,32 +25,17 @@ const checked = (given: string): { text: string; fault?: TextFault } => {
   return trimmed.length > MAX_TEXT ? { text: '', fault: 'text-too-long' } : { text: trimmed }
 }
 
+/** A cursor says which way it goes. @throws Problem 400 */
+const goingOn = (cursor: string | undefined): { before?: number; after?: number } => {
+  const read = readCursor(cursor)
+  if (read === undefined) return {}
+  const [, way, number] = /^(before|after):([0-9]{1,15})$/.exec(read) ?? []
+  if (way === undefined) throw new Problem(400, 'malformed', 'cursor: not one that this server gave')
+  return { [way]: Number(number) }
+}
+
 export const messageRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
-  const shown = ({
-    id: number,
-    author,
-    text: said,
-    kind,
-    at,
-    position,
-    ref,
-    replyTo,
-    edited,
-    removed,
-  }: MessageItem) => ({
-    id: number,
-    author: { id: author.id, number: author.number, username: author.username },
-    role: author.role,
-    text: removed ? null : said,
-    kind,
-    at: iso(at),
-    position: requests.position(position),
-    ref,
-    ...(replyTo === null ? {} : { replyTo }),
-    ...(edited ? { edited } : {}),
-    ...(removed ? { removed: { ...removed, at: iso(removed.at) } } : {}),
-  })
   const one = async (room: string, message: number, revision: number) => {
     const { result } = await requests.read(
       'room.message',
@@ -55,60 +43,50 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       { stream: roomStream(room), revision },
     )
     if (!result) throw notFound('message')
-    return shown(result)
+    return messageItem(requests.epoch, result)
   }
 
   app.get(
     '/rooms/:room/messages',
     {
       schema: {
+        ...operation('messages', 'listMessages', 'Messages of a room, oldest first; without a bound the newest'),
         params: ofRoom,
-        querystring: z.strictObject({ ...temporalQuery, limit, before: id.optional(), after: id.optional() }),
+        querystring: z.strictObject({ ...pageQuery, before: messageId.optional(), after: messageId.optional() }),
+        response: { 200: shapes.pageOf(shapes.message) },
       },
     },
     async (request) => {
       const bearer = await requests.bearer(request)
       const { id: room } = await requests.readable(bearer, request.params.room)
-      const { before, after, limit: most, atLeast } = request.query
+      const { limit, atLeast, cursor } = request.query
+      const { before, after } = { ...request.query, ...goingOn(cursor) }
       const bounds = { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }
-      const args = { room, limit: most, at: requests.at(request.query), removed: 'shown', ...bounds } as const
+      const args = { room, limit, at: requests.at(request.query), removed: 'shown', ...bounds } as const
       const { result, position } = await requests.read('room.messages', args, atLeast)
-      return { items: result.map(shown), next: null, position: requests.position(position) }
-    },
-  )
-
-  /** Messages that are shown, as they read now, with all of these words; newest first. */
-  app.get(
-    '/rooms/:room/search',
-    {
-      schema: {
-        params: ofRoom,
-        querystring: z.strictObject({
-          q: z.string().min(1).max(200),
-          limit,
-          before: id.optional(),
-          atLeast: temporalQuery.atLeast,
-        }),
-      },
-    },
-    async (request) => {
-      const bearer = await requests.bearer(request)
-      const { id: room } = await requests.readable(bearer, request.params.room)
-      const { q: words, before, limit: most, atLeast } = request.query
-      const args = { room, words, limit: most, ...(before === undefined ? {} : { before }) }
-      const { result, position } = await requests.read('room.search', args, atLeast)
-      return { items: result.map(shown), next: null, position: requests.position(position) }
+      // The next page is the older one, and the newer one where messages are read from one on.
+      const last = after === undefined ? result[0] : result.at(-1)
+      const next =
+        last && result.length === limit ? cursorText(`${after === undefined ? 'before' : 'after'}:${last.id}`) : null
+      const items = result.map((message) => messageItem(requests.epoch, message))
+      return { items, next, position: requests.position(position) }
     },
   )
 
   app.post(
     '/rooms/:room/messages',
-    { schema: { params: ofRoom, body: z.strictObject({ text, ref: z.string().min(1).max(128).optional() }) } },
+    {
+      schema: {
+        ...operation('messages', 'postMessage', 'Says something, as the bearer; the same reference says it once'),
+        params: ofRoom,
+        body: z.strictObject({ text, ref: z.string().min(1).max(128).optional() }),
+        response: { 201: shapes.message },
+      },
+    },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const found = await requests.room(request.params.room)
+      const { room: found, asker } = await requests.asked(bearer, request.params.room)
       const { id: room } = found
-      const asker = await requests.askerIn(bearer, found)
       const { facts, values, revision } = await requests.command(request, bearer, roomStream(room), {
         type: 'message.post',
         asker,
@@ -130,12 +108,18 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
 
   app.patch(
     '/rooms/:room/messages/:id',
-    { schema: { params: ofMessage, body: z.strictObject({ text }) } },
+    {
+      schema: {
+        ...operation('messages', 'editMessage', 'Changes the text of an own message'),
+        params: ofMessage,
+        body: z.strictObject({ text }),
+        response: { 200: shapes.message },
+      },
+    },
     async (request) => {
       const bearer = await requests.bearer(request)
-      const found = await requests.room(request.params.room)
+      const { room: found, asker } = await requests.asked(bearer, request.params.room)
       const { id: room } = found
-      const asker = await requests.askerIn(bearer, found)
       const { id: message } = request.params
       const overRate = requests.deps.rates.overRate(bearer.account)
       const command = {
@@ -152,12 +136,18 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
 
   app.delete(
     '/rooms/:room/messages/:id',
-    { schema: { params: ofMessage, querystring: z.strictObject({ reason: z.string().max(1_000).optional() }) } },
+    {
+      schema: {
+        ...operation('messages', 'removeMessage', 'Hides a message from history; its author, and staff'),
+        params: ofMessage,
+        querystring: z.strictObject({ reason: z.string().max(1_000).optional() }),
+        response: DONE,
+      },
+    },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const found = await requests.room(request.params.room)
+      const { room: found, asker } = await requests.asked(bearer, request.params.room)
       const { id: room } = found
-      const asker = await requests.askerIn(bearer, found)
       const { id: message } = request.params
       const command = {
         type: 'message.remove',
@@ -167,15 +157,19 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       } as const
       const { revision } = await requests.command(request, bearer, roomStream(room), command)
       await one(room, message, revision)
-      return reply.code(204).send()
+      return reply.code(204).send(null)
     },
   )
 
-  app.post('/rooms/:room/messages/:id/restore', { schema: { params: ofMessage } }, async (request, reply) => {
+  const restoring = {
+    ...operation('messages', 'restoreMessage', 'Brings a removed message back; for staff'),
+    params: ofMessage,
+    response: { 201: shapes.message },
+  }
+  app.post('/rooms/:room/messages/:id/restore', { schema: restoring }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const found = await requests.room(request.params.room)
+    const { room: found, asker } = await requests.asked(bearer, request.params.room)
     const { id: room } = found
-    const asker = await requests.askerIn(bearer, found)
     const { id: message } = request.params
     const command = { type: 'message.restore', asker, id: message } as const
     const { revision } = await requests.command(request, bearer, roomStream(room), command)

@@ -29,7 +29,7 @@ export const readAt = (epoch: string, text: string | undefined): At => {
   return { position: readPosition(epoch, text) }
 }
 
-export const limit = z.coerce.number().int().min(1).max(500).default(50)
+export const limit = z.coerce.number().int().min(1).max(500).default(50).describe('items of a page')
 
 /** A cursor holds the last key of the page before. */
 export const cursorText = (key: string | number): string => Buffer.from(String(key)).toString('base64url')
@@ -54,8 +54,14 @@ export const nextCursor = <Item>(
 }
 
 /** What every read takes. */
-export const temporalQuery = { at: z.string().max(100).optional(), atLeast: z.string().max(100).optional() }
-export const pageQuery = { ...temporalQuery, limit, cursor: z.string().max(400).optional() }
+const place = z.string().max(100)
+export const atLeastQuery = { atLeast: place.optional().describe('a position: the answer waits until it is as fresh') }
+export const temporalQuery = {
+  at: place.optional().describe('as of this moment, inclusive: an ISO time with zone, or a position'),
+  ...atLeastQuery,
+}
+export const cursorQuery = z.string().max(400).optional().describe('`next` of the page before')
+export const pageQuery = { ...temporalQuery, limit, cursor: cursorQuery }
 
 export const iso = (ms: number): string => new Date(ms).toISOString()
 export const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms))

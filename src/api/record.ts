@@ -8,9 +8,14 @@ import { machinesStream } from '../actors/node.facts.ts'
 import type { Filter, Recorded } from '../log/event-log.ts'
 import type { ConnectionRow } from '../projections/connections.ts'
 import { factItem } from './fact-item.ts'
+import { operation } from './operation.ts'
 import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, readPosition } from './position.ts'
 import { notFound, Problem } from './problem.ts'
+import { roomReference, userReference } from './references.ts'
 import type { Requests } from './request.ts'
+import * as shapes from './shapes.ts'
+
+const BREATH_MS = 15_000
 
 export const recordRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
@@ -34,9 +39,11 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     '/connections',
     {
       schema: {
+        ...operation('record', 'listConnections', 'Connections, newest first; their own for everybody, all for admins'),
+        response: { 200: shapes.pageOf(shapes.connection) },
         querystring: z.strictObject({
           ...pageQuery,
-          user: z.string().max(128).optional(),
+          user: userReference.optional(),
           dialect: z.string().max(32).optional(),
           state: z.string().max(64).optional(),
         }),
@@ -67,6 +74,8 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     '/connections/:id/timeline',
     {
       schema: {
+        ...operation('record', 'getTimeline', 'What happened on a connection, fact by fact'),
+        response: { 200: shapes.pageOf(shapes.fact).extend({ connection: shapes.connection }) },
         params: z.object({ id: z.string().max(64) }),
         querystring: z.strictObject({ limit: pageQuery.limit, cursor: pageQuery.cursor }),
       },
@@ -91,25 +100,33 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     '/moderation',
     {
       schema: {
+        ...operation(
+          'moderation',
+          'listModeration',
+          'Every act of staff, and every refused try; newest first; for admins',
+        ),
+        response: { 200: shapes.pageOf(shapes.act) },
         querystring: z.strictObject({
           ...pageQuery,
-          room: z.string().max(128).optional(),
-          user: z.string().max(128).optional(),
+          room: roomReference.optional(),
+          target: userReference.optional(),
+          actor: userReference.optional(),
+          kind: z.string().max(500).optional().describe('types of facts, comma separated'),
         }),
       },
     },
     async (request) => {
       await requests.admin(request)
-      const { room, user, limit, cursor, atLeast } = request.query
+      const { room, target, actor, kind, limit, cursor, atLeast } = request.query
       const before = readNumberCursor(cursor)
-      const at = requests.at(request.query)
-      if (at && 'time' in at) throw new Problem(400, 'malformed', 'at: a position, here')
       const args = {
         limit,
+        at: requests.at(request.query),
         ...(before === undefined ? {} : { before }),
-        ...(at ? { upTo: at.position } : {}),
         ...(room === undefined ? {} : { room: (await requests.room(room)).id }),
-        ...(user === undefined ? {} : { target: (await requests.user(user)).id }),
+        ...(target === undefined ? {} : { target: await requests.target(target) }),
+        ...(actor === undefined ? {} : { actor: (await requests.user(actor)).id }),
+        ...(kind === undefined ? {} : { kinds: kind.split(',') }),
       }
       const { result, position } = await requests.read('moderation.list', args, atLeast)
       const items = result.map((row) => ({ ...row, position: requests.position(row.position), at: iso(row.at) }))
@@ -122,10 +139,25 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     '/facts',
     {
       schema: {
+        ...operation(
+          'record',
+          'listFacts',
+          'The log, fact by fact, as pages or (Accept: text/event-stream) live; for admins',
+        ),
+        response: {
+          200: {
+            description: 'server-sent events have the position as their id: Last-Event-ID goes on there',
+            content: {
+              'application/json': { schema: shapes.pageOf(shapes.fact) },
+              'text/event-stream': { schema: z.string() },
+            },
+          },
+        },
         querystring: z.strictObject({
-          stream: z.string().max(200).optional(),
-          type: z.string().max(200).optional(),
-          from: z.string().max(100).optional(),
+          stream: z.string().max(200).optional().describe('a stream, or the beginning of several'),
+          type: z.string().max(200).optional().describe('types, comma separated'),
+          from: z.string().max(100).optional().describe('a position: facts after it'),
+          at: pageQuery.at,
           limit: pageQuery.limit,
         }),
       },
@@ -133,6 +165,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     async (request, reply) => {
       await requests.admin(request)
       const { stream, type, from, limit } = request.query
+      const at = requests.at(request.query)
       const resumed = request.headers['last-event-id']
       const start = typeof resumed === 'string' ? resumed : from
       const after = start === undefined ? 0 : readPosition(requests.epoch, start)
@@ -143,9 +176,14 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       if (/\btext\/event-stream\b/.test(request.headers.accept ?? '')) return streamFacts(request, reply, after, filter)
       const items: ReturnType<typeof factItem>[] = []
       let last = after
-      for await (const fact of log.readAll({ from: after, filter, limit })) {
-        items.push(shown(fact))
+      const cut = at && 'time' in at ? {} : { limit, ...(at ? { to: at.position } : {}) }
+      for await (const fact of log.readAll({ from: after, filter, ...cut })) {
+        const item = shown(fact)
+        // By time it is, in each stream, the facts not after it: in the log's order others may stand between.
+        if (at && 'time' in at && item.metadata.at > at.time) continue
+        items.push(item)
         last = fact.position
+        if (items.length === limit) break
       }
       return {
         items,
@@ -164,6 +202,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
   ): Promise<void> => {
     reply.hijack()
     const { raw } = reply
+    const { clock } = requests.deps
     const gone = new AbortController()
     raw.on('close', () => gone.abort())
     openStreams.add(gone)
@@ -172,6 +211,13 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       'cache-control': 'no-store',
       'x-correlation-id': request.id,
     })
+    // A line that says nothing, so that no proxy takes a quiet log for a dead connection (WHATWG HTML § 9.2.7).
+    let quiet = () => {}
+    const breathe = () => {
+      raw.write(':\n\n')
+      quiet = clock.at(clock.now() + BREATH_MS, breathe)
+    }
+    breathe()
     try {
       for await (const fact of log.subscribe({ from, filter, signal: gone.signal })) {
         const text =
@@ -183,6 +229,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     } catch (error) {
       requests.deps.onFault('GET /api/v1/facts', error)
     } finally {
+      quiet()
       openStreams.delete(gone)
       raw.end()
     }
@@ -194,12 +241,18 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
 
   app.get(
     '/machines/:kind',
-    { schema: { params: z.object({ kind: z.enum(['connection', 'user', 'room']) }) } },
+    {
+      schema: {
+        ...operation('record', 'getMachine', 'The statechart in force'),
+        params: z.object({ kind: z.enum(['connection', 'user', 'room']) }),
+        response: { 200: shapes.machine },
+      },
+    },
     async (request) => {
       await requests.bearer(request)
       const hash = requests.deps.host.machineHash(request.params.kind)
       for await (const fact of log.readStream(machinesStream)) {
-        const data = JSON.parse(fact.data) as { kind: string; hash: string; definition: unknown }
+        const data = JSON.parse(fact.data) as z.infer<typeof shapes.machine>
         if (data.hash === hash && data.kind === request.params.kind) return data
       }
       throw new Problem(404, 'not-found', 'this statechart is not on record')

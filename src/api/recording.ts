@@ -2,7 +2,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { Recording } from '../recording/recording.ts'
+import { operation } from './operation.ts'
 import { Problem } from './problem.ts'
+import { roomReference, userReference } from './references.ts'
 import type { Requests } from './request.ts'
 
 const MAX_AT_ONCE = 4
@@ -55,10 +57,15 @@ export const recordingRoutes = (root: FastifyInstance, requests: Requests, recor
   const { host, identity, rooms, adminToken, sessions } = requests.deps
   const querystring = z.strictObject({
     dialect: z.string().max(32).optional(),
-    user: z.string().max(128).optional(),
-    room: z.string().max(128).optional(),
+    user: userReference.optional(),
+    room: roomReference.optional(),
   })
-  root.withTypeProvider<ZodTypeProvider>().get('/recording', { schema: { querystring } }, async (request, reply) => {
+  const schema = {
+    ...operation('record', 'record', 'A conversation while it happens, as the lines of a dialogue; for admins'),
+    querystring,
+    response: { 200: { content: { 'application/x-ndjson': { schema: z.string() } } } },
+  }
+  root.withTypeProvider<ZodTypeProvider>().get('/recording', { schema }, async (request, reply) => {
     await requests.admin(request)
     const { dialect = null, user, room } = request.query
     const account = user === undefined ? null : await requests.user(user)

@@ -112,6 +112,12 @@ export class Requests {
     return spaceRole ? { ...asker, spaceRole } : asker
   }
 
+  /** The room that a command is for, and who asks there. @throws Problem 404, LogUnavailable */
+  async asked(bearer: Bearer, reference: string): Promise<{ room: RoomRef; asker: Asker }> {
+    const room = await this.room(reference)
+    return { room, asker: await this.askerIn(bearer, room) }
+  }
+
   /** @throws Problem 401, 403; that somebody tried stands on their record */
   async admin(request: FastifyRequest): Promise<Bearer> {
     const bearer = await this.bearer(request)
@@ -173,6 +179,15 @@ export class Requests {
     if (this.deps.rates.overRate(account)) await this.accepted(account, 'room.open', refused('rate-limited'))
   }
 
+  /** Whom a mute names, folded: it is kept by name and may precede the account, so `@name` need not exist. @throws Problem 404 */
+  async target(reference: string): Promise<{ name: string; id: string | null }> {
+    const { identity } = this.deps
+    const account = await identity.resolve(reference)
+    if (account) return { name: identity.fold(account.username), id: account.id }
+    if (reference.startsWith('@')) return { name: identity.fold(reference.slice(1)), id: null }
+    throw notFound('user')
+  }
+
   /**
    * Puts a command in the bearer's name: an act, unless it carries a verdict of its own. A refusal is on
    * record before it is answered. @throws Problem
@@ -203,8 +218,9 @@ export class Requests {
    * @throws Problem
    */
   async archive(request: FastifyRequest, bearer: Bearer, room: RoomRef, reason: string | null): Promise<Done> {
-    const { account, asker } = bearer
+    const { account } = bearer
     await this.permit(bearer, 'room.archive')
+    const asker = await this.askerIn(bearer, room)
     const isOwner = (await this.deps.rooms.roleOf(room, account.id)) === 'owner'
     const archiving = { type: 'room.archive', reason, overRate: false } as const
     if (room.kind === 'space' && (isOwner || account.role === 'admin')) {

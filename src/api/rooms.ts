@@ -5,17 +5,20 @@ import { ALIAS } from '../actors/alias.ts'
 import { memberRole } from '../actors/fact.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRow } from '../projections/rooms.ts'
+import { DONE, operation } from './operation.ts'
 import { iso, nextCursor, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
 import { notFound, refusalProblem } from './problem.ts'
+import { ofRoom, roomReference, userReference } from './references.ts'
 import type { Requests } from './request.ts'
+import * as shapes from './shapes.ts'
 
 const name = z.string().trim().min(1).max(100)
 const aliases = z.array(z.string().regex(ALIAS, 'a dialect and a number, e.g. moneypot:18')).max(20)
-const user = z.string().max(128)
-export const ofRoom = z.object({ room: z.string().max(128) })
+const user = userReference
 
-const shown = ({ openedAt, lockedAt: _lockedAt, extra: _extra, ...room }: RoomRow) => ({
+const shown = ({ openedAt, lockedAt: _lockedAt, extra: _extra, aliases: seen, ...room }: RoomRow) => ({
   ...room,
+  aliases: [...seen],
   openedAt: iso(openedAt),
 })
 
@@ -23,7 +26,12 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
   const { rooms } = requests.deps
 
-  app.get('/rooms', { schema: { querystring: z.strictObject(pageQuery) } }, async (request) => {
+  const listing = {
+    ...operation('rooms', 'listRooms', 'Rooms that the bearer may read'),
+    querystring: z.strictObject(pageQuery),
+    response: { 200: shapes.pageOf(shapes.room) },
+  }
+  app.get('/rooms', { schema: listing }, async (request) => {
     const { account } = await requests.bearer(request)
     const { limit, cursor, atLeast } = request.query
     const after = readNumberCursor(cursor) ?? 0
@@ -38,10 +46,12 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     '/rooms',
     {
       schema: {
+        ...operation('rooms', 'openRoom', 'Opens a room or a space; for admins'),
+        response: { 201: shapes.room },
         body: z.strictObject({
           name,
           kind: z.enum(['room', 'space']).default('room'),
-          parent: z.string().max(128).optional(),
+          parent: roomReference.optional(),
           aliases: aliases.default([]),
           owner: user.optional(),
           members: z
@@ -71,13 +81,21 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
       })
       const { room, revision } = await requests.accepted(bearer.account, 'room.open', outcome)
       const { result } = await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })
-      return reply.code(201).send(result && shown(result))
+      if (!result) throw notFound('room')
+      return reply.code(201).send(shown(result))
     },
   )
 
   app.get(
     '/rooms/:room',
-    { schema: { params: ofRoom, querystring: z.strictObject(temporalQuery) } },
+    {
+      schema: {
+        ...operation('rooms', 'getRoom', 'One room'),
+        params: ofRoom,
+        querystring: z.strictObject(temporalQuery),
+        response: { 200: shapes.room },
+      },
+    },
     async (request) => {
       const bearer = await requests.bearer(request)
       const { id } = await requests.readable(bearer, request.params.room)
@@ -95,7 +113,9 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     '/rooms/:room',
     {
       schema: {
+        ...operation('rooms', 'changeRoom', 'Changes name, mode or aliases; for owners and admins'),
         params: ofRoom,
+        response: { 200: shapes.room },
         body: z.strictObject({
           name: name.optional(),
           mode: z.enum(['open', 'slow', 'locked']).optional(),
@@ -106,7 +126,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     },
     async (request) => {
       const bearer = await requests.bearer(request)
-      const room = await requests.room(request.params.room)
+      const { room, asker } = await requests.asked(bearer, request.params.room)
       const { slowSeconds, mode, ...rest } = request.body
       if (mode === 'slow' && slowSeconds === undefined) {
         throw refusalProblem('malformed', { field: 'slowSeconds', rule: 'needed with mode slow' })
@@ -118,7 +138,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
         ...(slowSeconds === undefined ? {} : { slowMs: slowSeconds * 1_000 }),
       }
       await requests.permit(bearer, 'room.change')
-      const outcome = await rooms.change(room, change, bearer.asker)
+      const outcome = await rooms.change(room, change, asker)
       const { revision } = await requests.accepted(bearer.account, 'room.change', outcome)
       const { result, position } = await requests.read(
         'rooms.get',
@@ -132,27 +152,45 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
 
   app.delete(
     '/rooms/:room',
-    { schema: { params: ofRoom, querystring: z.strictObject({ reason: z.string().max(1_000).optional() }) } },
+    {
+      schema: {
+        ...operation('rooms', 'archiveRoom', 'Archives a room, and a space’s rooms with it; for owners and admins'),
+        params: ofRoom,
+        querystring: z.strictObject({ reason: z.string().max(1_000).optional() }),
+        response: DONE,
+      },
+    },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
       const room = await requests.room(request.params.room)
       const { revision } = await requests.archive(request, bearer, room, request.query.reason ?? null)
       await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })
-      return reply.code(204).send()
+      return reply.code(204).send(null)
     },
   )
 
-  app.post('/rooms/:room/invites', { schema: { params: ofRoom } }, async (request, reply) => {
+  const inviting = {
+    ...operation('members', 'invite', 'Makes a code that lets its bearer become a member; for staff'),
+    params: ofRoom,
+    response: { 201: shapes.invite },
+  }
+  app.post('/rooms/:room/invites', { schema: inviting }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const room = await requests.room(request.params.room)
+    const { room, asker } = await requests.asked(bearer, request.params.room)
     await requests.permit(bearer, 'invite.create')
-    const invited = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(room, bearer.asker))
+    const invited = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(room, asker))
     return reply.code(201).send({ code: invited.code, room: room.id })
   })
 
   app.post(
     '/invites/:code',
-    { schema: { params: z.object({ code: z.string().regex(/^[0-9a-f]{32}$/) }) } },
+    {
+      schema: {
+        ...operation('members', 'acceptInvite', 'Makes the bearer a member by a code'),
+        params: z.object({ code: z.string().regex(/^[0-9a-f]{32}$/) }),
+        response: { 201: shapes.membership },
+      },
+    },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
       const room = await rooms.byInvite(request.params.code)
@@ -161,7 +199,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
       const command = { type: 'member.add', asker: bearer.asker, user: bearer.account.id, role: 'member' } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('rooms.get', { id: room.id }, { stream, revision })
-      return reply.code(201).send({ room: room.id, user: bearer.account.id, role: 'member' })
+      return reply.code(201).send({ room: room.id, user: bearer.account.id, role: 'member' as const })
     },
   )
 }

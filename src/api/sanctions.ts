@@ -2,13 +2,15 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { roomStream } from '../actors/room/room.facts.ts'
-import type { MuteRow } from '../projections/sanctions.ts'
+import type { BanRow, MuteRow } from '../projections/sanctions.ts'
+import { DONE, operation } from './operation.ts'
 import { iso, isoOrNull, nextCursor, pageQuery, readCursor } from './position.ts'
+import { ofRoom, userReference } from './references.ts'
 import type { Requests } from './request.ts'
-import { ofRoom } from './rooms.ts'
+import * as shapes from './shapes.ts'
 import { banItem } from './users.ts'
 
-const user = z.string().max(128)
+const user = userReference
 const body = z.strictObject({
   user,
   seconds: z.int().min(1).max(31_536_000).optional(),
@@ -27,20 +29,16 @@ const muteItem = ({ name, user: id, by, reason, from, until }: MuteRow) => ({
 /** Mutes, bans and kicks in one room. */
 export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
-  const { identity } = requests.deps
-
-  /** A mute is kept by name and may precede the account: `@name` need not exist. */
-  const target = async (reference: string) => {
-    const account = await identity.resolve(reference)
-    if (account) return { name: identity.fold(account.username), user: account.id }
-    if (reference.startsWith('@')) return { name: identity.fold(reference.slice(1)), user: null }
-    const { id, username } = await requests.user(reference)
-    return { name: identity.fold(username), user: id }
-  }
-
   app.get(
     '/rooms/:room/mutes',
-    { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } },
+    {
+      schema: {
+        ...operation('moderation', 'listMutes', 'The mute list of a room'),
+        params: ofRoom,
+        querystring: z.strictObject(pageQuery),
+        response: { 200: shapes.pageOf(shapes.mute) },
+      },
+    },
     async (request) => {
       const bearer = await requests.bearer(request)
       const { id: room } = await requests.readable(bearer, request.params.room)
@@ -52,35 +50,51 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     },
   )
 
-  app.post('/rooms/:room/mutes', { schema: { params: ofRoom, body } }, async (request, reply) => {
+  const muting = {
+    ...operation('moderation', 'mute', 'Mutes an account, or a name that has none yet; without seconds for good'),
+    params: ofRoom,
+    body,
+    response: { 201: shapes.mute },
+  }
+  app.post('/rooms/:room/mutes', { schema: muting }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
+    const { room: found, asker } = await requests.asked(bearer, request.params.room)
+    const { id: room } = found
     const { seconds = null, reason = null } = request.body
-    const { name, user: id } = await target(request.body.user)
-    const command = { type: 'mute.set', asker: bearer.asker, name, user: id, seconds, reason } as const
+    const { name, id } = await requests.target(request.body.user)
+    const command = { type: 'mute.set', asker, name, user: id, seconds, reason } as const
     const { revision } = await requests.command(request, bearer, roomStream(room), command)
     const args = { room, name, limit: 1 }
     const { result } = await requests.read('room.mutes', args, { stream: roomStream(room), revision })
-    return reply.code(201).send(result[0] && muteItem(result[0]))
+    return reply.code(201).send(muteItem(result[0] as MuteRow))
   })
 
-  app.delete('/rooms/:room/mutes/:user', { schema: { params: ofTarget } }, async (request, reply) => {
+  const unmuting = { ...operation('moderation', 'unmute', 'Lifts a mute'), params: ofTarget, response: DONE }
+  app.delete('/rooms/:room/mutes/:user', { schema: unmuting }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
-    const { name } = await target(request.params.user)
+    const { room: found, asker } = await requests.asked(bearer, request.params.room)
+    const { id: room } = found
+    const { name } = await requests.target(request.params.user)
     const stream = roomStream(room)
     const { revision } = await requests.command(request, bearer, stream, {
       type: 'mute.lift',
-      asker: bearer.asker,
+      asker,
       name,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })
-    return reply.code(204).send()
+    return reply.code(204).send(null)
   })
 
   app.get(
     '/rooms/:room/bans',
-    { schema: { params: ofRoom, querystring: z.strictObject(pageQuery) } },
+    {
+      schema: {
+        ...operation('moderation', 'listRoomBans', 'Who is banned from a room; for its staff'),
+        params: ofRoom,
+        querystring: z.strictObject(pageQuery),
+        response: { 200: shapes.pageOf(shapes.ban) },
+      },
+    },
     async (request) => {
       const bearer = await requests.bearer(request)
       const { id: room } = await requests.moderated(request, bearer, request.params.room)
@@ -92,46 +106,61 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     },
   )
 
-  app.post('/rooms/:room/bans', { schema: { params: ofRoom, body } }, async (request, reply) => {
+  const banning = {
+    ...operation('moderation', 'banFromRoom', 'Bans an account from a room; without seconds for good'),
+    params: ofRoom,
+    body,
+    response: { 201: shapes.ban },
+  }
+  app.post('/rooms/:room/bans', { schema: banning }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
+    const { room: found, asker } = await requests.asked(bearer, request.params.room)
+    const { id: room } = found
     const { id } = await requests.user(request.body.user)
     const { seconds = null, reason = null } = request.body
     const stream = roomStream(room)
-    const command = { type: 'member.ban', asker: bearer.asker, user: id, seconds, reason } as const
+    const command = { type: 'member.ban', asker, user: id, seconds, reason } as const
     const { revision } = await requests.command(request, bearer, stream, command)
     const { result } = await requests.read('room.bans', { room, user: id, limit: 1 }, { stream, revision })
-    return reply.code(201).send(result[0] && banItem(result[0]))
+    return reply.code(201).send(banItem(result[0] as BanRow))
   })
 
-  app.delete('/rooms/:room/bans/:user', { schema: { params: ofTarget } }, async (request, reply) => {
+  const unbanning = { ...operation('moderation', 'unbanFromRoom', 'Lifts a ban'), params: ofTarget, response: DONE }
+  app.delete('/rooms/:room/bans/:user', { schema: unbanning }, async (request, reply) => {
     const bearer = await requests.bearer(request)
-    const { id: room } = await requests.room(request.params.room)
+    const { room: found, asker } = await requests.asked(bearer, request.params.room)
+    const { id: room } = found
     const { id } = await requests.user(request.params.user)
     const stream = roomStream(room)
     const { revision } = await requests.command(request, bearer, stream, {
       type: 'member.unban',
-      asker: bearer.asker,
+      asker,
       user: id,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })
-    return reply.code(204).send()
+    return reply.code(204).send(null)
   })
 
   app.post(
     '/rooms/:room/kicks',
-    { schema: { params: ofRoom, body: body.omit({ seconds: true }) } },
+    {
+      schema: {
+        ...operation('moderation', 'kickFromRoom', 'Puts an account out of a room; it may come back'),
+        params: ofRoom,
+        body: body.omit({ seconds: true }),
+        response: { 201: shapes.kick },
+      },
+    },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const { id: room } = await requests.room(request.params.room)
+      const { room: found, asker } = await requests.asked(bearer, request.params.room)
+      const { id: room } = found
       const { id } = await requests.user(request.body.user)
       const reason = request.body.reason ?? null
-      await requests.command(request, bearer, roomStream(room), {
-        type: 'member.kick',
-        asker: bearer.asker,
-        user: id,
-        reason,
-      })
+      const stream = roomStream(room)
+      const command = { type: 'member.kick', asker, user: id, reason } as const
+      const { revision } = await requests.command(request, bearer, stream, command)
+      await requests.read('rooms.get', { id: room }, { stream, revision })
       return reply.code(201).send({ user: id, reason })
     },
   )

@@ -2,9 +2,8 @@
 
 import { readdir, readFile } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
-import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
-import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { nestsTooDeep } from '../dialects/json.ts'
 import { ayakaRoutes } from './ayaka.ts'
 import { guardCallers } from './callers.ts'
@@ -12,15 +11,18 @@ import { driversRoutes } from './drivers.ts'
 import { healthRoutes } from './health.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
+import { API, describeApi } from './openapi.ts'
 import { plicRoutes } from './plic.ts'
 import { handleProblems } from './problem.ts'
 import { recordRoutes } from './record.ts'
 import { recordingRoutes, recordRequests } from './recording.ts'
+import { referencePage } from './reference.ts'
 import { type ApiDependencies, Requests } from './request.ts'
 import { roomRoutes } from './rooms.ts'
 import { tellDialectsApart } from './rooms-door.ts'
 import { rulesRoutes } from './rules.ts'
 import { sanctionRoutes } from './sanctions.ts'
+import { searchRoutes } from './search.ts'
 import { userRoutes } from './users.ts'
 
 export type { ApiDependencies } from './request.ts'
@@ -52,7 +54,11 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     requestTimeout: 30_000,
     forceCloseConnections: true,
   })
-  app.setValidatorCompiler(validatorCompiler)
+  app.setValidatorCompiler((route) => {
+    const validate = validatorCompiler(route as Parameters<typeof validatorCompiler>[0])
+    // No body is none, where a default stands for it; fastify calls it null (lib/validation.js: validateParam).
+    return (data) => validate(data ?? undefined)
+  })
   app.setSerializerCompiler(serializerCompiler)
   tellDialectsApart(app)
   acceptEmptyJson(app)
@@ -63,10 +69,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     reply.header('referrer-policy', 'no-referrer')
   })
 
-  await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { title: 'hansard', version: deps.version } },
-    transform: jsonSchemaTransform,
-  })
+  await describeApi(app, deps.version)
   const requests = new Requests(deps, await deps.log.epoch())
   await app.register(async (guarded) => {
     await guardCallers(guarded, deps)
@@ -81,10 +84,12 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
         rulesRoutes(api, requests)
         sanctionRoutes(api, requests)
         recordRoutes(api, requests)
+        searchRoutes(api, requests)
         api.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
       },
-      { prefix: '/api/v1' },
+      { prefix: API },
     )
+    await referencePage(guarded)
     // The old protocols' own REST.
     await driversRoutes(guarded, requests)
     await plicRoutes(guarded, requests)

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { accountRole } from '../actors/fact.ts'
@@ -8,12 +8,14 @@ import type { UserRow } from '../projections/people.ts'
 import type { BanRow } from '../projections/sanctions.ts'
 import { isLoopback } from '../transports/callers.ts'
 import { GUESTS_A_MINUTE } from './callers.ts'
-import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
+import { DONE, operation } from './operation.ts'
+import { iso, isoOrNull, nextCursor, pageQuery, readCursor, readNumberCursor, temporalQuery } from './position.ts'
 import { notFound, Problem, refusalProblem } from './problem.ts'
+import { ofUser } from './references.ts'
 import type { Requests } from './request.ts'
+import * as shapes from './shapes.ts'
 
 const username = z.string().min(1).max(128)
-const ofUser = z.object({ user: z.string().max(128) })
 const seconds = z.int().min(1).max(31_536_000)
 const reason = z.string().max(1_000)
 
@@ -44,7 +46,13 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
 
   app.post(
     '/users',
-    { schema: { body: z.strictObject({ username, id: z.uuid().optional(), role: accountRole.default('member') }) } },
+    {
+      schema: {
+        ...operation('users', 'registerUser', 'Makes an account and its first token; for admins'),
+        body: z.strictObject({ username, id: z.uuid().optional(), role: accountRole.default('member') }),
+        response: { 201: shapes.registered },
+      },
+    },
     async (request, reply) => {
       const bearer = await requests.admin(request)
       const { id, ...wanted } = request.body
@@ -60,7 +68,15 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     },
   )
 
-  const guest = { schema: { body: z.strictObject({ username }) }, config: { rateLimit: GUESTS_A_MINUTE } }
+  const guest = {
+    schema: {
+      ...operation('users', 'registerGuest', 'Takes a name without an account, where guests may'),
+      security: [],
+      body: z.strictObject({ username }),
+      response: { 201: shapes.registered },
+    },
+    config: { rateLimit: GUESTS_A_MINUTE },
+  }
   app.post('/guests', guest, async (request, reply) => {
     if (guests === 'off' || (guests === 'auto' && !isLoopback(request))) {
       throw new Problem(403, 'not-authorized', 'guests may not register here; ask for an account')
@@ -79,7 +95,12 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     return reply.code(201).send(await born(registered))
   })
 
-  app.get('/users', { schema: { querystring: z.strictObject(pageQuery) } }, async (request) => {
+  const listing = {
+    ...operation('users', 'listUsers', 'Accounts, by number'),
+    querystring: z.strictObject(pageQuery),
+    response: { 200: shapes.pageOf(shapes.user) },
+  }
+  app.get('/users', { schema: listing }, async (request) => {
     await requests.bearer(request)
     const { limit, cursor, atLeast } = request.query
     const after = readNumberCursor(cursor) ?? 0
@@ -94,7 +115,14 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
 
   app.get(
     '/users/:user',
-    { schema: { params: ofUser, querystring: z.strictObject(temporalQuery) } },
+    {
+      schema: {
+        ...operation('users', 'getUser', 'One account'),
+        params: ofUser,
+        querystring: z.strictObject(temporalQuery),
+        response: { 200: shapes.user },
+      },
+    },
     async (request) => {
       await requests.bearer(request)
       const { id } = await requests.user(request.params.user)
@@ -112,7 +140,9 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     '/users/:user',
     {
       schema: {
+        ...operation('users', 'changeUser', 'Renames an account, or gives it another role (admins)'),
         params: ofUser,
+        response: { 200: shapes.user },
         body: z.strictObject({ username: username.optional(), role: accountRole.optional() }),
       },
     },
@@ -136,11 +166,28 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     },
   )
 
-  app.get('/users/:user/tokens', { schema: { params: ofUser } }, async (request) => {
+  /** Their own, or an admin. @throws Problem */
+  const oneself = async (request: FastifyRequest, reference: string) => {
     const bearer = await requests.bearer(request)
-    const user = await requests.user(request.params.user)
+    const user = await requests.user(reference)
     if (bearer.account.role !== 'admin' && bearer.account.id !== user.id) await requests.refuse(request, bearer)
-    const { result, position } = await requests.read('users.tokens', { user: user.id })
+    return user
+  }
+
+  const tokens = {
+    ...operation(
+      'users',
+      'listTokens',
+      'Tokens of an account, revoked ones too, without what they are; its own, and admins',
+    ),
+    params: ofUser,
+    querystring: z.strictObject(temporalQuery),
+    response: { 200: shapes.pageOf(shapes.token) },
+  }
+  app.get('/users/:user/tokens', { schema: tokens }, async (request) => {
+    const user = await oneself(request, request.params.user)
+    const args = { user: user.id, at: requests.at(request.query) }
+    const { result, position } = await requests.read('users.tokens', args, request.query.atLeast)
     const items = result.map(({ id, issuedAt, revokedAt }) => ({
       id,
       issuedAt: iso(issuedAt),
@@ -149,7 +196,33 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     return { items, next: null, position: requests.position(position) }
   })
 
-  app.post('/users/:user/tokens', { schema: { params: ofUser } }, async (request, reply) => {
+  const roles = {
+    ...operation(
+      'users',
+      'listRoles',
+      'Roles that an account has and had, its own and in rooms, the latest first; its own, and admins',
+    ),
+    params: ofUser,
+    querystring: z.strictObject(pageQuery),
+    response: { 200: shapes.pageOf(shapes.heldRole) },
+  }
+  app.get('/users/:user/roles', { schema: roles }, async (request) => {
+    const { id: user } = await oneself(request, request.params.user)
+    const { limit, cursor, atLeast } = request.query
+    const before = readNumberCursor(cursor)
+    const args = { user, limit, at: requests.at(request.query), ...(before === undefined ? {} : { before }) }
+    const { result, position } = await requests.read('users.roles', args, atLeast)
+    const items = result.map(({ room, role, by, from, to }) => ({ room, role, by, from: iso(from), to: isoOrNull(to) }))
+    const next = nextCursor(result, limit, (held) => held.position)
+    return { items, next, position: requests.position(position) }
+  })
+
+  const issuing = {
+    ...operation('users', 'issueToken', 'Issues one more token; its own, and admins'),
+    params: ofUser,
+    response: { 201: shapes.issuedToken },
+  }
+  app.post('/users/:user/tokens', { schema: issuing }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const user = await requests.user(request.params.user)
     await requests.permit(bearer, 'token.issue')
@@ -160,7 +233,13 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
 
   app.delete(
     '/users/:user/tokens/:token',
-    { schema: { params: ofUser.extend({ token: z.string().max(64) }) } },
+    {
+      schema: {
+        ...operation('users', 'revokeToken', 'Ends a token, and the connections that it opened'),
+        params: ofUser.extend({ token: z.string().max(64).describe('its id') }),
+        response: DONE,
+      },
+    },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
       const user = await requests.user(request.params.user)
@@ -168,13 +247,34 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
       const command = { type: 'token.revoke', asker: bearer.asker, token: request.params.token } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('users.tokens', { user: user.id }, { stream, revision })
-      return reply.code(204).send()
+      return reply.code(204).send(null)
     },
   )
 
+  const banned = {
+    ...operation('moderation', 'listBans', 'Who is banned from everywhere; for admins'),
+    querystring: z.strictObject(pageQuery),
+    response: { 200: shapes.pageOf(shapes.ban) },
+  }
+  app.get('/bans', { schema: banned }, async (request) => {
+    await requests.admin(request)
+    const { limit, cursor, atLeast } = request.query
+    const args = { room: '', limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
+    const { result, position } = await requests.read('room.bans', args, atLeast)
+    const next = nextCursor(result, limit, ({ user }) => user)
+    return { items: result.map(banItem), next, position: requests.position(position) }
+  })
+
   app.get(
     '/users/:user/bans',
-    { schema: { params: ofUser, querystring: z.strictObject(temporalQuery) } },
+    {
+      schema: {
+        ...operation('moderation', 'getBan', 'The ban of an account from everywhere, if there is one; for admins'),
+        params: ofUser,
+        querystring: z.strictObject(temporalQuery),
+        response: { 200: shapes.pageOf(shapes.ban) },
+      },
+    },
     async (request) => {
       await requests.admin(request)
       const { id } = await requests.user(request.params.user)
@@ -191,7 +291,9 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     '/users/:user/bans',
     {
       schema: {
+        ...operation('moderation', 'ban', 'Bans an account from everywhere; without seconds for good; for admins'),
         params: ofUser,
+        response: { 201: shapes.ban },
         body: z.strictObject({ seconds: seconds.optional(), reason: reason.optional() }).default({}),
       },
     },
@@ -203,13 +305,20 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
       const command = { type: 'user.ban', asker: bearer.asker, seconds: length, reason: why } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       const { result } = await requests.read('user.bans', { user: id }, { stream, revision })
-      return reply.code(201).send(result[0] ? banItem(result[0]) : null)
+      return reply.code(201).send(banItem(result[0] as BanRow))
     },
   )
 
   app.delete(
     '/users/:user/bans',
-    { schema: { params: ofUser, querystring: z.strictObject({ reason: reason.optional() }) } },
+    {
+      schema: {
+        ...operation('moderation', 'unban', 'Lifts the ban from everywhere; for admins'),
+        params: ofUser,
+        querystring: z.strictObject({ reason: reason.optional() }),
+        response: DONE,
+      },
+    },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
       const { id } = await requests.user(request.params.user)
@@ -217,18 +326,27 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
       const command = { type: 'user.unban', asker: bearer.asker, reason: request.query.reason ?? null } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('user.bans', { user: id }, { stream, revision })
-      return reply.code(204).send()
+      return reply.code(204).send(null)
     },
   )
 
   app.post(
     '/users/:user/kicks',
-    { schema: { params: ofUser, body: z.strictObject({ reason: reason.optional() }).default({}) } },
+    {
+      schema: {
+        ...operation('moderation', 'kick', 'Closes every connection of an account; for admins'),
+        params: ofUser,
+        body: z.strictObject({ reason: reason.optional() }).default({}),
+        response: { 201: shapes.kick },
+      },
+    },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
       const { id } = await requests.user(request.params.user)
       const command = { type: 'user.kick', asker: bearer.asker, reason: request.body.reason ?? null } as const
-      await requests.command(request, bearer, userStream(id), command)
+      const stream = userStream(id)
+      const { revision } = await requests.command(request, bearer, stream, command)
+      await requests.read('users.get', { id }, { stream, revision })
       return reply.code(201).send({ user: id, reason: request.body.reason ?? null })
     },
   )

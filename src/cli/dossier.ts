@@ -65,7 +65,7 @@ export const dossierOf = async (door: Door, id: string, hidden: readonly string[
   const { hash } = await door.ask('GET', '/machines/connection')
   const moderation: Answer[] = []
   if (connection.user)
-    for await (const act of every(door, `/moderation?limit=500&user=${connection.user.id}`)) moderation.push(act)
+    for await (const act of every(door, `/moderation?limit=500&target=${connection.user.id}`)) moderation.push(act)
   const { settings = null, version = null } = started?.data ?? {}
   return {
     connection,

@@ -80,7 +80,8 @@ export async function* events(door: Door, query: URLSearchParams, signal: AbortS
   try {
     for await (const block of pieces(response.body, '\n\n')) {
       const fields = Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s, 2)))
-      yield { type: fields.event as string, data: fields.data as string }
+      // A quiet stream says nothing now and then, in a line of its own (WHATWG HTML § 9.2.7).
+      if (fields.data !== undefined) yield { type: fields.event as string, data: fields.data }
     }
   } catch (error) {
     if (!signal.aborted) throw error

@@ -73,6 +73,7 @@ export const openServer = async (config: Config, settings?: Readonly<Record<stri
     origins: config.ORIGINS,
     publicUrl: config.PUBLIC_URL,
     trustProxy: config.TRUST_PROXY,
+    retentionDays: config.RETENTION_DAYS,
     maxConnections: config.MAX_CONNECTIONS,
     typing: config.TYPING === 'on',
     listen: listenIn(config),

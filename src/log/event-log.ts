@@ -84,6 +84,14 @@ export interface EventLog {
   readAll(options?: ReadAll): AsyncIterable<Recorded>
   /** Resumes by itself, never skips, never repeats; ends only by its signal or `close()`. */
   subscribe(options: Subscribe): AsyncIterable<Recorded | CaughtUp>
+  /**
+   * Takes whole streams out of the log for good: they read as absent, and their positions are given to nothing else. What
+   * tells of it stands in the log before. A store may go on to show the facts in readAll and subscriptions until it tidies
+   * up (EventStoreDB: scavenging). Streams that are absent are gone already.
+   * @throws LogUnavailable — some may be gone; the same again finishes it
+   * @throws LastFact — one of them holds the log's last fact
+   */
+  deleteStreams(streams: readonly string[]): Promise<void>
   /** Position of the last fact, 0 in an empty log. */
   head(): Promise<Position>
   /** Identity of this log: made at its birth, changed by a restore. */
@@ -116,6 +124,13 @@ export class LogUnavailable extends Error {
     super(message, options)
     this.name = 'LogUnavailable'
     this.stored = stored
+  }
+}
+
+export class LastFact extends Error {
+  constructor(stream: string) {
+    super(`stream ${stream} holds the log's last fact: append what tells of its deletion first`)
+    this.name = 'LastFact'
   }
 }
 

@@ -84,6 +84,7 @@ export interface Client {
   readStream(stream: string, options: ReadCall & { fromRevision: bigint | 'start' | 'end' }): Reading
   readAll(options: ReadCall & { fromPosition: LogPosition | 'start' | 'end' }): Reading
   subscribeToAll(options: Call & { fromPosition: LogPosition | 'start'; filter: ServerFilter }): Subscription
+  deleteStream(stream: string, options: Call): Promise<unknown>
   dispose(): Promise<void>
 }
 

@@ -40,6 +40,9 @@ import { ServerReads } from './eventstore-reads.ts'
 import { withoutPassword } from './server-address.ts'
 
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
+const DELETED_AT_ONCE = 8
+/** What the server says of a stream that is not there (any more). */
+const GONE: ReadonlySet<string | undefined> = new Set(['stream-not-found', 'stream-deleted', 'wrong-expected-version'])
 /** Metadata of stream `log`: in every backup, in no read. Another value after a restore makes it another log. */
 const EPOCH_STREAM = '$$log'
 
@@ -216,6 +219,25 @@ export class EventStoreLog implements EventLog {
       await pause(this.#againMs * Math.min(2 ** failures++, 20), undefined, { ref: false, signal: ending }).catch(
         () => {},
       )
+    }
+  }
+
+  /** Soft deletion: the server keeps the events, in $all only, until somebody has it scavenge. */
+  async deleteStreams(streams: readonly string[]): Promise<void> {
+    this.#mustBeOpen()
+    const waiting = streams.values()
+    const one = async (): Promise<void> => {
+      for (const stream of waiting) await this.#delete(stream)
+    }
+    await Promise.all(Array.from({ length: DELETED_AT_ONCE }, one))
+  }
+
+  async #delete(stream: string): Promise<void> {
+    try {
+      await this.#inTime(this.#client.deleteStream(stream, { ...LEADER, deadline: this.#patience.silenceMs }))
+    } catch (error) {
+      if (GONE.has(kindOf(error))) return
+      throw unavailable(error, 'unknown')
     }
   }
 

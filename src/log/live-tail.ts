@@ -29,6 +29,13 @@ export class LiveTail {
     if (this.#facts.length > MAX_FACTS_KEPT || this.#bytes > MAX_BYTES_KEPT) this.#forgetOlderHalf()
   }
 
+  /** From now on facts up to the head are read from the log: some of them are there no more. */
+  forget(): void {
+    this.#after = this.head
+    this.#facts = []
+    this.#bytes = 0
+  }
+
   /** The next facts after `position`; null when some of them are here no more and must be read. */
   since(position: Position): readonly Recorded[] | null {
     if (position < this.#after) return null

@@ -7,6 +7,7 @@ import {
   type Envelope,
   type EventLog,
   type ExpectedRevision,
+  LastFact,
   LogUnavailable,
   type Position,
   type ReadAll,
@@ -26,7 +27,8 @@ export interface MemoryLogOptions {
 
 export class MemoryLog implements EventLog {
   readonly #options: MemoryLogOptions
-  readonly #all: Recorded[] = []
+  /** null: its stream was deleted */
+  readonly #all: (Recorded | null)[] = []
   readonly #streams = new Map<string, Recorded[]>()
   readonly #sleeping = new Set<() => void>()
   readonly #underWay = new Set<Promise<Appended>>()
@@ -83,8 +85,8 @@ export class MemoryLog implements EventLog {
     let left = limit ?? Number.POSITIVE_INFINITY
     for (let position = from + 1; position <= to && left > 0; position++) {
       const fact = this.#all[position - 1]
-      if (!fact) return
-      if (!matches(filter, fact)) continue
+      if (fact === undefined) return
+      if (fact === null || !matches(filter, fact)) continue
       yield fact
       left--
     }
@@ -101,11 +103,20 @@ export class MemoryLog implements EventLog {
         told = true
         yield { caughtUp: position }
       } else if (position < this.#all.length) {
-        const fact = this.#all[position++] as Recorded
-        if (matches(filter, fact)) yield fact
+        const fact = this.#all[position++]
+        if (fact && matches(filter, fact)) yield fact
       } else {
         await this.#sleep(signal)
       }
+    }
+  }
+
+  async deleteStreams(streams: readonly string[]): Promise<void> {
+    this.#mustBeOpen()
+    for (const stream of streams) if (this.#all.at(-1)?.stream === stream) throw new LastFact(stream)
+    for (const stream of streams) {
+      for (const { position } of this.#streams.get(stream) ?? []) this.#all[position - 1] = null
+      this.#streams.delete(stream)
     }
   }
 

@@ -3,7 +3,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { Position } from './event-log.ts'
 import type { Born } from './sqlite-file.ts'
-import { type Append, type GroupAnswer, SqliteWriter } from './sqlite-writer.ts'
+import { type Append, type Deletion, type DeletionAnswer, type GroupAnswer, SqliteWriter } from './sqlite-writer.ts'
 
 export interface WriterData extends Born {
   readonly directory: string
@@ -12,7 +12,10 @@ export interface WriterData extends Born {
 export type WriterMessage =
   | { readonly opened: { readonly epoch: string; readonly head: Position } }
   | { readonly unopened: string }
+  | DeletionAnswer
   | GroupAnswer
+
+export type WriterRequest = Append | Deletion | 'close'
 
 /** appends in one transaction; their bytes are bounded by what may be in flight */
 const MAX_GROUP = 4_096
@@ -23,15 +26,19 @@ if (parentPort) {
   const { directory, ...born } = workerData as WriterData
 
   const serve = (writer: SqliteWriter): void => {
-    port.on('message', (first: Append | 'close') => {
+    port.on('message', (first: WriterRequest) => {
       const group: Append[] = []
-      let message: Append | 'close' | undefined = first
-      while (message !== undefined && message !== 'close') {
+      let message: WriterRequest | undefined = first
+      while (message !== undefined && message !== 'close' && !('streams' in message)) {
         group.push(message)
         message = group.length < MAX_GROUP ? (receiveMessageOnPort(port)?.message as typeof message) : undefined
       }
       if (group.length > 0) {
         answer(writer.commit(group))
+        writer.rest()
+      }
+      if (typeof message === 'object') {
+        answer(writer.delete(message))
         writer.rest()
       }
       if (message === 'close') {

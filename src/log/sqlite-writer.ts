@@ -23,8 +23,16 @@ export interface Append {
   readonly facts: FlatFacts
 }
 
+/** Streams to take out of the log, in one transaction. */
+export interface Deletion {
+  readonly number: number
+  readonly streams: readonly string[]
+}
+
 /** 'stored', 'there' (a retry of what had been stored), or the stream's revision that it did not fit */
 export type Outcome = 'stored' | 'there' | { readonly actual: ExpectedRevision }
+
+export type DeletionAnswer = { readonly deleted: number; readonly lastFact: string | null }
 
 export type GroupAnswer = { readonly outcomes: readonly (readonly [number: number, outcome: Outcome])[] } | GroupFailure
 
@@ -58,6 +66,8 @@ export class SqliteWriter {
   readonly #addStream: StatementSync
   readonly #findStream: StatementSync
   readonly #idAt: StatementSync
+  readonly #lastStream: StatementSync
+  readonly #deletions: readonly StatementSync[]
   readonly #head: Position
   readonly #epoch: string
   #position: Position
@@ -79,6 +89,14 @@ export class SqliteWriter {
       'select s.id, (select max(f.revision) from facts f where f.stream = s.id) as last from streams s where s.name = ?',
     )
     this.#idAt = db.prepare('select id from facts where stream = ? and revision = ?')
+    this.#lastStream = db.prepare(
+      'select s.name from facts f join streams s on s.id = f.stream order by f.position desc limit 1',
+    )
+    this.#deletions = ['delete from facts where stream = ?', 'delete from streams where id = ?'].map((sql) =>
+      db.prepare(sql),
+    )
+    // What is deleted is overwritten, here and in the write-ahead log's next pages: it is somebody's.
+    db.exec('pragma secure_delete = on')
     this.#epoch = (db.prepare('select epoch from log').get() as { epoch: string }).epoch
     this.#head = (db.prepare('select coalesce(max(position), 0) as head from facts').get() as { head: number }).head
     this.#position = this.#head
@@ -108,6 +126,31 @@ export class SqliteWriter {
       }
       // A commit that failed may still have left whole frames behind, which the next start would find.
       return { failed, why: this.#break(error), stored: committing ? 'unknown' : 'no', final: true }
+    }
+  }
+
+  /** Whole streams or none. */
+  delete({ number, streams }: Deletion): DeletionAnswer | GroupFailure {
+    const failed = [number]
+    if (this.#broken) return { failed, why: this.#broken, stored: 'no', final: true }
+    try {
+      for (const file of this.#files) file.mustBeThere()
+      const { name: last = null } = (this.#lastStream.get() ?? {}) as { name?: string }
+      if (last !== null && streams.includes(last)) return { deleted: number, lastFact: last }
+      this.#begin.run()
+      for (const name of streams) {
+        const stream = this.#stream(name)
+        this.#streams.delete(name)
+        if (!stream) continue
+        for (const deletion of this.#deletions) deletion.run(stream.id)
+        this.#sinceCheckpoint += PAGE_BYTES_PER_APPEND
+      }
+      this.#commit.run()
+      return { deleted: number, lastFact: null }
+    } catch (error) {
+      if (isBusy(error) && !this.#db.isTransaction)
+        return { failed, why: 'busy: another program holds the log for writing', stored: 'no', final: false }
+      return { failed, why: this.#break(error), stored: 'unknown', final: true }
     }
   }
 

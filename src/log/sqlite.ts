@@ -16,6 +16,7 @@ import {
   type EventLog,
   type ExpectedRevision,
   type Filter,
+  LastFact,
   LogUnavailable,
   type Position,
   type ReadAll,
@@ -28,10 +29,12 @@ import { matches } from './filter.ts'
 import { LiveTail } from './live-tail.ts'
 import { CHUNK_ROWS, type Chunk, streamRange } from './sqlite-reader.ts'
 import { Reading } from './sqlite-reading.ts'
-import type { Append, GroupAnswer, Outcome } from './sqlite-writer.ts'
+import type { Append, Deletion, DeletionAnswer, GroupAnswer, Outcome } from './sqlite-writer.ts'
 import type { WriterData, WriterMessage } from './sqlite-writer-thread.ts'
 
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
+/** in one transaction, which appends wait for */
+const DELETED_AT_ONCE = 50
 /** before a subscription reads again what could not be read */
 const READ_AGAIN_MS = 1_000
 
@@ -65,6 +68,7 @@ export class SqliteLog implements EventLog {
   readonly #tail: LiveTail
   readonly #epoch: string
   readonly #underWay = new Map<number, UnderWay>()
+  readonly #deleting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
   readonly #sleepers = new Set<Sleeper>()
   /** first ids of appends that failed with an unknown outcome: a repeat must not be told 'no' */
   readonly #inDoubt = new Set<string>()
@@ -105,7 +109,7 @@ export class SqliteLog implements EventLog {
     this.#reading = reading
     this.#epoch = opened.epoch
     this.#tail = new LiveTail(opened.head)
-    writer.on('message', (answer: GroupAnswer) => this.#answered(answer))
+    writer.on('message', (answer: GroupAnswer | DeletionAnswer) => this.#answered(answer))
     writer.on('error', (error) => this.#writerStopped(error.message))
     writer.on('exit', () => this.#writerStopped('its thread ended'))
   }
@@ -179,6 +183,22 @@ export class SqliteLog implements EventLog {
     }
   }
 
+  async deleteStreams(streams: readonly string[]): Promise<void> {
+    for (let from = 0; from < streams.length; from += DELETED_AT_ONCE)
+      await this.#delete(streams.slice(from, from + DELETED_AT_ONCE))
+  }
+
+  async #delete(streams: readonly string[]): Promise<void> {
+    if (this.#closing) throw closed()
+    if (this.#broken) throw new LogUnavailable(this.#broken, 'no')
+    const number = ++this.#number
+    await new Promise<void>((resolve, reject) => {
+      this.#deleting.set(number, { resolve, reject })
+      this.#writer.postMessage({ number, streams } satisfies Deletion)
+    })
+    this.#tail.forget()
+  }
+
   async head(): Promise<Position> {
     if (this.#closing) throw closed()
     return this.#tail.head
@@ -238,11 +258,18 @@ export class SqliteLog implements EventLog {
     })
   }
 
-  #answered(answer: GroupAnswer): void {
+  #answered(answer: GroupAnswer | DeletionAnswer): void {
+    if ('deleted' in answer) {
+      const deleting = this.#deleting.get(answer.deleted)
+      this.#deleting.delete(answer.deleted)
+      if (answer.lastFact === null) deleting?.resolve()
+      else deleting?.reject(new LastFact(answer.lastFact))
+      return
+    }
     if ('failed' in answer) {
       const { failed, why, stored, final } = answer
       if (final) this.#broken = why
-      for (const number of failed) this.#fail(this.#take(number), why, stored)
+      for (const number of failed) this.#failNumber(number, why, stored)
       return
     }
     this.#commits++
@@ -275,6 +302,12 @@ export class SqliteLog implements EventLog {
     return append
   }
 
+  #failNumber(number: number, why: string, stored: 'no' | 'unknown'): void {
+    this.#deleting.get(number)?.reject(new LogUnavailable(why, stored))
+    this.#deleting.delete(number)
+    this.#fail(this.#take(number), why, stored)
+  }
+
   #fail(append: UnderWay | undefined, why: string, stored: 'no' | 'unknown'): void {
     const first = append?.facts[0]
     if (first && stored === 'unknown') this.#inDoubt.add(first.id)
@@ -283,7 +316,8 @@ export class SqliteLog implements EventLog {
 
   #writerStopped(why: string): void {
     this.#broken ??= `the log stores nothing any more until a restart: ${why}`
-    for (const number of [...this.#underWay.keys()]) this.#fail(this.#take(number), this.#broken, 'unknown')
+    for (const number of [...this.#underWay.keys(), ...this.#deleting.keys()])
+      this.#failNumber(number, this.#broken, 'unknown')
   }
 }
 

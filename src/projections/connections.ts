@@ -1,10 +1,13 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { Forgettable } from '../actors/retention.ts'
+import { refusedOn } from './moderation.ts'
 import { type At, idOf, inForce, type ProjectedFact, type Projection, TEMPORAL, Temporal } from './projection.ts'
+import { heldReads } from './reads.ts'
 
 /** Connections and the states they were in. Their timelines are their streams in the log. */
 export const connections: Projection = {
   name: 'connections',
-  version: 1,
+  version: 2,
   tables: `
     create table connections (
       id text primary key, opened_position integer not null, opened_at integer not null, dialect text, user text,
@@ -14,7 +17,9 @@ export const connections: Projection = {
     create index connections_by_user on connections (user, opened_position);
     create index connections_open on connections (id) where closed_position is null;
     create table connection_states (id text not null, state text not null, ${TEMPORAL});
-    create index connection_states_by_id on connection_states (id, from_position);`,
+    create index connection_states_by_id on connection_states (id, from_position);
+    create index connections_by_closing on connections (closed_at) where closed_at is not null;
+    create table forgotten (stream text primary key, ids text not null) without rowid;`,
   prepare(db) {
     const insert = db.prepare(
       'insert into connections (id, opened_position, opened_at, dialect, refusals) values (?, ?, ?, ?, 0)',
@@ -25,6 +30,13 @@ export const connections: Projection = {
     const close = db.prepare(
       'update connections set closed_position = ?, closed_at = ?, code = ?, cause = ? where id = ? and closed_position is null',
     )
+    const forget = [
+      'delete from connections where id = ?',
+      'delete from connection_states where id = ?',
+      "delete from streams where stream = 'connection-' || ?",
+      "delete from summaries where stream = 'connection-' || ?",
+    ].map((sql) => db.prepare(sql))
+    const forgotten = db.prepare('insert or replace into forgotten values (?, ?)')
     const states = new Temporal(db, 'connection_states', ['id', 'state'], ['id'])
     const become = (fact: ProjectedFact, state: string) => {
       const id = idOf(fact.stream)
@@ -47,6 +59,10 @@ export const connections: Projection = {
       BecameActive: (fact) => become(fact, 'authenticated.active'),
       CommandRefused: (fact) => {
         refuse.run(fact.data.count, idOf(fact.stream))
+      },
+      ConnectionsForgotten: (fact) => {
+        for (const id of fact.data.ids) for (const deletion of forget) deletion.run(id)
+        forgotten.run(fact.stream, JSON.stringify(fact.data.ids))
       },
       ConnectionClosed: (fact) => {
         const { code, cause } = fact.data
@@ -84,6 +100,20 @@ export interface ConnectionsArgs {
 }
 
 export const connectionQueries = {
+  /** connections closed before `before`, the oldest first, with what outlives them (actors/retention.ts) */
+  'connections.forgettable': (db: DatabaseSync, { before, limit }: { before: number; limit: number }): Forgettable => {
+    const found = db
+      .prepare('select id, cause from connections where closed_at < ? order by closed_at, id limit ?')
+      .all(before, limit) as { id: string; cause: string }[]
+    const closings: Record<string, number> = {}
+    for (const { cause } of found) closings[cause] = (closings[cause] ?? 0) + 1
+    const ids = found.map(({ id }) => id)
+    return { ids, closings, acts: refusedOn(db, ids), reads: heldReads(db, ids) }
+  },
+  'connections.forgotten': (db: DatabaseSync, { stream }: { stream: string }): string[] => {
+    const found = db.prepare('select ids from forgotten where stream = ?').get(stream) as { ids: string } | undefined
+    return found ? JSON.parse(found.ids) : []
+  },
   /** newest first */
   'connections.list': (db: DatabaseSync, args: ConnectionsArgs): ConnectionRow[] => {
     const { at = null } = args

@@ -1,103 +1,227 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import { idOf, json, type ProjectedFact, type Projection } from './projection.ts'
+import type { Forgettable } from '../actors/retention.ts'
+import type { Rule } from '../actors/rules.ts'
+import { type At, idOf, type ProjectedFact, type Projection } from './projection.ts'
 
-/** Every moderator's act, and every refused try at one. */
+/** Commands that only staff puts; refused for whatever reason, the try belongs to the record of what staff did. */
+const STAFF_COMMANDS: ReadonlySet<string> = new Set([
+  'mute.set',
+  'mute.lift',
+  'member.kick',
+  'member.ban',
+  'member.unban',
+  'member.promote',
+  'member.demote',
+  'message.restore',
+  'rules.set',
+  'room.change',
+  'room.archive',
+  'user.ban',
+  'user.unban',
+  'user.kick',
+  'role.set',
+])
+
+/** Every act of staff, the end of what it set, and every refused try at one. What people do to themselves is none. */
 export const moderation: Projection = {
   name: 'moderation',
-  version: 1,
+  version: 3,
   tables: `
     create table moderation (
-      position integer primary key, at integer not null, act text not null, room text, target text, by text, reason text, detail text not null
+      position integer primary key, at integer not null, act text not null, room text, target text, name text, actor text,
+      reason text, detail text not null
     );
     create index moderation_by_room on moderation (room, position);
-    create index moderation_by_target on moderation (target, position);`,
+    create index moderation_by_target on moderation (target, position);
+    create index moderation_by_actor on moderation (actor, position);
+    create index moderation_by_act on moderation (act, position);
+    create index moderation_by_connection on moderation (json_extract(detail, '$.connection')) where act = 'CommandRefused';`,
   prepare(db) {
-    const insert = db.prepare('insert into moderation values (?, ?, ?, ?, ?, ?, ?, ?)')
-    const note = (fact: ProjectedFact, room: string | null, target: string | null) => {
-      const { by = null, reason = null, ...detail } = fact.data
-      insert.run(fact.position, fact.metadata.at, fact.type, room, target, json(by), reason, JSON.stringify(detail))
+    const insert = db.prepare('insert into moderation values (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    interface About {
+      readonly room?: string
+      readonly target?: string | null
+      /** folded, where a name was muted that may have no account */
+      readonly name?: string
+      readonly actor?: string | null
     }
-    const inRoom = (target: (data: ProjectedFact['data']) => string | null) => (fact: ProjectedFact) =>
-      note(fact, idOf(fact.stream), target(fact.data))
-    const everywhere = (fact: ProjectedFact) => note(fact, null, idOf(fact.stream))
+    const note = (fact: ProjectedFact, { room, target, name, actor }: About, about: object) =>
+      insert.run(
+        fact.position,
+        fact.metadata.at,
+        fact.type,
+        room ?? null,
+        target ?? null,
+        name ?? null,
+        actor ?? null,
+        fact.data.reason ?? null,
+        JSON.stringify(about),
+      )
+    const act = (fact: ProjectedFact, about: About) => {
+      const { by = null, reason: _reason, ...detail } = fact.data
+      const actor = by?.id ?? null
+      // Whoever leaves a room or takes back an own message does nobody anything.
+      if (actor === null || actor !== about.target) note(fact, { ...about, actor }, detail)
+    }
+    const inRoom =
+      (target: (data: ProjectedFact['data']) => string | null = () => null) =>
+      (fact: ProjectedFact) =>
+        act(fact, { room: idOf(fact.stream), target: target(fact.data) })
     const ofUser = inRoom(({ user }) => user)
+    const ofAuthor = inRoom(({ author }) => author)
+    const everywhere = (fact: ProjectedFact) => act(fact, { target: idOf(fact.stream) })
+    // The table of the projection of sanctions, which has folded the same fact before.
+    const muted = db.prepare('select user from mutes where room = ? and name = ? order by from_position desc limit 1')
+    const ofName = (fact: ProjectedFact) => {
+      const { name } = fact.data
+      const room = idOf(fact.stream)
+      const { user = null } = (muted.get(room, name) ?? {}) as { user?: string | null }
+      act(fact, { room, target: user, name })
+    }
+    const remember = db.prepare(
+      "insert or replace into moderation values (?, ?, 'CommandRefused', ?, null, null, ?, null, ?)",
+    )
     return {
-      UserMuted: inRoom(({ user, name }) => user ?? name),
-      UserUnmuted: inRoom(({ name }) => name),
-      MuteExpired: inRoom(({ name }) => name),
+      UserMuted: ofName,
+      UserUnmuted: ofName,
+      MuteExpired: ofName,
       MemberKicked: ofUser,
       MemberBanned: ofUser,
       MemberBanLifted: ofUser,
       MemberBanExpired: ofUser,
+      MemberAdded: ofUser,
       MemberRoleGranted: ofUser,
       MemberRoleRevoked: ofUser,
       MemberRemoved: ofUser,
-      MessageRemoved: inRoom(({ author }) => author),
-      MessageRestored: inRoom(({ author }) => author),
-      RoomArchived: inRoom(() => null),
-      RoomChanged: inRoom(() => null),
+      MessageRemoved: ofAuthor,
+      MessageRestored: ofAuthor,
+      InviteCreated: inRoom(),
+      RoomRulesSet: inRoom(),
+      RoomArchived: inRoom(),
+      RoomChanged: (fact) =>
+        note(fact, { room: idOf(fact.stream), actor: fact.metadata.by }, { ...fact.data, extra: undefined }),
+      RulesSet: (fact) => note(fact, { actor: fact.metadata.by }, fact.data),
       UserBanned: everywhere,
       BanLifted: everywhere,
       BanExpired: everywhere,
       UserKicked: everywhere,
       RoleGranted: everywhere,
       RoleRevoked: everywhere,
+      // The rows of refused acts outlive their connections: they are these, whether their facts are still there or not.
+      ConnectionsRemembered: (fact) => {
+        for (const { position, at, room, actor, detail } of fact.data.acts)
+          remember.run(position, at, room, actor, JSON.stringify(detail))
+      },
       CommandRefused: (fact) => {
-        const { command, code, decidedAt } = fact.data
-        if (code !== 'not-authorized') return
-        const room = decidedAt?.stream?.startsWith('room-') ? idOf(decidedAt.stream) : null
-        insert.run(
-          fact.position,
-          fact.metadata.at,
-          'CommandRefused',
-          room,
-          null,
-          json(fact.metadata.by),
-          null,
-          JSON.stringify({ command, code, connection: idOf(fact.stream) }),
-        )
+        const { command, code, at, guard, count } = fact.data
+        if (code !== 'not-authorized' && !STAFF_COMMANDS.has(command)) return
+        const room = at?.stream?.startsWith('room-') ? { room: idOf(at.stream) } : {}
+        const connection = idOf(fact.stream)
+        note(fact, { ...room, actor: fact.metadata.by }, { command, code, guard, count, connection })
       },
     }
   },
 }
 
+interface Who {
+  readonly id: string | null
+  readonly number: number | null
+  readonly username: string | null
+}
+
 export interface ModerationRow {
   readonly position: number
   readonly at: number
+  /** the fact's type */
   readonly act: string
   readonly room: string | null
-  readonly target: string | null
-  readonly by: unknown
+  /** with the name of now; a muted name without an account has neither id nor number */
+  readonly target: Who | null
+  /** null: the server itself, e.g. at the end of a mute's time */
+  readonly by: Who | null
   readonly reason: string | null
   readonly detail: Readonly<Record<string, unknown>>
 }
 
+export interface ModerationArgs {
+  readonly room?: string
+  /** user id, and the folded name under which the account may have been muted */
+  readonly target?: { readonly id: string | null; readonly name: string }
+  readonly actor?: string
+  /** types of facts */
+  readonly kinds?: readonly string[]
+  /** a position, exclusive */
+  readonly before?: number
+  readonly at?: At
+  readonly limit: number
+}
+
+const who = (id: unknown, number: unknown, username: unknown): Who | null =>
+  id === null && username === null ? null : ({ id, number, username } as Who)
+
+/** What the moderation log has of these connections. */
+export const refusedOn = (db: DatabaseSync, connections: readonly string[]): Forgettable['acts'] =>
+  db
+    .prepare(
+      `select position, at, room, actor, detail from moderation
+       where act = 'CommandRefused' and json_extract(detail, '$.connection') in (select value from json_each(?))
+       order by position`,
+    )
+    .all(JSON.stringify(connections))
+    .map((row) => ({ ...row, detail: JSON.parse(row.detail as string) })) as Forgettable['acts']
+
 export const moderationQueries = {
-  /** newest first, before position `before` */
-  'moderation.list': (
+  /** the blocking rules of a room, or of all (null), that were in force then; null: none were ever set */
+  'rules.at': (
     db: DatabaseSync,
-    {
-      room,
-      target,
-      before,
-      upTo,
-      limit,
-    }: { room?: string; target?: string; before?: number; upTo?: number; limit: number },
-  ): ModerationRow[] => {
-    const where: string[] = ['position < ?', 'position <= ?']
-    const values: SQLInputValue[] = [before ?? Number.MAX_SAFE_INTEGER, upTo ?? Number.MAX_SAFE_INTEGER]
-    if (room !== undefined) where.push('room = ?') && values.push(room)
-    if (target !== undefined) where.push('target = ?') && values.push(target)
+    { room, at }: { room: string | null; at: NonNullable<At> },
+  ): { version: number; rules: readonly Rule[] } | null => {
+    const [kind, moment] = 'position' in at ? ['position', at.position] : ['at', at.time]
+    const found = db
+      .prepare(
+        `select detail from moderation where act = ? and room is ? and ${kind} <= ? order by position desc limit 1`,
+      )
+      .get(room === null ? 'RulesSet' : 'RoomRulesSet', room, moment as number) as { detail: string } | undefined
+    return found ? JSON.parse(found.detail) : null
+  },
+  /** newest first, before position `before` */
+  'moderation.list': (db: DatabaseSync, args: ModerationArgs): ModerationRow[] => {
+    const { room, target, actor, kinds, before, at = null, limit } = args
+    const where: string[] = ['true']
+    const values: SQLInputValue[] = []
+    const need = (sql: string, ...more: SQLInputValue[]) => {
+      where.push(sql)
+      values.push(...more)
+    }
+    if (room !== undefined) need('m.room = ?', room)
+    if (target !== undefined) need('(m.target = ? or (m.target is null and m.name = ?))', target.id, target.name)
+    if (actor !== undefined) need('m.actor = ?', actor)
+    if (kinds !== undefined) need(`m.act in (${kinds.map(() => '?').join(', ')})`, ...kinds)
+    if (before !== undefined) need('m.position < ?', before)
+    if (at !== null && 'position' in at) need('m.position <= ?', at.position)
+    if (at !== null && 'time' in at) need('m.at <= ?', at.time)
     return db
-      .prepare(`select * from moderation where ${where.join(' and ')} order by position desc limit ?`)
+      .prepare(
+        `select m.position, m.at, m.act, m.room, m.reason, m.detail, m.target, m.name, m.actor,
+           t.number as targetNumber, t.username as targetName, a.number as actorNumber, a.username as actorName
+         from moderation m
+         left join users t on t.user = m.target and t.to_position is null
+         left join users a on a.user = m.actor and a.to_position is null
+         where ${where.join(' and ')} order by m.position desc limit ?`,
+      )
       .all(...values, limit)
       .map((found) => {
-        const row = found as Record<string, string | null>
+        const { position, at: when, act, room: where, reason, detail, ...row } = found as Record<string, SQLInputValue>
         return {
-          ...row,
-          by: row.by === null ? null : JSON.parse(row.by as string),
-          detail: JSON.parse(row.detail as string),
-        }
-      }) as unknown as ModerationRow[]
+          position,
+          at: when,
+          act,
+          room: where,
+          target: who(row.target, row.targetNumber, row.targetName ?? row.name),
+          by: row.actor === 'system' ? null : who(row.actor, row.actorNumber, row.actorName),
+          reason,
+          detail: JSON.parse(detail as string),
+        } as unknown as ModerationRow
+      })
   },
 }

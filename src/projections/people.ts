@@ -4,10 +4,10 @@ import { type At, idOf, inForce, json, type ProjectedFact, type Projection, TEMP
 /** Accounts as they were, what dialects keep of them, their tokens (never the hashes), and who belonged to which room. */
 export const people: Projection = {
   name: 'people',
-  version: 2,
+  version: 3,
   tables: `
     create table users (
-      user text not null, number integer not null, username text not null, role text not null, guest integer not null,
+      user text not null, number integer not null, username text not null, role text not null, role_by text, guest integer not null,
       registered_at integer not null, ${TEMPORAL}
     );
     create index users_by_user on users (user, from_position);
@@ -20,14 +20,14 @@ export const people: Projection = {
     create index members_by_room on members (room, user, from_position);
     create index members_by_user on members (user);`,
   prepare(db) {
-    const columns = ['user', 'number', 'username', 'role', 'guest', 'registered_at']
+    const columns = ['user', 'number', 'username', 'role', 'role_by', 'guest', 'registered_at']
     const users = new Temporal(db, 'users', columns, ['user'])
     const tokens = new Temporal(db, 'tokens', ['user', 'token'], ['user', 'token'])
     const profiles = new Temporal(db, 'profiles', ['user', 'dialect', 'fields'], ['user', 'dialect'])
     const profile = db.prepare('select fields from profiles where user = ? and dialect = ? and to_position is null')
     const members = new Temporal(db, 'members', ['room', 'user', 'role', 'by'], ['room', 'user'])
     const current = db.prepare(`select ${columns.join(', ')} from users where user = ? and to_position is null`)
-    const change = (fact: ProjectedFact, changes: Record<string, string>) => {
+    const change = (fact: ProjectedFact, changes: Record<string, string | null>) => {
       const user = idOf(fact.stream)
       const row = current.get(user) as Record<string, string> | undefined
       if (!row) return
@@ -46,8 +46,8 @@ export const people: Projection = {
         users.begin(fact, { user, number, username, role, guest: guest ? 1 : 0, registered_at: fact.metadata.at })
       },
       UserRenamed: (fact) => change(fact, { username: fact.data.username }),
-      RoleGranted: (fact) => change(fact, { role: fact.data.role }),
-      RoleRevoked: (fact) => change(fact, { role: 'member' }),
+      RoleGranted: (fact) => change(fact, { role: fact.data.role, role_by: json(fact.data.by) }),
+      RoleRevoked: (fact) => change(fact, { role: 'member', role_by: json(fact.data.by) }),
       TokenIssued: (fact) => tokens.begin(fact, { user: idOf(fact.stream), token: fact.data.token }),
       TokenRevoked: (fact) => tokens.end(fact, idOf(fact.stream), fact.data.token),
       ProfileSet: (fact) => {
@@ -94,6 +94,30 @@ export interface JoinedRow {
   readonly joinedAt: number
 }
 
+export interface TokenRow {
+  readonly id: string
+  readonly issuedAt: number
+  readonly revokedAt: number | null
+}
+
+export interface RoleRow {
+  /** null: the role of the account itself */
+  readonly room: string | null
+  readonly role: UserRow['role'] | MemberRow['role']
+  readonly by: { readonly id: string; readonly number: number; readonly username: string } | null
+  readonly position: number
+  readonly from: number
+  readonly to: number | null
+}
+
+interface RolesArgs {
+  readonly user: string
+  readonly at?: At
+  /** begun before this position */
+  readonly before?: number
+  readonly limit: number
+}
+
 const SELECT =
   'select user as id, number, username, role, guest, registered_at as registeredAt, from_at as changedAt from users'
 
@@ -120,12 +144,44 @@ export const peopleQueries = {
       .all(after, ...cut.values, ...(role === undefined ? [] : [role]), limit)
       .map(userRow)
   },
-  'users.tokens': (db: DatabaseSync, { user }: { user: string }) =>
-    db
+  /** in the order in which they were issued, revoked ones too; as of then: those issued by then, as they were */
+  'users.tokens': (db: DatabaseSync, { user, at = null }: { user: string; at?: At }): TokenRow[] => {
+    const [kind, moment] = at === null ? ['at', null] : 'position' in at ? ['position', at.position] : ['at', at.time]
+    return db
       .prepare(
-        'select token as id, from_at as issuedAt, to_at as revokedAt from tokens where user = ? order by from_position',
+        `select token as id, from_at as issuedAt, iif(?1 is null or to_${kind} <= ?1, to_at, null) as revokedAt
+         from tokens where user = ?2 and (?1 is null or from_${kind} <= ?1) order by from_position`,
       )
-      .all(user) as unknown as { id: string; issuedAt: number; revokedAt: number | null }[],
+      .all(moment, user) as unknown as TokenRow[]
+  },
+  /** roles of an account, its own and in rooms, that were ever held (`at`: then), the latest first */
+  'users.roles': (
+    db: DatabaseSync,
+    { user, at = null, before = Number.MAX_SAFE_INTEGER, limit }: RolesArgs,
+  ): RoleRow[] => {
+    const cut = at === null ? { sql: 'true', values: [] } : inForce(at)
+    // A row of `users` ends with a change of the name, too: the role is held from its first row to its last.
+    const rows = db
+      .prepare(
+        `with own as (
+           select *, sum(new) over (order by from_position) as held from (
+             select *, role is not lag(role) over (order by from_position) as new from users where user = ?1)),
+         held as (
+           select null as room, role, min(role_by) as by, min(from_position) as from_position, min(from_at) as from_at,
+             iif(max(to_position is null), null, max(to_position)) as to_position,
+             iif(max(to_position is null), null, max(to_at)) as to_at
+           from own group by held
+           union all
+           select room, role, by, from_position, from_at, to_position, to_at from members where user = ?1)
+         select room, role, by, from_position as position, from_at as "from", to_at as "to" from held
+         where from_position < ?2 and ${cut.sql.replaceAll('?', '?4')} order by from_position desc limit ?3`,
+      )
+      .all(user, before, limit, ...cut.values.slice(0, 1))
+    return rows.map((found) => {
+      const row = found as { by: string | null }
+      return { ...row, by: row.by === null ? null : JSON.parse(row.by) } as unknown as RoleRow
+    })
+  },
   /** what a dialect keeps of an account, and since when as it is; null: nothing */
   'users.profile': (
     db: DatabaseSync,

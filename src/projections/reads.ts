@@ -1,28 +1,42 @@
-import type { DatabaseSync } from 'node:sqlite'
-import { type At, idOf, inForce, type Projection, TEMPORAL, Temporal } from './projection.ts'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { Forgettable } from '../actors/retention.ts'
+import { type At, idOf, inForce, type Projection } from './projection.ts'
 
-/** How far an account has read in a room, on whichever of its connections; never back. */
+/**
+ * How far an account has read in a room, on whichever of its connections: every mark is a row, and the furthest counts. So
+ * the order in which rows come and go does not matter, when connections are forgotten.
+ */
 export const reads: Projection = {
   name: 'reads',
-  version: 2,
+  version: 3,
   tables: `
-    create table reads (room text not null, user text not null, message integer not null, ${TEMPORAL});
-    create index reads_by_room on reads (room, user, from_position);
-    create index reads_open on reads (room, user) where to_position is null;`,
+    create table reads (
+      room text not null, user text not null, message integer not null, connection text not null,
+      position integer not null, at integer not null, kept integer not null, primary key (room, user, position)
+    ) without rowid;
+    create index reads_by_message on reads (room, user, message);
+    create index reads_by_connection on reads (connection);`,
   prepare(db) {
     // The table of the projection of connections, which had the sign-in before.
     const whose = db.prepare('select user from connections where id = ?')
-    const current = db.prepare('select message from reads where room = ? and user = ? and to_position is null')
-    const table = new Temporal(db, 'reads', ['room', 'user', 'message'], ['room', 'user'])
+    const insert = db.prepare('insert into reads values (?, ?, ?, ?, ?, ?, 0)')
+    const keep = db.prepare(
+      'insert into reads values (?, ?, ?, ?, ?, ?, 1) on conflict (room, user, position) do update set kept = 1',
+    )
+    const forget = db.prepare('delete from reads where connection = ? and kept = 0')
     return {
       ReadMarked: (fact) => {
         const { room, upTo } = fact.data
-        const { user = null } = (whose.get(idOf(fact.stream)) ?? {}) as { user?: string | null }
-        if (user === null) return
-        const before = current.get(room, user) as { message: number } | undefined
-        if (before && before.message >= upTo) return
-        table.end(fact, room, user)
-        table.begin(fact, { room, user, message: upTo })
+        const connection = idOf(fact.stream)
+        const { user = null } = (whose.get(connection) ?? {}) as { user?: string | null }
+        if (user !== null) insert.run(room, user, upTo, connection, fact.position, fact.metadata.at)
+      },
+      ConnectionsRemembered: (fact) => {
+        for (const { room, user, message, connection, position, at } of fact.data.reads)
+          keep.run(room, user, message, connection, position, at)
+      },
+      ConnectionsForgotten: (fact) => {
+        for (const id of fact.data.ids) forget.run(id)
       },
     }
   },
@@ -35,26 +49,44 @@ export interface ReadRow {
   readonly at: number
 }
 
+/** Marks on these connections that still say how far their account has read: the first at the furthest message. */
+export const heldReads = (db: DatabaseSync, connections: readonly string[]): Forgettable['reads'] =>
+  db
+    .prepare(
+      `select room, user, message, connection, position, at from reads r
+       where connection in (select value from json_each(?)) and kept = 0
+         and position = (select position from reads f where f.room = r.room and f.user = r.user
+                         order by f.message desc, f.position limit 1)
+       order by position`,
+    )
+    .all(JSON.stringify(connections)) as unknown as Forgettable['reads']
+
+const until = (at: At): { sql: string; values: SQLInputValue[] } => {
+  if (at === null) return { sql: 'true', values: [] }
+  return 'position' in at ? { sql: 'r.position <= ?', values: [at.position] } : { sql: 'r.at <= ?', values: [at.time] }
+}
+
 export const readQueries = {
   'reads.of': (db: DatabaseSync, { room, user }: { room: string; user: string }): number | null => {
-    const found = db
-      .prepare('select message from reads where room = ? and user = ? and to_position is null')
-      .get(room, user)
-    return (found as { message: number } | undefined)?.message ?? null
+    const found = db.prepare('select max(message) as message from reads where room = ? and user = ?').get(room, user)
+    return (found as { message: number | null }).message
   },
   /** in the order of the accounts' numbers, after `after` */
   'room.reads': (
     db: DatabaseSync,
     { room, after = 0, limit, at = null }: { room: string; after?: number; limit: number; at?: At },
   ): ReadRow[] => {
-    const [read, user] = [inForce(at, 'r'), inForce(at, 'u')]
+    const [read, user] = [until(at), inForce(at, 'u')]
     return db
       .prepare(
-        `select u.user as id, u.number, u.username, r.message, r.from_at as at
-         from reads r join users u on u.user = r.user and ${user.sql}
-         where r.room = ? and u.number > ? and ${read.sql} order by u.number limit ?`,
+        // Account by account, each a look into an index: a room may hold many more marks than there are accounts.
+        `select u.user as id, u.number, u.username, b.message, b.at
+         from users u cross join reads b on b.room = ? and b.user = u.user and b.position = (
+           select r.position from reads r where r.room = ? and r.user = u.user and ${read.sql}
+           order by r.message desc, r.position limit 1)
+         where u.number > ? and ${user.sql} order by u.number limit ?`,
       )
-      .all(...user.values, room, after, ...read.values, limit)
+      .all(room, room, ...read.values, after, ...user.values, limit)
       .map((found) => {
         const { id, number, username, message, at } = found as unknown as ReadRow['user'] & Omit<ReadRow, 'user'>
         return { user: { id, number, username }, message, at }

@@ -62,6 +62,7 @@ export const roomHistory: Projection = {
 }
 
 export interface MessageItem {
+  readonly room: string
   readonly id: number
   readonly revision: number
   readonly position: number
@@ -87,11 +88,12 @@ export const selectMessages = (at: At, where: string, order: string) => {
     from messages m
     join texts t on t.room = m.room and t.id = m.id and ${text.sql}
     left join removals d on d.room = m.room and d.id = m.id and ${removal.sql}
-    where m.room = ? ${where} ${seen} ${order}`
+    where ${where} ${seen} ${order}`
   return { sql, before: [...text.values, ...removal.values], after: cut }
 }
 
 interface Row {
+  readonly room: string
   readonly id: number
   readonly revision: number
   readonly position: number
@@ -112,8 +114,9 @@ interface Row {
 }
 
 export const item = (found: unknown): MessageItem => {
-  const { id, revision, position, at, text, kind, ref, ...row } = found as Row
+  const { room, id, revision, position, at, text, kind, ref, ...row } = found as Row
   return {
+    room,
     id,
     revision,
     position,
@@ -154,6 +157,7 @@ export const messageQueries = {
     const { room, before, after, limit, at = null, upTo, removed = 'left-out' } = args
     const forwards = after !== undefined
     const where = [
+      'm.room = ?',
       before === undefined ? '' : 'and m.id < ?',
       after === undefined ? '' : 'and m.id > ?',
       upTo === undefined ? '' : 'and m.revision <= ?',
@@ -171,7 +175,7 @@ export const messageQueries = {
     db: DatabaseSync,
     { room, id, at = null }: { room: string; id: number; at?: At },
   ): MessageItem | null => {
-    const found = selectMessages(at, 'and m.id = ?', '')
+    const found = selectMessages(at, 'm.room = ? and m.id = ?', '')
     const row = db.prepare(found.sql).get(...found.before, room, id, ...found.after)
     return row ? item(row) : null
   },

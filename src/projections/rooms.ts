@@ -100,7 +100,8 @@ const BELONGS = `exists (
   select 1 from members m where m.user = ? and m.to_position is null and m.room in (rooms.room, rooms.parent)
     and not exists (select 1 from bans b
       where b.user = m.user and b.to_position is null and b.room in (rooms.room, rooms.parent)))`
-const VISIBLE = `(${[...OPEN_DIALECTS.map((dialect) => `aliases like '%"${dialect}:%'`), BELONGS].join(' or ')})`
+/** of a row of `rooms`: this user may read it */
+export const VISIBLE = `(${[...OPEN_DIALECTS.map((dialect) => `aliases like '%"${dialect}:%'`), BELONGS].join(' or ')})`
 
 export const roomRow = (found: unknown): RoomRow => {
   const plain = found as Omit<RoomRow, 'aliases' | 'extra'> & { aliases: string; extra: string }

@@ -147,12 +147,11 @@ export class Runner {
   fold(chunk: readonly Recorded[], poison: 'park' | 'stop'): void {
     this.db.exec('begin')
     try {
+      // Noted before they are folded: a fold may forget streams.
       const streams = new Map<string, number>()
-      for (const recorded of chunk) {
-        this.#foldOne(recorded, poison)
-        streams.set(recorded.stream, recorded.revision)
-      }
+      for (const { stream, revision } of chunk) streams.set(stream, revision)
       for (const [stream, revision] of streams) this.#noteStream.run(stream, revision)
+      for (const recorded of chunk) this.#foldOne(recorded, poison)
       const { position } = chunk.at(-1) as Recorded
       this.#checkpoint.run(position)
       this.db.exec('commit')

@@ -1,6 +1,7 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { idOf, type Projection } from './projection.ts'
 import { item, type MessageItem, selectMessages } from './room-history.ts'
+import { VISIBLE } from './rooms.ts'
 
 /**
  * Words of the messages that are shown, as they read now (SQLite FTS5, letters without their marks). The index keeps no
@@ -52,7 +53,49 @@ export const matching = (typed: string): string | null => {
   return terms.length === 0 ? null : terms.join(' ')
 }
 
+export interface SearchArgs {
+  readonly words: string
+  readonly room?: string
+  readonly author?: string
+  /** only rooms that this user may read now */
+  readonly visibleTo?: string
+  /** ms since 1970, inclusive */
+  readonly from?: number
+  readonly to?: number
+  /** posted before this position */
+  readonly before?: number
+  readonly limit: number
+}
+
 export const searchQueries = {
+  /** in all rooms, newest first */
+  'messages.search': (db: DatabaseSync, args: SearchArgs): MessageItem[] => {
+    const match = matching(args.words)
+    if (match === null) return []
+    const where: string[] = ['search match ?']
+    const values: SQLInputValue[] = [match]
+    const need = (sql: string, value: SQLInputValue | undefined) => {
+      if (value === undefined) return
+      where.push(sql)
+      values.push(value)
+    }
+    need('search.rowid < ?', args.before)
+    need('m.room = ?', args.room)
+    need('m.author = ?', args.author)
+    need('m.at >= ?', args.from)
+    need('m.at <= ?', args.to)
+    need(`m.room in (select room from rooms where to_position is null and ${VISIBLE})`, args.visibleTo)
+    // From the index of words on, which gives its rows in order by itself.
+    const sql = `select m.*, t.text, t.from_position > m.position as edited,
+        null as removed_at, null as removed_by, null as removed_reason
+      from search cross join messages m on m.position = search.rowid
+      join texts t on t.room = m.room and t.id = m.id and t.to_position is null
+      where ${where.join(' and ')} order by search.rowid desc limit ?`
+    return db
+      .prepare(sql)
+      .all(...values, args.limit)
+      .map(item)
+  },
   /** newest first; `before`: message ids, exclusive */
   'room.search': (
     db: DatabaseSync,
@@ -62,7 +105,7 @@ export const searchQueries = {
     if (match === null) return []
     const found = selectMessages(
       null,
-      `and m.position in (select rowid from search where search match ?) and d.from_at is null
+      `m.room = ? and m.position in (select rowid from search where search match ?) and d.from_at is null
        ${before === undefined ? '' : 'and m.id < ?'}`,
       'order by m.id desc limit ?',
     )

@@ -1,6 +1,7 @@
 // What lists of topics and of their members need, over the tables of rooms, people, presence and room-history.
 
 import type { DatabaseSync } from 'node:sqlite'
+import { notedOwner } from '../actors/room/room.facts.ts'
 import { type RoomRow, roomRow, SELECT_ROOM } from './rooms.ts'
 
 interface Named {
@@ -21,14 +22,13 @@ const MOST = 10_000
 
 /** Whoever is a member as owner, else whom the dialect noted as the owner beside the name. */
 const ownerOf = (db: DatabaseSync, { id, extra }: RoomRow, dialect: string): Named | null => {
-  const noted = (extra[dialect] as { owner?: unknown } | undefined)?.owner
   const found = db
     .prepare(
       `select u.number, u.username from users u where u.to_position is null and u.user = coalesce(
          (select m.user from members m where m.room = ? and m.role = 'owner' and m.to_position is null
           order by m.from_position limit 1), ?)`,
     )
-    .get(id, typeof noted === 'string' ? noted : null)
+    .get(id, notedOwner(extra, dialect))
   return (found as Named | undefined) ?? null
 }
 

@@ -4,7 +4,7 @@
 import type { Fact } from '../actors/fact.ts'
 import type { Account } from '../actors/identity.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
-import type { RoomExtra } from '../actors/room/room.facts.ts'
+import { notedOwner } from '../actors/room/room.facts.ts'
 import type { Dialect, NewsView } from '../dialects/dialect.ts'
 import type { Session } from './session.ts'
 import type { SessionsOptions } from './surroundings.ts'
@@ -51,7 +51,7 @@ export class Announcements {
 
   async #tell(news: readonly Fact[], dialect: Dialect, audience: readonly Session[]): Promise<void> {
     for (const fact of news) {
-      const view = await this.#view(fact)
+      const view = await this.#view(fact, dialect)
       const frames = view ? (dialect.announce?.(fact, view) ?? []) : []
       if (frames.length === 0) continue
       const batch = new Batch(frames)
@@ -59,14 +59,16 @@ export class Announcements {
     }
   }
 
-  async #view({ stream, revision, type, data, metadata }: Fact): Promise<NewsView | null> {
+  async #view({ stream, revision, type, data, metadata }: Fact, dialect: Dialect): Promise<NewsView | null> {
     const { host, readModels } = this.#options
     const id = stream.slice('room-'.length)
     const { result: room } = await readModels.query('rooms.get', { id }, { atLeast: { stream, revision } })
     if (!room) return null
     const parent = room.parent === null ? null : (await readModels.query('rooms.get', { id: room.parent }, {})).result
     const { members } = await host.loadContext<RoomContext>(stream)
-    const owner = await this.#account(members.findKey((role) => role === 'owner') ?? ownerIn(room.extra))
+    const owner = await this.#account(
+      members.findKey((role) => role === 'owner') ?? notedOwner(room.extra, dialect.name),
+    )
     const { user = null } = data as { user?: string }
     const left = type === 'MemberRemoved' && user !== null
     const since = left ? (await readModels.query('member.since', { room: id, user }, {})).result : metadata.at
@@ -76,13 +78,4 @@ export class Announcements {
   async #account(id: string | null): Promise<Account | null> {
     return id === null ? null : this.#options.identity.byId(id)
   }
-}
-
-/** Whom a dialect notes as the owner beside the room's name, where nobody is a member as owner. */
-const ownerIn = (extra: RoomExtra): string | null => {
-  for (const kept of Object.values(extra)) {
-    const { owner } = (kept ?? {}) as { owner?: unknown }
-    if (typeof owner === 'string') return owner
-  }
-  return null
 }

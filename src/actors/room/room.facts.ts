@@ -37,6 +37,12 @@ const extra = kept.nullable()
  */
 export type RoomExtra = Readonly<z.infer<typeof kept>>
 
+/** Whom a dialect notes as the owner there, for where nobody is a member as owner. */
+export const notedOwner = (extra: RoomExtra, dialect: string): string | null => {
+  const { owner } = (extra[dialect] ?? {}) as { owner?: unknown }
+  return typeof owner === 'string' ? owner : null
+}
+
 export const roomFacts = {
   RoomOpened: factType(
     'room',

@@ -217,7 +217,7 @@ export const roomMachine = room.createMachine({
           isBanned,
           no('isUnknownMessage', 'unknown-message'),
           no('isNotStaff', 'not-authorized'),
-          nothingNew('isPresentMessage'),
+          no('isPresentMessage', 'not-removed'),
           yes('message.restore', {
             MessageRestored: ({ id, message, asker }) => ({
               id,

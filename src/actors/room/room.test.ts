@@ -619,7 +619,7 @@ describe('a message that was posted', () => {
     room().when(restore(ann, removed)).refused('not-authorized')
     room()
       .when(restore(mona, row('ann')))
-      .nothing()
+      .refused('not-removed')
   })
 })
 

@@ -1,0 +1,26 @@
+// A message as the native API shows it.
+
+import type { z } from 'zod'
+import type { MessageItem } from '../projections/room-history.ts'
+import { iso, positionText } from './position.ts'
+import type * as shapes from './shapes.ts'
+
+type Person = z.infer<typeof shapes.person>
+
+export const messageItem = (epoch: string, found: MessageItem): z.infer<typeof shapes.message> => {
+  const { id, room, author, text, kind, at, position, ref, replyTo, edited, removed } = found
+  return {
+    id,
+    room,
+    author: { id: author.id, number: author.number, username: author.username },
+    role: author.role,
+    text: removed ? null : text,
+    kind,
+    at: iso(at),
+    position: positionText(epoch, position),
+    ref,
+    ...(replyTo === null ? {} : { replyTo }),
+    ...(edited ? { edited } : {}),
+    ...(removed ? { removed: { by: removed.by as Person | null, reason: removed.reason, at: iso(removed.at) } } : {}),
+  }
+}
