@@ -1,7 +1,7 @@
 // The command line: which command, and what its options are.
 
-import { existsSync, mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseArguments } from './cli/arguments.ts'
 import { chosen, parted } from './cli/commands.ts'
 import { printConfig } from './cli/config-command.ts'
@@ -9,35 +9,14 @@ import { openDoor } from './cli/door.ts'
 import { help } from './cli/help.ts'
 import { importCommand } from './cli/import-command.ts'
 import { LOG_FLAGS, runLog } from './cli/log-commands.ts'
+import { rebuildCommand } from './cli/rebuild-command.ts'
 import { roomCommands } from './cli/room-commands.ts'
 import { serve } from './cli/serve-command.ts'
 import { userCommands } from './cli/user-commands.ts'
-import { type Config, ConfigError, readConfig } from './config.ts'
-import { lockDirectory } from './log/directory-lock.ts'
+import { ConfigError, readConfig } from './config.ts'
 import { openLog } from './log/open-log.ts'
-import { rebuild } from './projections/read-models.ts'
 
 type Flags = Readonly<Record<string, string>>
-
-const rebuildCommand = (config: Config): void => {
-  if (config.LOG !== 'sqlite:')
-    throw new ConfigError('the log is elsewhere: delete read.db, and the next start makes it anew')
-  const directory = resolve(config.DATA)
-  if (!existsSync(join(directory, 'log.db')))
-    throw new ConfigError(`no log in ${directory}; give its directory with --data`)
-  const lock = lockDirectory(directory)
-  const started = performance.now()
-  let shown = 0
-  const head = rebuild(directory, (done, of) => {
-    if (performance.now() - shown < 200 && done < of) return
-    shown = performance.now()
-    process.stderr.write(`\rrebuilding the read models: ${done} of ${of} facts (${Math.floor((100 * done) / of)} %)`)
-  })
-  lock.close()
-  const seconds = (performance.now() - started) / 1_000
-  process.stderr.write('\n')
-  process.stdout.write(`rebuilt from ${head} facts in ${seconds.toFixed(1)} s\n`)
-}
 
 const GROUPS = { user: userCommands, room: roomCommands }
 
@@ -107,11 +86,16 @@ const main = async (args: readonly string[]): Promise<void> => {
     await importCommandOf(more, flags)
     return
   }
+  if (command === 'rebuild' && more.length === 0) {
+    const { url, ...settings } = flags
+    const say = (text: string) => process.stderr.write(text)
+    process.stdout.write(await rebuildCommand(readConfig(process.env, settings).config, url, say))
+    return
+  }
   if (more.length > 0) throw new ConfigError(`${more[0]}? hansard ${command} takes options only; see hansard help`)
   const { config, origins } = readConfig(process.env, flags)
   if (command === 'serve') await serve(config)
   else if (command === 'config') process.stdout.write(`${printConfig(origins)}\n`)
-  else if (command === 'rebuild') rebuildCommand(config)
   else throw new ConfigError(`unknown command ${command}; see hansard help`)
 }
 
@@ -127,7 +111,11 @@ main(process.argv.slice(2)).catch((error: Error) => {
       'PoisonFact',
     ].includes(error.name) || error instanceof ConfigError
   const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
-  const told = inUse ? `${error.message}: choose another port with --port` : error.message
+  const told = inUse
+    ? `${error.message}: choose another port with --port`
+    : error.name === 'PoisonFact'
+      ? `${error.message}; --rebuild-poison park leaves it out and goes on`
+      : error.message
   process.stderr.write(`hansard: ${expected || inUse ? told : error.stack}\n`)
   process.exit(expected || inUse ? 2 : 1)
 })

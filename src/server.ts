@@ -104,13 +104,14 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const policies = new Policies(host, onFault)
 
   const head = await log.head()
-  const open = { atLeast: head }
+  // What was made by other definitions may not know how to answer these.
+  const open = { atLeast: head, patient: true }
   const { result: staff } = await readModels.query('users.list', { role: 'admin', limit: 10_000 }, open)
   identity.guardStaffNames(staff)
   const recovered = await closeLeftOpen(host, {
-    connections: (await readModels.query('connections.open', {})).result,
-    presences: (await readModels.query('presence.open', {})).result,
-    online: (await readModels.query('online.open', {})).result,
+    connections: (await readModels.query('connections.open', {}, open)).result,
+    presences: (await readModels.query('presence.open', {}, open)).result,
+    online: (await readModels.query('online.open', {}, open)).result,
   })
   await policies.settled()
   const ownerToken = await bear(identity, rooms, options.adminToken)
@@ -118,7 +119,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   await host.ledger.append(nodeStream(node), () => ({ type: 'NodeStarted', data: started }))
   const deadlines = new Deadlines(
     host,
-    async (before) => (await readModels.query('deadlines.due', { before, limit: 10_000 })).result,
+    async (before) => (await readModels.query('deadlines.due', { before, limit: 10_000 }, { patient: true })).result,
     onFault,
   )
   await deadlines.start()

@@ -14,6 +14,7 @@ import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
 import { plicRoutes } from './plic.ts'
 import { handleProblems } from './problem.ts'
+import { readModelRoutes } from './read-models.ts'
 import { recordRoutes } from './record.ts'
 import { recordingRoutes, recordRequests } from './recording.ts'
 import { type ApiDependencies, Requests } from './request.ts'
@@ -81,6 +82,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
         rulesRoutes(api, requests)
         sanctionRoutes(api, requests)
         recordRoutes(api, requests)
+        readModelRoutes(api, requests)
         api.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
       },
       { prefix: '/api/v1' },

@@ -26,7 +26,7 @@ export const openDoor = async (
   const directory = resolve(config.DATA)
   const tokenFile = join(directory, TOKEN_FILE)
   const token = config.ADMIN_TOKEN || (existsSync(tokenFile) ? readFileSync(tokenFile, 'utf8').trim() : '')
-  const running = named ?? (await runningOn(directory)) ?? (await answering(`http://${config.HOST}:${config.PORT}`))
+  const running = await runningServer(config, named)
   if (running !== null) {
     if (token === '') throw new ConfigError(`no token for ${running}: give --admin-token, or --data with its directory`)
     return doorTo(running, token, async () => {})
@@ -36,6 +36,10 @@ export const openDoor = async (
     throw new ConfigError(`no server runs, and there is no log in ${directory}: start one, or name it with --url`)
   return ownDoor(config, token)
 }
+
+/** The address of the server that the settings mean; null: none runs. */
+export const runningServer = async (config: Config, named: string | undefined): Promise<string | null> =>
+  named ?? (await runningOn(resolve(config.DATA))) ?? (await answering(`http://${config.HOST}:${config.PORT}`))
 
 const runningOn = async (directory: string): Promise<string | null> => {
   const note = join(directory, SERVER_NOTE)

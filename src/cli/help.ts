@@ -25,7 +25,8 @@ usage: hansard [command] [options]
 commands
   serve      run the server (the default)
   config     print every setting, its value and where it comes from
-  rebuild    make the read models anew from the log; the server must not be running
+  rebuild    make the read models anew from the log, of the server that runs or where none does; those in force answer
+             until it is done
   import irc FILE…
              put logs of an IRC channel, one file a day (2006-06-01.log), into the log with their own times; the server
              must not be running. A line is stored once however often it is given, and a run that was cut off goes on

@@ -50,7 +50,7 @@ export const openServer = async (config: Config): Promise<OpenServer> => {
     ? await onceItAnswers(address, directory, (text) => output.warn(text))
     : await openLog(config.LOG, directory)
   const readModels = kept
-    ? new ThreadedReadModels(directory, address)
+    ? new ThreadedReadModels(directory, address, config.REBUILD_POISON)
     : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
   const server = await startServer({
     log,
