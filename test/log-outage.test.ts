@@ -22,7 +22,7 @@ afterEach(async () => {
 })
 
 const start = async (heard?: (printed: string) => void): Promise<ServerProcess> => {
-  node = await startProcess(directory, ['--log', store.address], heard)
+  node = await startProcess(directory, ['--log', store.address], heard ? { heard } : {})
   return node
 }
 

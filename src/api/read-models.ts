@@ -25,7 +25,7 @@ export const readModelRoutes = (root: FastifyInstance, requests: Requests): void
 
   app.post(
     '/read-models/rebuild',
-    { schema: { body: z.strictObject({ atPoison: z.enum(['stop', 'park']).default('stop') }).optional() } },
+    { schema: { body: z.strictObject({ atPoison: z.enum(['stop', 'park']).default('stop') }).nullish() } },
     async (request, reply) => {
       await requests.admin(request)
       return reply.code(202).send(item(await readModels.rebuild(request.body?.atPoison ?? 'stop')))
