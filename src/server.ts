@@ -117,6 +117,8 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const ownerToken = await bear(identity, rooms, options.adminToken)
   const started = { node, incarnation, version: options.version }
   await host.ledger.append(nodeStream(node), () => ({ type: 'NodeStarted', data: started }))
+  const { cutAtOpening: bytes = 0 } = log
+  if (bytes > 0) await host.ledger.append(nodeStream(node), () => ({ type: 'LogTailCut', data: { bytes } }))
   const deadlines = new Deadlines(
     host,
     async (before) => (await readModels.query('deadlines.due', { before, limit: 10_000 }, { patient: true })).result,

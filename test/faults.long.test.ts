@@ -81,7 +81,7 @@ describe('a disk', () => {
     await server.say('before')
     machine.arm()
     for (const text of ['in doubt', 'another']) {
-      const { status, body } = await server.post(text, String(count))
+      const { status, body } = await server.post(text)
       expect([status, body.code]).toEqual([503, 'unavailable'])
     }
     const { ready, problems } = await server.ready()

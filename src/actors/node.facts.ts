@@ -16,6 +16,8 @@ export const nodeFacts = {
   ConnectionsTurnedAway: factType('node', z.object({ since: instant, counts: z.record(z.string(), z.int()) })),
   /** the log stores again; since then an append had failed on it */
   LogReturned: factType('node', z.object({ since: instant })),
+  /** behind the log's last whole commit this start found so many bytes of another, cut short, and left them out */
+  LogTailCut: factType('node', z.object({ bytes: z.int() })),
   ActorQuarantined: factType('node', z.object({ stream: z.string(), revision: z.int(), error: z.string() })),
   /** stream `webhook-<hash of the address>`: everything up to this position was confirmed */
   WebhookDelivered: factType('webhook', z.object({ upTo: z.int() })),

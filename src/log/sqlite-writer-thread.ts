@@ -1,18 +1,14 @@
 // The writer's thread. Group commit: whatever arrived while the last commit ran goes into the next one.
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import type { Position } from './event-log.ts'
 import type { Born } from './sqlite-file.ts'
-import { type Append, type GroupAnswer, SqliteWriter } from './sqlite-writer.ts'
+import { type Append, type GroupAnswer, type Opened, SqliteWriter } from './sqlite-writer.ts'
 
 export interface WriterData extends Born {
   readonly directory: string
 }
 
-export type WriterMessage =
-  | { readonly opened: { readonly epoch: string; readonly head: Position } }
-  | { readonly unopened: string }
-  | GroupAnswer
+export type WriterMessage = { readonly opened: Opened } | { readonly unopened: string } | GroupAnswer
 
 /** appends in one transaction; their bytes are bounded by what may be in flight */
 const MAX_GROUP = 4_096

@@ -28,7 +28,7 @@ import { matches } from './filter.ts'
 import { LiveTail } from './live-tail.ts'
 import { CHUNK_ROWS, type Chunk, streamRange } from './sqlite-reader.ts'
 import { Reading } from './sqlite-reading.ts'
-import type { Append, GroupAnswer, Outcome } from './sqlite-writer.ts'
+import type { Append, GroupAnswer, Opened, Outcome } from './sqlite-writer.ts'
 import type { WriterData, WriterMessage } from './sqlite-writer-thread.ts'
 
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
@@ -64,6 +64,7 @@ export class SqliteLog implements EventLog {
   readonly #reading: Reading
   readonly #tail: LiveTail
   readonly #epoch: string
+  readonly cutAtOpening: number
   readonly #underWay = new Map<number, UnderWay>()
   readonly #sleepers = new Set<Sleeper>()
   /** first ids of appends that failed with an unknown outcome: a repeat must not be told 'no' */
@@ -94,16 +95,12 @@ export class SqliteLog implements EventLog {
     }
   }
 
-  private constructor(
-    lock: DirectoryLock,
-    writer: Worker,
-    reading: Reading,
-    opened: { readonly epoch: string; readonly head: Position },
-  ) {
+  private constructor(lock: DirectoryLock, writer: Worker, reading: Reading, opened: Opened) {
     this.#lock = lock
     this.#writer = writer
     this.#reading = reading
     this.#epoch = opened.epoch
+    this.cutAtOpening = opened.cut
     this.#tail = new LiveTail(opened.head)
     writer.on('message', (answer: GroupAnswer) => this.#answered(answer))
     writer.on('error', (error) => this.#writerStopped(error.message))

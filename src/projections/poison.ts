@@ -27,6 +27,11 @@ export const PARKED_TABLE = `
  */
 const NOT_THE_FACT = [5, 6, 7, 8, 9, 10, 11, 13, 14, 26]
 
+export const isOfTheDisk = (error: unknown): boolean => {
+  const { errcode } = error as { errcode?: number }
+  return errcode !== undefined && NOT_THE_FACT.includes(errcode & 0xff)
+}
+
 export class PoisonFact extends Error {
   readonly parked: Parked
 
@@ -39,8 +44,7 @@ export class PoisonFact extends Error {
 
   /** What a fold threw; the disk's errors come back as they are. */
   static from(error: unknown, { position, type }: Recorded, projection: string): unknown {
-    const { errcode } = error as { errcode?: number }
-    if (errcode !== undefined && NOT_THE_FACT.includes(errcode & 0xff)) return error
+    if (isOfTheDisk(error)) return error
     return new PoisonFact({ position, type, projection, error: told(error) })
   }
 }

@@ -7,7 +7,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { factTypes, readFact, Unreadable } from '../actors/fact-codec.ts'
 import { LogUnavailable, type Position, type Recorded } from '../log/event-log.ts'
-import { type Parked, Poison, PoisonFact, UNKNOWN_TYPE } from './poison.ts'
+import { isOfTheDisk, type Parked, Poison, PoisonFact, UNKNOWN_TYPE } from './poison.ts'
 import type { ProjectedFact, Projection } from './projection.ts'
 import { projections } from './read-database.ts'
 
@@ -200,7 +200,8 @@ export class Runner {
       this.position = position
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('rollback')
-      throw error
+      if (!isOfTheDisk(error)) throw error
+      throw new LogUnavailable(`the read models cannot be stored: ${(error as Error).message}`, 'no', { cause: error })
     }
   }
 
