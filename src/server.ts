@@ -55,6 +55,8 @@ export interface ServerOptions {
   /** null: nobody is told */
   readonly webhook: WebhookOptions | null
   readonly pingIntervalMs?: number
+  /** what said 'not ready' on the address makes room; returns the port */
+  beforeListening?(): Promise<number>
   /** for the operator: nothing failed, something should be looked at */
   onWarning?(text: string): void
   onFault(where: string, error: unknown): void
@@ -166,7 +168,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const stopSockets = serveSockets(api.server, sessions, dialects, socketOptions)
   const webhooks = options.webhook && new Webhooks(log, host, options.webhook, dependencies.onWarning)
   await webhooks?.start()
-  await api.listen({ host: options.host, port: options.port })
+  await api.listen({ host: options.host, port: (await options.beforeListening?.()) ?? options.port })
   const listeners = await Promise.all(
     dialects.flatMap((dialect) => {
       const address = options.listen[dialect.name]

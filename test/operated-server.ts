@@ -29,8 +29,12 @@ export class OperatedServer {
     return this.#process
   }
 
-  async start(flags: readonly string[] = [], environment: Readonly<Record<string, string>> = {}): Promise<void> {
-    this.#process = await startProcess(this.directory, flags, { environment })
+  async start(
+    flags: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
+    heard: (printed: string) => void = () => {},
+  ): Promise<void> {
+    this.#process = await startProcess(this.directory, flags, { environment, heard })
   }
 
   async stop(): Promise<void> {

@@ -39,6 +39,35 @@ it('go on being replaced after kill -9 in the middle', async () => {
   expect(server.rows()).toBe(live)
 })
 
+it('that nothing can answer in place of hold a start up, which says how far they are', async () => {
+  await server.start()
+  await server.say('before')
+  await server.stop()
+  server.fill(300_000)
+  rmSync(join(server.directory, 'read.db'))
+  const told: string[] = []
+  let door: string | undefined
+  const heard = (printed: string) => {
+    door ??= /not ready yet: (\S+)\/readyz/.exec(printed)?.[1]
+  }
+  let started = false
+  const starting = server.start([], {}, heard).then(() => {
+    started = true
+  })
+  await expect.poll(() => door, { timeout: 15_000 }).toBeDefined()
+  while (!started) {
+    const ready = await fetch(`${door}/readyz`).catch(() => null)
+    const body = (await ready?.json().catch(() => null)) as { problems: string[] } | null
+    if (ready?.status === 503) told.push(...(body?.problems ?? []))
+  }
+  await starting
+  expect(server.url).toBe(door)
+  const places = told.flatMap((problem) => /^read models are being made anew: (\d+) of \d+$/.exec(problem)?.[1] ?? [])
+  expect(places.length).toBeGreaterThan(2)
+  expect(places.map(Number)).toEqual(places.map(Number).toSorted((a, b) => a - b))
+  expect(await server.said()).toEqual(['before'])
+})
+
 it('making read models anew does nothing but that: no fact is appended, and nobody is told anything', async () => {
   const posted: string[] = []
   const backend = createServer((request, response) => {

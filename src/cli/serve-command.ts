@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import pino, { type Logger } from 'pino'
+import { WaitingDoor } from '../api/waiting-door.ts'
 import { type Config, listenIn } from '../config.ts'
 import { dialects } from '../dialects/dialects.ts'
 import { JsonWebTokens } from '../json-web-tokens.ts'
@@ -37,7 +38,7 @@ export interface OpenServer {
 }
 
 /** A server with these settings on its log. @throws DirectoryLocked, LogUnavailable, WrongNameKey */
-export const openServer = async (config: Config): Promise<OpenServer> => {
+export const openServer = async (config: Config, door: WaitingDoor | null = null): Promise<OpenServer> => {
   const output = pino({ level: config.LOG_LEVEL }, pino.destination(2))
   const directory = resolve(config.DATA)
   const kept = config.LOG !== 'memory:'
@@ -47,12 +48,24 @@ export const openServer = async (config: Config): Promise<OpenServer> => {
   const clock = new WallClock()
   const chance = new SecureChance(clock)
   const log = address
-    ? await onceItAnswers(address, directory, (text) => output.warn(text))
+    ? await onceItAnswers(address, directory, (text) => {
+        output.warn(text)
+        void door?.say(async () => text)
+      })
     : await openLog(config.LOG, directory)
   const readModels = kept
     ? new ThreadedReadModels(directory, address, config.REBUILD_POISON)
     : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
+  const { building } = await readModels.status()
+  if (building) {
+    output.warn(`read models are being made anew, from ${building.position} of ${building.head} on`)
+    await door?.say(async () => {
+      const now = (await readModels.status()).building
+      return now ? `read models are being made anew: ${now.position} of ${now.head}` : 'starting'
+    })
+  }
   const server = await startServer({
+    ...(door ? { beforeListening: () => door.close() } : {}),
     log,
     readModels,
     clock,
@@ -113,7 +126,11 @@ const onceItAnswers = async (address: string, directory: string, warn: (text: st
 
 /** Serves until it is told to stop. */
 export const serve = async (config: Config): Promise<void> => {
-  const { server, clock, output, lock } = await openServer(config)
+  const address = { host: config.HOST, port: config.PORT }
+  const door = new WaitingDoor(address, version, (url) =>
+    process.stderr.write(`not ready yet: ${url}/readyz says why\n`),
+  )
+  const { server, clock, output, lock } = await openServer(config, door)
   const directory = resolve(config.DATA)
   clock.onStep = (byMs) => {
     output.warn({ byMs }, 'the clock was set; time is adjusted slowly')
