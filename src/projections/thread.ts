@@ -52,7 +52,7 @@ if (parentPort) {
         return log.read(from, limit)
       },
     },
-    later: (ms, run) => setTimeout(run, ms).unref(),
+    later: (ms, run) => (ms === 0 ? setImmediate(run) : setTimeout(run, ms).unref()),
     atPoison,
     head: () => log.head(),
   })
