@@ -31,9 +31,10 @@ export class WaitingDoor {
     const server = createServer((request, response) => {
       const answer = async () => {
         const alive = request.url === '/healthz'
+        const detail = await this.#why().catch((error: Error) => error.message)
         const body = alive
           ? { status: 'starting', version: this.#version }
-          : { ready: false, problems: [await this.#why().catch((error: Error) => error.message)] }
+          : { ready: false, problems: [detail], detail: `not ready yet: ${detail}` }
         response
           .writeHead(alive ? 200 : 503, { 'content-type': 'application/json', 'retry-after': String(RETRY_AFTER_S) })
           .end(JSON.stringify(body))

@@ -56,7 +56,10 @@ export const openServer = async (config: Config, door: WaitingDoor | null = null
   const readModels = kept
     ? new ThreadedReadModels(directory, address, config.REBUILD_POISON)
     : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
-  const { building } = await readModels.status()
+  const building = await readModels.status().then(
+    (status) => status.building,
+    () => null, // the start itself says what is wrong
+  )
   if (building) {
     output.warn(`read models are being made anew, from ${building.position} of ${building.head} on`)
     await door?.say(async () => {

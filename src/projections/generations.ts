@@ -9,7 +9,15 @@ import type { DatabaseSync } from 'node:sqlite'
 import { LogUnavailable, type Position } from '../log/event-log.ts'
 import { type Parked, PoisonFact } from './poison.ts'
 import { type QueryName, runQuery } from './queries.ts'
-import { discard, type LogSeen, MEMORY, makeReadDatabase, openExisting, putInPlace } from './read-database.ts'
+import {
+  discard,
+  type LogSeen,
+  MEMORY,
+  makeReadDatabase,
+  openExisting,
+  projections,
+  putInPlace,
+} from './read-database.ts'
 import { type Freshness, type Later, Runner, type Source } from './runner.ts'
 
 /** Questions are answered between two of these, so it is what one may have to wait. */
@@ -69,6 +77,8 @@ export class Generations {
   readonly #options: GenerationsOptions
   /** null: nothing answers until what is being made is there */
   #served: Runner | null = null
+  /** tables of the one that is served have changed since, and are closed */
+  #lacksTables = false
   #next: Next | null = null
   #waiting: { resolve: () => void; reject: (error: Error) => void }[] = []
   #stopped = false
@@ -78,7 +88,10 @@ export class Generations {
     const { file, seen, source, later, atPoison } = options
     const existing = openExisting(file, seen)
     const next = nextTo(file)
-    if (existing) this.#served = new Runner(existing.db, source, later, existing.folding)
+    if (existing) {
+      this.#served = new Runner(existing.db, source, later, existing.folding)
+      this.#lacksTables = existing.folding.length < projections.length
+    }
     if (existing?.current) discard(next)
     else if (file !== MEMORY && (existing || seen.head > 0)) {
       const begun = openExisting(next, seen)
@@ -109,7 +122,7 @@ export class Generations {
         try {
           return { result: runQuery(served.db, name, args), position: served.position }
         } catch (error) {
-          if (!this.#next || !isOfOtherTables(error)) throw error
+          if (!this.#lacksTables || !isOfOtherTables(error)) throw error
         }
       }
       const building = this.#building()
@@ -151,7 +164,7 @@ export class Generations {
     return this.#served.db
   }
 
-  /** Folds what is left, and ends; what is being made goes on at the next start. */
+  /** Folds what is left, and ends; what other definitions made necessary goes on at the next start. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#next?.runner.halt()
@@ -190,6 +203,7 @@ export class Generations {
         if (!taken) this.#options.later(0, () => this.#next === next && this.#run(next))
       },
       (error) => {
+        if (this.#stopped) return
         // A swap that fails in the middle leaves nothing to ask: the next start finds the one or the other.
         if (this.#next !== next) throw error
         next.running = false
@@ -236,6 +250,7 @@ export class Generations {
     } else this.#served?.db.close()
     if (this.#served) this.#served.switchTo(db)
     else this.#served = new Runner(db, source, later)
+    this.#lacksTables = false
     for (const { resolve } of this.#waiting.splice(0)) resolve()
   }
 
