@@ -90,8 +90,10 @@ describe('a disk', () => {
       [expect.stringMatching(/stores nothing any more until a restart: disk I\/O/)],
     ])
     expect(await server.said()).toEqual(['before'])
+    expect(await server.metric('hansard_log_storing')).toBe(0)
     await server.kill()
     await server.start()
+    expect(await server.metric('hansard_log_storing')).toBe(1)
     const said = await server.said()
     expect([['before'], ['before', 'in doubt']]).toContainEqual(said)
     await server.say('in doubt')
@@ -210,6 +212,7 @@ it('a clock that is set an hour on and back moves no deadline and turns no time 
   const mute = (user: string) => server.call('POST', '/api/v1/rooms/moneypot:2/mutes', { user, seconds: 4 })
   expect((await mute('@ana')).status).toBe(201)
   machine.setClock(3_600)
+  // The clock is looked at once a second.
   await pause(1_500)
   await server.say('two')
   expect(await server.facts(['MuteExpired'])).toEqual([])
@@ -220,6 +223,7 @@ it('a clock that is set an hour on and back moves no deadline and turns no time 
   expect([fired >= due, late]).toEqual([true, false])
   const stepped = (await server.facts(['ClockStepped'])).map(({ data: { byMs } }) => byMs as unknown as number)
   expect(stepped.length).toBeGreaterThan(0)
+  expect(await server.metric('hansard_facts_total{type="ClockStepped"}')).toBe(stepped.length)
   expect(stepped[0]).toBeGreaterThan(3_500_000)
   const times = (await server.facts(['MessagePosted', 'UserMuted', 'MuteExpired'])).map(({ at }) => at)
   expect(times).toEqual([...times].sort())

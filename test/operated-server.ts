@@ -94,7 +94,8 @@ export class OperatedServer {
 
   async metric(name: string): Promise<number> {
     const page: string = (await this.call('GET', '/metrics')).body
-    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(page)?.[1])
+    const line = page.split('\n').find((each) => each.startsWith(`${name} `))
+    return Number(line?.slice(name.length))
   }
 
   /** The facts of these types, oldest first. */

@@ -1,6 +1,6 @@
-// Read models made anew: what else happens then, and what must not. Rows 61, 63, 65 and 68 of the catalogue of bad input.
+// Read models made anew: what else happens then, and what must not. Rows 60, 62, 63 and 68 of the catalogue of bad input.
 
-import { readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -13,6 +13,8 @@ beforeEach(() => {
   server = new OperatedServer()
 })
 afterEach(() => server.remove())
+
+const MALFORMED = '{"id":99,"author":"my secret"'
 
 it('go on being replaced after kill -9 in the middle', async () => {
   await server.start()
@@ -37,6 +39,60 @@ it('go on being replaced after kill -9 in the middle', async () => {
   const live = server.rows()
   await rebuild(server.directory)
   expect(server.rows()).toBe(live)
+})
+
+it('that a start needs hold it up until new ones are there', async () => {
+  await server.start()
+  await server.say('before')
+  await server.stop()
+  server.madeByOthers('people', 'tables', 'alter table users rename column username to nick')
+  await server.start()
+  expect(await server.said()).toEqual(['before'])
+  expect((await server.ready()).problems).toEqual([])
+})
+
+it('a fact that cannot be folded ends a start that has nothing else to answer from, with what to do; a mended fold clears it', async () => {
+  await server.start()
+  await server.say('one')
+  await server.stop()
+  copyFileSync(join(server.directory, 'log.db'), join(server.directory, 'whole.db'))
+  const position = server.spoil('MessagePosted', MALFORMED)
+  rmSync(join(server.directory, 'read.db'))
+  await expect(server.start()).rejects.toThrow(
+    `room-history cannot fold MessagePosted at position ${position}: not JSON; --rebuild-poison park`,
+  )
+  await server.start(['--rebuild-poison', 'park'])
+  expect(await server.ready()).toMatchObject({ ready: true, parked: 1 })
+  await server.stop()
+  // As if the fold could now read it: the fact is whole, and the definition another.
+  copyFileSync(join(server.directory, 'whole.db'), join(server.directory, 'log.db'))
+  server.madeByOthers('room-history', 'fold')
+  await server.start()
+  await server.built()
+  expect(await server.ready()).toMatchObject({ ready: true, parked: 0, problems: [] })
+  expect(await server.said()).toEqual(['one'])
+})
+
+it('positions that the log does not have are passed over, and nothing else is', async () => {
+  await server.start()
+  for (const text of ['one', 'two', 'three']) await server.say(text)
+  await server.stop()
+  server.fill(5)
+  server.onFile('log.db', (db) => {
+    db.exec("update facts set position = position + 1000 where id like 'filled-%'")
+    db.exec("delete from facts where id in ('filled-1', 'filled-2')")
+  })
+  await server.start()
+  expect(await server.ready()).toMatchObject({ ready: true, lag: 0, problems: [] })
+  await server.say('four')
+  expect(await server.said()).toEqual(['one', 'two', 'three', 'four'])
+  expect((await server.call('POST', '/api/v1/read-models/rebuild')).status).toBe(202)
+  await server.built()
+  expect(await server.said()).toEqual(['one', 'two', 'three', 'four'])
+  await server.stop()
+  expect(
+    server.onFile('read.db', (db) => db.prepare("select name from mutes where room = 'filled' order by name").all()),
+  ).toEqual(['n0', 'n3', 'n4'].map((name) => ({ name })))
 })
 
 it('that nothing can answer in place of hold a start up, which says how far they are', async () => {

@@ -53,14 +53,29 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void 
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
-  const facts = new Counter({
+  const acknowledged = new Map<string, number>()
+  host.onAcknowledged((batch) => {
+    for (const { type } of batch.facts) acknowledged.set(type, (acknowledged.get(type) ?? 0) + 1)
+  })
+  new Counter({
     name: 'hansard_facts_total',
     help: 'facts acknowledged by the log',
     labelNames: ['type'],
     registers,
+    collect: function () {
+      this.reset()
+      for (const counts of [acknowledged, host.ledger.appended]) {
+        for (const [type, count] of counts) this.inc({ type }, count)
+      }
+    },
   })
-  host.onAcknowledged((batch) => {
-    for (const { type } of batch.facts) facts.inc({ type })
+  new Gauge({
+    name: 'hansard_log_storing',
+    help: '1: the last append went well; 0: the log stores nothing now',
+    registers,
+    collect: function () {
+      this.set(host.logFailure === null ? 1 : 0)
+    },
   })
   new Gauge({
     name: 'hansard_connections',
