@@ -116,6 +116,11 @@ export const settings = {
     whole(0, 36_500),
   ),
   MAX_CONNECTIONS: setting('20000', 'sockets served at once', whole(1, 1_000_000)),
+  REBUILD_POISON: setting(
+    'stop',
+    'a fact that cannot be folded while read models are made anew: stop there, or park it and go on',
+    z.enum(['stop', 'park']),
+  ),
   TYPING: setting('on', 'whether typing is told and recorded: on, off', z.enum(['on', 'off'])),
   JWT_SECRET: setting(
     '',

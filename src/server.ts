@@ -66,6 +66,8 @@ export interface ServerOptions {
   /** as `hansard config` shows them; they go on record */
   readonly settings?: Readonly<Record<string, string>>
   readonly pingIntervalMs?: number
+  /** what said 'not ready' on the address makes room; returns the port */
+  beforeListening?(): Promise<number>
   /** for the operator: nothing failed, something should be looked at */
   onWarning?(text: string): void
   onFault(where: string, error: unknown): void
@@ -115,13 +117,14 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const policies = new Policies(host, onFault)
 
   const head = await log.head()
-  const open = { atLeast: head }
+  // What was made by other definitions may not know how to answer these.
+  const open = { atLeast: head, patient: true }
   const { result: staff } = await readModels.query('users.list', { role: 'admin', limit: 10_000 }, open)
   identity.guardStaffNames(staff)
   const recovered = await closeLeftOpen(host, {
-    connections: (await readModels.query('connections.open', {})).result,
-    presences: (await readModels.query('presence.open', {})).result,
-    online: (await readModels.query('online.open', {})).result,
+    connections: (await readModels.query('connections.open', {}, open)).result,
+    presences: (await readModels.query('presence.open', {}, open)).result,
+    online: (await readModels.query('online.open', {}, open)).result,
   })
   await policies.settled()
   const ownerToken = await bear(identity, rooms, options.adminToken)
@@ -130,9 +133,11 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const { version, settings } = options
   const started = { node, incarnation, version, ...(settings ? { settings } : {}) }
   await host.ledger.append(nodeStream(node), () => ({ type: 'NodeStarted', data: started }))
+  const { cutAtOpening: bytes = 0 } = log
+  if (bytes > 0) await host.ledger.append(nodeStream(node), () => ({ type: 'LogTailCut', data: { bytes } }))
   const deadlines = new Deadlines(
     host,
-    async (before) => (await readModels.query('deadlines.due', { before, limit: 10_000 })).result,
+    async (before) => (await readModels.query('deadlines.due', { before, limit: 10_000 }, { patient: true })).result,
     onFault,
   )
   await deadlines.start()
@@ -187,7 +192,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const stopSockets = serveSockets(api.server, sessions, dialects, socketOptions)
   const webhooks = options.webhook && new Webhooks(log, host, options.webhook, dependencies.onWarning)
   await webhooks?.start()
-  await api.listen({ host: options.host, port: options.port })
+  await api.listen({ host: options.host, port: (await options.beforeListening?.()) ?? options.port })
   const listeners = await Promise.all(
     dialects.flatMap((dialect) => {
       const address = options.listen[dialect.name]

@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { io, type Socket } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rebuild } from '../src/cli/rebuild-command.ts'
 import type { Recorded } from '../src/log/event-log.ts'
 import { SqliteLogReader } from '../src/log/sqlite-reader.ts'
 import { dump } from '../src/projections/read-database.ts'
-import { rebuild } from '../src/projections/read-models.ts'
 import { SeededChance } from './seeded-chance.ts'
 import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -155,7 +155,7 @@ describe('a server killed again and again', () => {
     const live = new DatabaseSync(file, { readOnly: true })
     const before = dump(live)
     live.close()
-    rebuild(directory, () => {})
+    await rebuild(directory)
     const again = new DatabaseSync(file, { readOnly: true })
     expect(dump(again)).toBe(before)
     again.close()

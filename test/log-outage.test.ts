@@ -1,6 +1,8 @@
 // A node whose log is on a server, through the outages of that server: as an operator starts it, and as clients meet it.
 
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -21,8 +23,11 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-const start = async (heard?: (printed: string) => void): Promise<ServerProcess> => {
-  node = await startProcess(directory, ['--log', store.address], heard)
+const start = async (
+  flags: readonly string[] = [],
+  heard: (printed: string) => void = () => {},
+): Promise<ServerProcess> => {
+  node = await startProcess(directory, ['--log', store.address, ...flags], { heard })
   return node
 }
 
@@ -92,14 +97,55 @@ it('stores a message once whose acknowledgement was lost with the server', async
   expect(stored('MessagePosted')).toHaveLength(3)
 })
 
+it('decides again what somebody else’s fact in the same stream came before', async () => {
+  await start()
+  expect((await say('one')).status).toBe(201)
+  const [stream, events] = [...store.store.streams].find(([name]) => name.startsWith('room-')) ?? ['', []]
+  const last = events.at(-1) as (typeof events)[number]
+  const data = { user: null, name: 'ana', by: null, reason: null, until: null, seconds: null }
+  const muted = { id: crypto.randomUUID(), type: 'UserMuted', contentType: 'application/json', metadata: last.metadata }
+  store.store.append(stream, [{ ...muted, data: Buffer.from(JSON.stringify(data)) }], events.length - 1)
+  expect((await say('two')).status).toBe(201)
+  expect(await said()).toEqual([200, ['one', 'two']])
+  expect(events.map(({ type }) => type).slice(-2)).toEqual(['UserMuted', 'MessagePosted'])
+  const mutes = (await call('/api/v1/rooms/moneypot:2/mutes')).body.items as { user: { username: string } }[]
+  expect(mutes.map(({ user }) => user.username)).toEqual(['ana'])
+})
+
+it('goes on telling a backend after its subscriptions ended without a word', async () => {
+  const posted: string[] = []
+  const backend = createServer((request, response) => {
+    request.on('data', (text) => posted.push(String(text))).on('end', () => response.end())
+  })
+  await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
+  const { port } = backend.address() as AddressInfo
+  await start(['--webhook-url', `http://127.0.0.1:${port}/`, '--webhook-secret', 'a-secret-long-enough'])
+  expect((await say('one')).status).toBe(201)
+  await expect.poll(() => posted.join(''), { timeout: 10_000 }).toContain('one')
+  store.dropSubscriptions('ended')
+  expect((await say('two')).status).toBe(201)
+  await expect.poll(() => posted.join(''), { timeout: 15_000 }).toContain('two')
+  backend.close()
+})
+
 it('waits for a log that is not there yet', async () => {
   store.stop()
-  let waiting = false
-  const starting = start((printed) => {
-    waiting ||= printed.includes('waiting for the log at esdb://127.0.0.1')
+  let door: string | undefined
+  const starting = start([], (printed) => {
+    door ??= /not ready yet: (\S+)\/readyz/.exec(printed)?.[1]
   })
-  await expect.poll(() => waiting, { timeout: 15_000 }).toBe(true)
+  await expect.poll(() => door, { timeout: 15_000 }).toBeDefined()
+  const waiting = await fetch(`${door}/readyz`)
+  expect([waiting.status, await waiting.json()]).toEqual([
+    503,
+    expect.objectContaining({
+      ready: false,
+      problems: [expect.stringContaining('waiting for the log at esdb://127.0.0.1')],
+    }),
+  ])
+  expect((await fetch(`${door}/healthz`)).status).toBe(200)
   await store.start()
   await starting
+  expect(node?.url).toBe(door)
   expect(await ready()).toBe(200)
 })

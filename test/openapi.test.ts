@@ -102,6 +102,7 @@ describe('the API describes itself', () => {
       searchRoom: ['atLeast', 'limit', 'cursor'],
       getTimeline: ['limit', 'cursor'],
       getMachine: [],
+      getReadModels: [],
       listFacts: ['at', 'from', 'limit'],
       record: [],
     }

@@ -8,10 +8,11 @@ import type { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Recorded } from '../src/log/event-log.ts'
+import { PoisonFact } from '../src/projections/poison.ts'
 import type { At } from '../src/projections/projection.ts'
 import { type QueryName, runQuery } from '../src/projections/queries.ts'
-import { dump, openReadDatabase } from '../src/projections/read-database.ts'
-import { PoisonFact, Runner } from '../src/projections/runner.ts'
+import { dump, makeReadDatabase, openExisting } from '../src/projections/read-database.ts'
+import { Runner } from '../src/projections/runner.ts'
 import { World } from './simulation.ts'
 
 let facts: Recorded[]
@@ -26,7 +27,7 @@ beforeAll(async () => {
 })
 
 const never = () => {}
-const database = (file = ':memory:', head = facts.length) => openReadDatabase(file, 'world', head)
+const database = (file = ':memory:') => makeReadDatabase(file, 'world')
 const runner = (db: DatabaseSync) => new Runner(db, { read: () => [] }, never)
 const folded = (some: readonly Recorded[]): DatabaseSync => {
   const db = database()
@@ -108,13 +109,15 @@ describe('the read models', () => {
     )
   })
 
-  it('go on after a restart where they were, and are made anew when they belong to another log', () => {
+  it('go on after a restart where they were, and are of no use when they belong to another log', () => {
     const directory = mkdtempSync(join(tmpdir(), 'hansard-read-'))
     const file = join(directory, 'read.db')
     const first = runner(database(file))
     first.fold(facts.slice(0, 200), 'stop')
     first.db.close()
-    const second = runner(database(file))
+    const again = openExisting(file, { epoch: 'world', head: facts.length })
+    expect(again?.current).toBe(true)
+    const second = runner(again?.db as DatabaseSync)
     expect(second.position).toBe((facts[199] as Recorded).position)
     second.fold(facts.slice(200), 'stop')
     expect(dump(second.db)).toBe(dump(folded(facts)))
@@ -123,22 +126,40 @@ describe('the read models', () => {
       ['another', facts.length],
       ['world', 10],
     ] as const) {
-      const again = openReadDatabase(file, epoch, head)
-      expect(runner(again).position).toBe(0)
-      again.close()
+      expect(openExisting(file, { epoch, head })).toBe(null)
     }
+    expect(runner(database(file)).position).toBe(0)
     rmSync(directory, { recursive: true })
   })
 
-  it('park a poison fact in live running, and stop a rebuild at it', () => {
+  it('park a poison fact in live running, with nothing of it left, and stop a rebuild at it', () => {
     const at = facts.findIndex(({ type }) => type === 'MessagePosted')
-    const poisoned = facts.map((fact, index) => (index === at ? { ...fact, data: '{"id":' } : fact))
+    const place = (facts[at] as Recorded).position
+    const poisoned = facts.map((fact, index) => (index === at ? { ...fact, data: '{"id": my secret' } : fact))
     const live = runner(database())
     live.fold(poisoned, 'park')
-    expect(live.parked).toBe(1)
     expect(live.position).toBe(facts.length)
+    expect(live.parked).toBe(1)
+    expect(live.firstParked(10)).toEqual([
+      { position: place, type: 'MessagePosted', projection: 'room-history', error: 'not JSON' },
+      { position: place, type: 'MessagePosted', projection: 'search', error: 'not JSON' },
+    ])
+    const rows = (db: DatabaseSync) => dump(db).replace(/\nparked(\n\{[^\n]*)*/, '')
+    expect(rows(live.db)).toBe(rows(folded(facts.filter((_, index) => index !== at))))
     const rebuilding = runner(database())
     expect(() => rebuilding.fold(poisoned, 'stop')).toThrow(PoisonFact)
-    expect(rebuilding.position).toBe(0)
+    expect(rebuilding.position).toBe(place - 1)
+    expect(dump(rebuilding.db)).toBe(dump(folded(facts.slice(0, at))))
+  })
+
+  it('park a fact of a type or a version that they do not know, under a name of its own', () => {
+    const next = { ...(facts.at(-1) as Recorded), position: facts.length + 1 }
+    const live = runner(folded(facts))
+    live.fold([{ ...next, type: 'FromTheFuture' }], 'park')
+    live.fold([{ ...next, type: 'UserRenamed', v: 7, position: next.position + 1 }], 'park')
+    expect(live.firstParked(10).map(({ type, projection, error }) => [type, projection, error])).toEqual([
+      ['FromTheFuture', 'every projection', 'unknown type'],
+      ['UserRenamed', 'people', 'this version reads v1 to v1'],
+    ])
   })
 })

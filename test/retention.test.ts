@@ -8,12 +8,12 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { MAX_FORGOTTEN } from '../src/actors/retention.ts'
+import { rebuild } from '../src/cli/rebuild-command.ts'
 import { connect } from '../src/client/client.ts'
 import { LogUnavailable, type Recorded } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import { runQuery } from '../src/projections/queries.ts'
-import { dump, openReadDatabase } from '../src/projections/read-database.ts'
-import { rebuild } from '../src/projections/read-models.ts'
+import { dump, MEMORY, makeReadDatabase, openExisting } from '../src/projections/read-database.ts'
 import { Runner } from '../src/projections/runner.ts'
 import { asking } from './asking.ts'
 import { openRoom, runServer, type TestServer } from './running-server.ts'
@@ -93,14 +93,15 @@ describe('a server', () => {
     await server.close('test')
     const file = join(directory, 'read.db')
     const rows = () => {
-      const db = openReadDatabase(file, forgotten.position.slice(0, 36), Number.MAX_SAFE_INTEGER)
+      const opened = openExisting(file, { epoch: forgotten.position.slice(0, 36), head: Number.MAX_SAFE_INTEGER })
+      const { db } = opened as NonNullable<typeof opened>
       const text = dump(db)
       db.close()
       return text
     }
     const before = rows()
     expect(before).toContain('what was said stays')
-    rebuild(directory, () => {})
+    await rebuild(directory)
     expect(rows()).toBe(before)
     const bytes = readFileSync(join(directory, 'log.db'), 'latin1')
     expect(bytes.includes('what was said stays')).toBe(true)
@@ -163,9 +164,8 @@ describe('the read models', () => {
     facts = read.map((fact, index) => ({ ...fact, id: randomUUID(), position: index + 1 }))
   })
 
-  const end = () => facts.length
   const folded = (some: readonly Recorded[], size = some.length) => {
-    const runner = new Runner(openReadDatabase(':memory:', 'world', end() + 100), { read: () => [] }, () => {})
+    const runner = new Runner(makeReadDatabase(MEMORY, 'world'), { read: () => [] }, () => {})
     for (let from = 0; from < some.length; from += size) runner.fold(some.slice(from, from + size), 'stop')
     return runner.db
   }

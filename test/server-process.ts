@@ -13,6 +13,8 @@ const START_MS = 20_000
 export interface ServerProcess {
   readonly url: string
   readonly child: ChildProcess
+  /** resolves once it has ended, however */
+  readonly ended: Promise<unknown>
   /** everything it printed so far */
   output(): string
   /** SIGKILL, and gone when it resolves */
@@ -21,13 +23,18 @@ export interface ServerProcess {
   stop(): Promise<number | null>
 }
 
-/** `heard` gets all it printed so far, as it prints. */
+export interface ServerProcessOptions {
+  /** gets all it printed so far, as it prints */
+  heard?(printed: string): void
+  readonly environment?: Readonly<Record<string, string>>
+}
+
 export const startProcess = async (
   directory: string,
   flags: readonly string[] = [],
-  heard: (printed: string) => void = () => {},
+  { heard = () => {}, environment: more = {} }: ServerProcessOptions = {},
 ): Promise<ServerProcess> => {
-  const environment = { ...process.env, HANSARD_ADMIN_TOKEN: OWNER_TOKEN, HANSARD_LOG_LEVEL: 'warn' }
+  const environment = { ...process.env, HANSARD_ADMIN_TOKEN: OWNER_TOKEN, HANSARD_LOG_LEVEL: 'warn', ...more }
   const args = [
     MAIN,
     'serve',
@@ -65,6 +72,7 @@ export const startProcess = async (
   return {
     url,
     child,
+    ended: exited,
     output: () => printed,
     kill: async () => {
       child.kill('SIGKILL')

@@ -302,7 +302,7 @@ export class World {
   async #live(): Promise<void> {
     while (this.life === null || (this.life as unknown as { mortal: { dead: boolean } }).mortal.dead) {
       for (const client of this.clients) client.open = false
-      this.life?.readModels.runner.halt()
+      this.life?.readModels.generations.halt()
       // A start is not troubled here: what it does, it does again at the next.
       const { calm } = this
       this.calm = true
@@ -390,7 +390,7 @@ export class World {
   /** Gives back what the last life holds. */
   end(): void {
     this.kill()
-    this.life?.readModels.runner.halt()
+    this.life?.readModels.generations.halt()
   }
 
   async facts(): Promise<Recorded[]> {

@@ -75,7 +75,6 @@ describe('the command line', () => {
     const refused = hansard(['serve', '--data', directory, '--log', 'esdb://ana:secret@'])
     expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('esdb://…@ is no address of a log')])
     expect(refused.stderr).not.toContain('secret')
-    expect(await said(['rebuild', '--log', 'esdb://a:1'])).toContain('delete read.db')
   })
 
   it('prints every setting with its value and origin, and no secret', async () => {
@@ -93,14 +92,14 @@ describe('the command line', () => {
     })
   })
 
-  it('rebuilds the read models of a stopped server, and says so of a directory without a log', async () => {
+  it('rebuilds the read models of a server that runs or is stopped, and says so of a directory without a log', async () => {
     server = await startProcess(directory)
-    expect(await said(['rebuild', '--data', directory])).toContain('in use by another hansard process')
+    const meanwhile = await command(['rebuild', '--data', directory])
+    expect(meanwhile.out).toMatch(/^rebuilt up to position \d+ in [\d.]+ s$/m)
     await server.stop()
     server = null
     const rebuilt = await command(['rebuild', '--data', directory])
-    expect(rebuilt.out).toMatch(/^rebuilt from \d+ facts in [\d.]+ s$/m)
-    expect(rebuilt.err).toMatch(/^rebuilding the read models: (\d+) of \1 facts \(100 %\)\n$/)
+    expect(rebuilt.out).toMatch(/^rebuilt up to position \d+ in [\d.]+ s$/m)
     expect(await said(['rebuild', '--data', join(directory, 'nothing')])).toContain('no log in')
   })
 })

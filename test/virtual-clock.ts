@@ -12,14 +12,15 @@ interface Entry {
 const START = 1_767_225_600_000
 
 export class VirtualClock implements Clock {
-  #now = START
+  #now: number
   #order = 0
   readonly #entries = new Set<Entry>()
   readonly #soon: (run: () => void) => void
 
   /** `soon` is real by default: real sockets and a real log answer in real turns of the event loop. */
-  constructor(soon: (run: () => void) => void = setImmediate) {
+  constructor(soon: (run: () => void) => void = setImmediate, start = START) {
     this.#soon = soon
+    this.#now = start
   }
 
   now(): number {

@@ -313,9 +313,11 @@ export class Actor {
         this.#around.logFailed(error)
         // Certainly not stored, and no earlier try of these bytes is in doubt: they may be decided again later.
         if (error.stored === 'no' && attempt === 0) return 'unavailable'
-        if (!told && clock.now() >= giveUpAt) {
+        if (clock.now() >= giveUpAt) {
+          if (!told) for (const { waiting } of fork.answers) waiting.settle(refused('unavailable'))
           told = true
-          for (const { waiting } of fork.answers) waiting.settle(refused('unavailable'))
+          // Whoever came since waits for what may never come; nothing of theirs is decided.
+          for (const { settle } of this.#waiting.splice(0)) settle(refused('unavailable'))
         }
         if (this.#stopped) return 'unavailable'
         await pause(clock, Math.min(50 * 2 ** attempt, 2_000))

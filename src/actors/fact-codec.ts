@@ -16,9 +16,11 @@ import { userFacts } from './user/user.facts.ts'
 export const factTypes: FactTypes = { ...connectionFacts, ...userFacts, ...roomFacts, ...nodeFacts }
 
 export class Unreadable extends Error {
+  readonly why: string
   constructor(recorded: Recorded, why: string) {
     super(`fact ${recorded.type} v${recorded.v} at ${recorded.stream}@${recorded.revision}: ${why}`)
     this.name = 'Unreadable'
+    this.why = why
   }
 }
 
@@ -42,25 +44,30 @@ export class FactCodec {
   }
 
   async decode(recorded: readonly Recorded[]): Promise<(Fact | Unreadable)[]> {
-    return recorded.map(readFact)
+    return recorded.map((each) => readFact(each))
   }
 }
 
-const readFact = (recorded: Recorded): Fact | Unreadable => {
-  const known = factTypes[recorded.type]
+/** In the shape of its type now, whichever it was written in. The log keeps what was written. */
+export const readFact = (recorded: Recorded, types: FactTypes = factTypes): Fact | Unreadable => {
+  const known = Object.hasOwn(types, recorded.type) ? types[recorded.type] : undefined
   if (!known) return new Unreadable(recorded, 'unknown type')
-  if (recorded.v !== known.v) return new Unreadable(recorded, `this version reads v${known.v}`)
+  const { v, upcasts = [] } = known
+  const later = upcasts.slice(recorded.v - 1)
+  if (recorded.v < 1 || recorded.v + later.length !== v) {
+    return new Unreadable(recorded, `this version reads v${v - upcasts.length} to v${v}`)
+  }
+  let parsed: { data: unknown; metadata: Metadata }
   try {
-    return {
-      id: recorded.id,
-      stream: recorded.stream,
-      revision: recorded.revision,
-      type: recorded.type,
-      v: recorded.v,
-      data: JSON.parse(recorded.data),
-      metadata: JSON.parse(recorded.metadata) as Metadata,
-    }
+    parsed = { data: JSON.parse(recorded.data), metadata: JSON.parse(recorded.metadata) }
   } catch {
     return new Unreadable(recorded, 'not JSON')
+  }
+  const { id, stream, revision, type } = recorded
+  try {
+    const data = later.reduce((before, upcast) => upcast(before), parsed.data)
+    return { id, stream, revision, type, v, data, metadata: parsed.metadata }
+  } catch (error) {
+    return new Unreadable(recorded, `its v${recorded.v} cannot be read as v${v}: ${(error as Error).name}`)
   }
 }

@@ -75,7 +75,12 @@ export interface FactType {
   readonly kind: ActorKind
   readonly v: number
   readonly schema: z.ZodType
+  /** the first makes v2's data of v1's, and so on up to `v`; what they take stays readable for good */
+  readonly upcasts?: readonly Upcast[]
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: the shape of a version that has no type any more
+export type Upcast = (data: any) => unknown
 
 export type FactTypes = Readonly<Record<string, FactType>>
 

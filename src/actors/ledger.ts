@@ -24,6 +24,9 @@ export class Ledger {
   /** the last append of each stream under way here: the next one waits for it rather than conflict with it */
   readonly #turns = new Map<string, Promise<unknown>>()
 
+  /** how many facts of each type were stored here since the start */
+  readonly appended = new Map<string, number>()
+
   constructor(log: EventLog, codec: FactCodec, clock: Clock, chance: Chance) {
     this.#log = log
     this.#codec = codec
@@ -97,7 +100,10 @@ export class Ledger {
           $causationId: cause.correlationId,
         },
       }
-      if (await this.#store(fact)) return fact
+      if (await this.#store(fact)) {
+        this.appended.set(fact.type, (this.appended.get(fact.type) ?? 0) + 1)
+        return fact
+      }
       await pause(this.#clock, this.#chance.fraction() * Math.min(2 ** attempt, 64))
     }
     throw new LogUnavailable(`stream ${stream} is contended`, 'no')

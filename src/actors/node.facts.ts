@@ -55,6 +55,8 @@ export const nodeFacts = {
     'node',
     z.object({ before: instant, ids: z.array(z.string()).max(4_000), closings: z.record(z.string(), z.int()) }),
   ),
+  /** behind the log's last whole commit this start found so many bytes of another, cut short, and left them out */
+  LogTailCut: factType('node', z.object({ bytes: z.int() })),
   ActorQuarantined: factType('node', z.object({ stream: z.string(), revision: z.int(), error: z.string() })),
   /** stream `webhook-<hash of the address>`: everything up to this position was confirmed */
   WebhookDelivered: factType('webhook', z.object({ upTo: z.int() })),

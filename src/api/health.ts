@@ -2,10 +2,26 @@
 
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { Status } from '../projections/thread.ts'
 import type { ApiDependencies } from './request.ts'
 
 /** Facts the read models may lag behind before the node says so. */
 const MAX_LAG = 10_000
+
+/** What is parked by name, and how far a rebuild is. */
+const readModelProblems = ({ parked, firstParked, building }: Status): string[] => [
+  ...(parked > 0 ? [`${parked} facts could not be folded into the read models`] : []),
+  ...firstParked.map(
+    ({ position, type, projection, error }) => `${projection} could not fold ${type} at position ${position}: ${error}`,
+  ),
+  ...(building
+    ? [
+        building.stopped === null
+          ? `read models are being made anew: ${building.position} of ${building.head}`
+          : `read models being made anew stopped at ${building.position} of ${building.head}: ${building.stopped}`,
+      ]
+    : []),
+]
 
 export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void => {
   const { host, log, readModels, sessions, version, node } = deps
@@ -24,25 +40,42 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void 
     const lag = read?.lag ?? null
     const { quarantined } = host.counts()
     if (lag !== null && lag > MAX_LAG) problems.push(`read models are ${lag} facts behind`)
-    if (read && read.parked > 0) problems.push(`${read.parked} facts could not be folded into the read models`)
+    if (read) problems.push(...readModelProblems(read))
     if (quarantined > 0) problems.push(`${quarantined} actors are out of service`)
     if (host.logFailure && !problems.includes(host.logFailure)) problems.push(host.logFailure)
-    // A parked fact or a single actor out of service is told, and does not take the node out.
+    // A parked fact, read models being made anew or a single actor out of service is told, and does not take the node out.
     const ready = read !== null && !host.logFailure && (lag ?? 0) <= MAX_LAG
-    return reply.code(ready ? 200 : 503).send({ ready, lag, parked: read?.parked ?? null, quarantined, problems })
+    return reply
+      .code(ready ? 200 : 503)
+      .send({ ready, lag, parked: read?.parked ?? null, building: read?.building ?? null, quarantined, problems })
   })
 
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
-  const facts = new Counter({
+  const acknowledged = new Map<string, number>()
+  host.onAcknowledged((batch) => {
+    for (const { type } of batch.facts) acknowledged.set(type, (acknowledged.get(type) ?? 0) + 1)
+  })
+  new Counter({
     name: 'hansard_facts_total',
     help: 'facts acknowledged by the log',
     labelNames: ['type'],
     registers,
+    collect: function () {
+      this.reset()
+      for (const counts of [acknowledged, host.ledger.appended]) {
+        for (const [type, count] of counts) this.inc({ type }, count)
+      }
+    },
   })
-  host.onAcknowledged((batch) => {
-    for (const { type } of batch.facts) facts.inc({ type })
+  new Gauge({
+    name: 'hansard_log_storing',
+    help: '1: the last append went well; 0: the log stores nothing now',
+    registers,
+    collect: function () {
+      this.set(host.logFailure === null ? 1 : 0)
+    },
   })
   new Gauge({
     name: 'hansard_connections',
@@ -78,6 +111,23 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void 
     collect: async function () {
       const { lag } = await readModels.status()
       this.set(lag)
+    },
+  })
+  new Gauge({
+    name: 'hansard_parked_facts',
+    help: 'facts that could not be folded into the read models',
+    registers,
+    collect: async function () {
+      this.set((await readModels.status()).parked)
+    },
+  })
+  new Gauge({
+    name: 'hansard_rebuild_facts_left',
+    help: 'positions that read models being made anew have to go; 0: none are being made',
+    registers,
+    collect: async function () {
+      const { building } = await readModels.status()
+      this.set(building ? Math.max(building.head - building.position, 1) : 0)
     },
   })
   new Counter({

@@ -14,6 +14,7 @@ import { messageRoutes } from './messages.ts'
 import { API, describeApi } from './openapi.ts'
 import { plicRoutes } from './plic.ts'
 import { handleProblems } from './problem.ts'
+import { readModelRoutes } from './read-models.ts'
 import { recordRoutes } from './record.ts'
 import { recordingRoutes, recordRequests } from './recording.ts'
 import { referencePage } from './reference.ts'
@@ -85,6 +86,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
         sanctionRoutes(api, requests)
         recordRoutes(api, requests)
         searchRoutes(api, requests)
+        readModelRoutes(api, requests)
         api.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
       },
       { prefix: API },

@@ -207,3 +207,18 @@ export const pageOf = <Item extends z.ZodType>(item: Item) =>
 
 /** 204 */
 export const done = z.null().describe('done; an empty answer')
+
+/** Positions inside are plain numbers, as `hansard_projection_position` and `/readyz` have them. */
+export const readModels = named(
+  'ReadModels',
+  z.object({
+    position,
+    lag: z.int().describe('facts in the log that are not folded in; counted to a bound where that costs a read'),
+    parked: z.int().describe('facts that could not be folded'),
+    firstParked: z.array(z.object({ position: z.int(), type: z.string(), projection: z.string(), error: z.string() })),
+    building: z
+      .object({ position: z.int(), head: z.int(), stopped: z.string().nullable().describe('why it does not go on') })
+      .nullable()
+      .describe('those being made to take the place of these; null: none'),
+  }),
+)

@@ -38,7 +38,7 @@ export const openDoor = async (
   { running: mustRun = false } = {},
 ): Promise<Door> => {
   const directory = resolve(config.DATA)
-  const named = (own.url ?? environment.HANSARD_URL)?.replace(/\/+$/, '')
+  const named = addressIn({ own, environment })
   const token = own.token || environment.HANSARD_TOKEN || config.ADMIN_TOKEN
   const note = noteIn(directory)
   // What a directory knows of its own server is told to no other.
@@ -56,6 +56,17 @@ export const openDoor = async (
   if (token !== '' && (await answers(usual))) return doorTo(usual, token, async () => {})
   throw new ConfigError(`no server runs, and there is no log in ${directory}: start one, or name it with --url`)
 }
+
+/** The server that is named, else the one that runs on the data directory; null: none does. */
+export const runningServer = async ({ config, own, environment }: Wanted): Promise<string | null> => {
+  const named = addressIn({ own, environment })
+  if (named !== undefined) return named
+  const note = noteIn(resolve(config.DATA))
+  return note && (await answers(note.url)) ? note.url : null
+}
+
+const addressIn = ({ own, environment }: Pick<Wanted, 'own' | 'environment'>): string | undefined =>
+  (own.url ?? environment.HANSARD_URL)?.replace(/\/+$/, '')
 
 const mustHave = (token: string, url: string): string => {
   if (token === '') throw new ConfigError(`no token for ${url}: give --token, or HANSARD_TOKEN`)

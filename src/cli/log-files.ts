@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { ConfigError } from '../config.ts'
-import { type Command, progressOn, type Task } from './commands.ts'
+import { type Command, DOOR_OPTIONS, progressOn, type Task } from './commands.ts'
 
 const embedded = ({ config }: Task, advice: string): string => {
   if (config.LOG !== 'sqlite:') throw new ConfigError(`the log is not in the data directory: ${advice}`)
@@ -63,21 +63,11 @@ export const fileCommands: Readonly<Record<string, Command>> = {
   },
   rebuild: {
     usage: 'rebuild',
-    says: 'makes the read models anew from the embedded log; the server must not be running',
-    run: async (task) => {
-      const directory = embedded(task, 'delete read.db, and the next start makes it anew')
-      if (!existsSync(join(directory, 'log.db')))
-        throw new ConfigError(`no log in ${directory}; give its directory with --data`)
-      const [{ rebuild }, { lockDirectory }] = await Promise.all([
-        import('../projections/read-models.ts'),
-        import('../log/directory-lock.ts'),
-      ])
-      const lock = lockDirectory(directory)
-      const started = performance.now()
-      const head = rebuild(directory, progressOn(task, 'rebuilding the read models', 'facts'))
-      lock.close()
-      const seconds = (performance.now() - started) / 1_000
-      task.print(`rebuilt from ${head} facts in ${seconds.toFixed(1)} s\n`)
-    },
+    says: 'makes the read models anew from the log, of the server that runs or where none does',
+    more: [
+      'Those in force answer until it is done. A fact that cannot be folded stops it, and is named; --rebuild-poison park leaves such facts out, and goes on.',
+    ],
+    options: DOOR_OPTIONS,
+    run: async (task) => (await import('./rebuild-command.ts')).rebuildCommand(task),
   },
 }

@@ -31,7 +31,11 @@ export const run = async (args: readonly string[], around: Surroundings): Promis
     const { code, name, message, stack } = error as NodeJS.ErrnoException
     const inUse = code === 'EADDRINUSE'
     const expected = inUse || error instanceof ConfigError || EXPECTED.includes(name)
-    const told = inUse ? `${message}: choose another port with --port` : message
+    const told = inUse
+      ? `${message}: choose another port with --port`
+      : name === 'PoisonFact'
+        ? `${message}; --rebuild-poison park leaves it out and goes on`
+        : message
     around.say(`hansard: ${expected ? told : stack}\n`)
     return expected ? NOT_DONE : FAULT
   }

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import pino, { type Logger } from 'pino'
+import { WaitingDoor } from '../api/waiting-door.ts'
 import { type Config, listenIn, type Origin, type SettingName } from '../config.ts'
 import { dialects } from '../dialects/dialects.ts'
 import { JsonWebTokens } from '../json-web-tokens.ts'
@@ -37,7 +38,11 @@ export interface OpenServer {
 }
 
 /** A server with these settings on its log; `settings` go on record. @throws DirectoryLocked, LogUnavailable, WrongNameKey */
-export const openServer = async (config: Config, settings?: Readonly<Record<string, string>>): Promise<OpenServer> => {
+export const openServer = async (
+  config: Config,
+  settings: Readonly<Record<string, string>> | null = null,
+  door: WaitingDoor | null = null,
+): Promise<OpenServer> => {
   const output = pino({ level: config.LOG_LEVEL }, pino.destination(2))
   const directory = resolve(config.DATA)
   const kept = config.LOG !== 'memory:'
@@ -47,15 +52,30 @@ export const openServer = async (config: Config, settings?: Readonly<Record<stri
   const clock = new WallClock()
   const chance = new SecureChance(clock)
   const log = address
-    ? await onceItAnswers(address, directory, (text) => output.warn(text))
+    ? await onceItAnswers(address, directory, (text) => {
+        output.warn(text)
+        void door?.say(async () => text)
+      })
     : await openLog(config.LOG, directory)
   const readModels = kept
-    ? new ThreadedReadModels(directory, address)
+    ? new ThreadedReadModels(directory, address, config.REBUILD_POISON)
     : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
   const token = chance.token()
+  const building = await readModels.status().then(
+    (status) => status.building,
+    () => null, // the start itself says what is wrong
+  )
+  if (building) {
+    output.warn(`read models are being made anew, from ${building.position} of ${building.head} on`)
+    await door?.say(async () => {
+      const now = (await readModels.status()).building
+      return now ? `read models are being made anew: ${now.position} of ${now.head}` : 'starting'
+    })
+  }
   const server = await startServer({
     processToken: token,
     ...(settings ? { settings } : {}),
+    ...(door ? { beforeListening: () => door.close() } : {}),
     log,
     readModels,
     clock,
@@ -118,7 +138,11 @@ const onceItAnswers = async (address: string, directory: string, warn: (text: st
 
 /** Serves until it is told to stop. */
 export const serve = async (config: Config, origins: Readonly<Record<SettingName, Origin>>): Promise<void> => {
-  const { server, clock, output, lock, token } = await openServer(config, forTheRecord(origins))
+  const address = { host: config.HOST, port: config.PORT }
+  const door = new WaitingDoor(address, version, (url) =>
+    process.stderr.write(`not ready yet: ${url}/readyz says why\n`),
+  )
+  const { server, clock, output, lock, token } = await openServer(config, forTheRecord(origins), door)
   const directory = resolve(config.DATA)
   clock.onStep = (byMs) => {
     output.warn({ byMs }, 'the clock was set; time is adjusted slowly')

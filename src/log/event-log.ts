@@ -71,6 +71,8 @@ export interface Appended {
 }
 
 export interface EventLog {
+  /** bytes behind the last whole commit that the opening left out: a write that a crash cut short; absent: none can be */
+  readonly cutAtOpening?: number
   /**
    * Stores all of `facts` in `stream`, or none.
    * The very same envelopes (by id) already standing at `expected + 1 …` resolve as a success, also when other facts follow them.

@@ -173,7 +173,7 @@ const rename = (part: string, epoch: string): void => {
 const keepAside = (log: string, aside: string): void => {
   try {
     // Moves what stands beside the file into it; a damaged one stays as it is.
-    openLogFile(log, { epoch: '', maxPages: 0 }).close()
+    openLogFile(log, { epoch: '', maxPages: 0 }).db.close()
   } catch {
     // kept as it is
   }

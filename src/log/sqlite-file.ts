@@ -1,6 +1,6 @@
 // Opening the log's file for writing: birth, what kind of file it is, and whether it is whole.
 
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { LogUnavailable } from './event-log.ts'
 
@@ -30,7 +30,7 @@ export interface Born {
 }
 
 /** @throws LogUnavailable saying what to do */
-export const openLogFile = (file: string, born: Born): DatabaseSync => {
+export const openLogFile = (file: string, born: Born): { readonly db: DatabaseSync; readonly cut: number } => {
   let db: DatabaseSync | null = null
   try {
     refuseOrphan(file)
@@ -49,8 +49,9 @@ export const openLogFile = (file: string, born: Born): DatabaseSync => {
     `)
     if (born.maxPages > 0) db.exec(`pragma max_page_count = ${born.maxPages}`)
     if (tables === 0) giveBirth(db, born.epoch)
+    const cut = tornTail(db, `${file}-wal`)
     refuseTorn(db, file)
-    return db
+    return { db, cut }
   } catch (error) {
     db?.close()
     const { message, errcode = 0 } = error as Error & { errcode?: number }
@@ -84,6 +85,35 @@ export const refuseForeign = (db: DatabaseSync): void => {
   }
   if (version !== VERSION) {
     throw new Error(`its format is ${version}, this hansard reads ${VERSION}: start the version that wrote it`)
+  }
+}
+
+const WAL_HEADER = 32
+const FRAME_HEADER = 24
+
+/**
+ * Bytes in the write-ahead log behind its last whole commit: a write that a crash or a loss of power cut short. SQLite
+ * passes over them without a word. Frames of an earlier use of the file, which has other salts, are none of that
+ * (sqlite.org/fileformat2.html#the_write_ahead_log).
+ */
+const tornTail = (db: DatabaseSync, wal: string): number => {
+  const frame = FRAME_HEADER + count(db, 'pragma page_size')
+  const { log } = db.prepare('pragma wal_checkpoint(passive)').get() as { log: number }
+  const size = statSync(wal, { throwIfNoEntry: false })?.size ?? 0
+  if (size === 0) return 0
+  const file = openSync(wal, 'r')
+  try {
+    const bytesAt = (at: number, length: number): Buffer => {
+      const bytes = Buffer.alloc(length)
+      return bytes.subarray(0, readSync(file, bytes, 0, length, at))
+    }
+    const salts = bytesAt(16, 8)
+    const whole = WAL_HEADER + Math.max(log, 0) * frame
+    let end = whole
+    while (end + FRAME_HEADER <= size && bytesAt(end + 8, 8).equals(salts)) end = Math.min(end + frame, size)
+    return Math.max(end - whole, 0) || Math.max(size - whole, 0) % frame
+  } finally {
+    closeSync(file)
   }
 }
 

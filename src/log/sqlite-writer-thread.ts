@@ -1,19 +1,21 @@
 // The writer's thread. Group commit: whatever arrived while the last commit ran goes into the next one.
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import type { Position } from './event-log.ts'
 import type { Born } from './sqlite-file.ts'
-import { type Append, type Deletion, type DeletionAnswer, type GroupAnswer, SqliteWriter } from './sqlite-writer.ts'
+import {
+  type Append,
+  type Deletion,
+  type DeletionAnswer,
+  type GroupAnswer,
+  type Opened,
+  SqliteWriter,
+} from './sqlite-writer.ts'
 
 export interface WriterData extends Born {
   readonly directory: string
 }
 
-export type WriterMessage =
-  | { readonly opened: { readonly epoch: string; readonly head: Position } }
-  | { readonly unopened: string }
-  | DeletionAnswer
-  | GroupAnswer
+export type WriterMessage = { readonly opened: Opened } | { readonly unopened: string } | DeletionAnswer | GroupAnswer
 
 export type WriterRequest = Append | Deletion | 'close'
 

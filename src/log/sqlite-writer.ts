@@ -44,6 +44,14 @@ export interface GroupFailure {
   readonly final: boolean
 }
 
+/** The log as it was when the writer opened it. */
+export interface Opened {
+  readonly epoch: string
+  readonly head: Position
+  /** bytes behind the last whole commit that were left out */
+  readonly cut: number
+}
+
 interface Stream {
   readonly id: number
   /** -1: no fact yet */
@@ -70,6 +78,7 @@ export class SqliteWriter {
   readonly #deletions: readonly StatementSync[]
   readonly #head: Position
   readonly #epoch: string
+  readonly #cut: number
   #position: Position
   #sinceCheckpoint = 0
   #broken: string | null = null
@@ -77,8 +86,9 @@ export class SqliteWriter {
   /** @throws LogUnavailable */
   constructor(directory: string, born: Born) {
     const file = join(directory, LOG_FILE)
-    const db = openLogFile(file, born)
+    const { db, cut } = openLogFile(file, born)
     this.#db = db
+    this.#cut = cut
     this.#begin = db.prepare('begin immediate')
     this.#commit = db.prepare('commit')
     this.#insert = db.prepare(
@@ -103,9 +113,8 @@ export class SqliteWriter {
     this.#files = [file, `${file}-wal`].map((path) => new FileInUse(path))
   }
 
-  /** As it was when the writer opened it. */
-  get opened(): { readonly epoch: string; readonly head: Position } {
-    return { epoch: this.#epoch, head: this.#head }
+  get opened(): Opened {
+    return { epoch: this.#epoch, head: this.#head, cut: this.#cut }
   }
 
   commit(group: readonly Append[]): GroupAnswer {

@@ -29,7 +29,7 @@ import { matches } from './filter.ts'
 import { LiveTail } from './live-tail.ts'
 import { CHUNK_ROWS, type Chunk, streamRange } from './sqlite-reader.ts'
 import { Reading } from './sqlite-reading.ts'
-import type { Append, Deletion, DeletionAnswer, GroupAnswer, Outcome } from './sqlite-writer.ts'
+import type { Append, Deletion, DeletionAnswer, GroupAnswer, Opened, Outcome } from './sqlite-writer.ts'
 import type { WriterData, WriterMessage } from './sqlite-writer-thread.ts'
 
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
@@ -67,6 +67,7 @@ export class SqliteLog implements EventLog {
   readonly #reading: Reading
   readonly #tail: LiveTail
   readonly #epoch: string
+  readonly cutAtOpening: number
   readonly #underWay = new Map<number, UnderWay>()
   readonly #deleting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
   readonly #sleepers = new Set<Sleeper>()
@@ -98,16 +99,12 @@ export class SqliteLog implements EventLog {
     }
   }
 
-  private constructor(
-    lock: DirectoryLock,
-    writer: Worker,
-    reading: Reading,
-    opened: { readonly epoch: string; readonly head: Position },
-  ) {
+  private constructor(lock: DirectoryLock, writer: Worker, reading: Reading, opened: Opened) {
     this.#lock = lock
     this.#writer = writer
     this.#reading = reading
     this.#epoch = opened.epoch
+    this.cutAtOpening = opened.cut
     this.#tail = new LiveTail(opened.head)
     writer.on('message', (answer: GroupAnswer | DeletionAnswer) => this.#answered(answer))
     writer.on('error', (error) => this.#writerStopped(error.message))

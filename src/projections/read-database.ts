@@ -1,14 +1,17 @@
 // The read database: one SQLite file with every projection's tables, a checkpoint, and what the host keeps there.
-// Disposable: another epoch, other definitions or a checkpoint above the log's head, and it is made anew.
+// Disposable: another epoch or a checkpoint above the log's head, and it is of no use; other definitions, and another is
+// made beside it. It is one file for all projections, because queries join their tables and some folds read others'.
 
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { constants, DatabaseSync } from 'node:sqlite'
 import type { Position } from '../log/event-log.ts'
 import { connections } from './connections.ts'
 import { deadlines } from './deadlines.ts'
 import { moderation } from './moderation.ts'
 import { people } from './people.ts'
+import { PARKED_TABLE } from './poison.ts'
 import { presence } from './presence.ts'
 import type { Projection } from './projection.ts'
 import { reads } from './reads.ts'
@@ -16,6 +19,9 @@ import { roomHistory } from './room-history.ts'
 import { rooms } from './rooms.ts'
 import { sanctions } from './sanctions.ts'
 import { search } from './search.ts'
+
+/** a file that is none */
+export const MEMORY = ':memory:'
 
 export const projections: readonly Projection[] = [
   rooms,
@@ -30,31 +36,116 @@ export const projections: readonly Projection[] = [
   search,
 ]
 
-/** Changes with any definition: rows of another one are of no use. */
-const definition = projections.map(({ name, version }) => `${name}@${version}`).join(' ')
+interface Definition {
+  readonly tables: string
+  readonly fold: string
+}
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
+
+/** What rows are made by. A fold is told apart by its source text; what it calls elsewhere, by the version. */
+const definitionOf = ({ version, tables, prepare }: Projection): Definition => ({
+  tables: hash(tables.replace(/\s+/g, ' ')),
+  fold: hash(`${version} ${prepare.toString().replace(/\s+/g, ' ')}`),
+})
+
+const definitions = (): Readonly<Record<string, Definition>> =>
+  Object.fromEntries(projections.map((projection) => [projection.name, definitionOf(projection)]))
 
 const OWN_TABLES = `
-  create table meta (epoch text not null, definition text not null, checkpoint integer not null);
+  create table meta (format integer not null, epoch text not null, definitions text not null, checkpoint integer not null);
   create table streams (stream text primary key, revision integer not null) without rowid;
-  create table parked (position integer not null, projection text not null, type text not null, error text not null);
-  create table summaries (stream text primary key, source text not null, revision integer not null, state text not null) without rowid;`
+  create table summaries (stream text primary key, source text not null, revision integer not null, state text not null) without rowid;
+  ${PARKED_TABLE}`
+/** of the tables above */
+const FORMAT = 2
 
-/** A read database at most as far as `head`; made anew when it belongs to something else. `file` may be `:memory:`. */
-export const openReadDatabase = (file: string, epoch: string, head: Position): DatabaseSync => {
-  const existing = openExisting(file, epoch, head)
-  if (existing) return existing
+export interface Opened {
+  readonly db: DatabaseSync
+  /** made by the definitions in force */
+  readonly current: boolean
+  /** what can be folded on in it, and asked */
+  readonly folding: readonly Projection[]
+}
+
+/** What is known of the log when a read database is opened. */
+export interface LogSeen {
+  readonly epoch: string
+  readonly head: Position
+}
+
+/** A read database of this log at most as far as its head, by whatever definitions; null: there is none. */
+export const openExisting = (file: string, { epoch, head }: LogSeen): Opened | null => {
+  if (file === MEMORY || !existsSync(file)) return null
+  let db: DatabaseSync | null = null
+  try {
+    db = connect(file)
+    const meta = db.prepare('select format, epoch, definitions, checkpoint from meta').get() as
+      | { format: number; epoch: string; definitions: string; checkpoint: number }
+      | undefined
+    if (meta?.format === FORMAT && meta.epoch === epoch && meta.checkpoint <= head) {
+      if (meta.definitions === JSON.stringify(definitions())) return { db, current: true, folding: projections }
+      return { db, current: false, folding: stillFolding(db, JSON.parse(meta.definitions)) }
+    }
+  } catch {
+    // not a database, or none of ours: made anew like any other that does not fit
+  }
+  db?.close()
+  return null
+}
+
+/**
+ * Of a database of earlier definitions, the projections whose tables have not changed, and that read no table which has.
+ * What has changed is closed to folds and queries alike, since those of now would take its rows for something else.
+ */
+const stillFolding = (db: DatabaseSync, before: Record<string, Definition>): readonly Projection[] => {
+  const closed = new Set<string>()
+  const close = ({ tables }: Projection) => {
+    for (const [, table] of tables.matchAll(/create (?:virtual )?table (\w+)/g)) closed.add(table as string)
+  }
+  let folding = projections.filter((projection) => {
+    const same = before[projection.name]?.tables === definitionOf(projection).tables
+    if (!same) close(projection)
+    return same
+  })
+  if (closed.size === 0) return folding
+  db.setAuthorizer((_action, table) =>
+    table !== null && closed.has(table) ? constants.SQLITE_DENY : constants.SQLITE_OK,
+  )
+  for (let found = -1; found !== folding.length; ) {
+    found = folding.length
+    folding = folding.filter((projection) => {
+      const able = prepares(db, projection)
+      if (!able) close(projection)
+      return able
+    })
+  }
+  return folding
+}
+
+const prepares = (db: DatabaseSync, projection: Projection): boolean => {
+  try {
+    projection.prepare(db)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** An empty one by the definitions in force, in place of whatever was there. */
+export const makeReadDatabase = (file: string, epoch: string): DatabaseSync => {
   discard(file)
   const db = connect(file)
   db.exec('begin')
   db.exec(OWN_TABLES)
   for (const { tables } of projections) db.exec(tables)
-  db.prepare('insert into meta values (?, ?, 0)').run(epoch, definition)
+  db.prepare('insert into meta values (?, ?, ?, 0)').run(FORMAT, epoch, JSON.stringify(definitions()))
   db.exec('commit')
   return db
 }
 
 const connect = (file: string): DatabaseSync => {
-  if (file !== ':memory:') {
+  if (file !== MEMORY) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     // Made by us first: SQLite gives the files beside it the mode of this one.
     closeSync(openSync(file, 'a', 0o600))
@@ -65,25 +156,21 @@ const connect = (file: string): DatabaseSync => {
   return db
 }
 
-const openExisting = (file: string, epoch: string, head: Position): DatabaseSync | null => {
-  if (file === ':memory:') return null
-  let db: DatabaseSync | null = null
-  try {
-    db = connect(file)
-    const meta = db.prepare('select epoch, definition, checkpoint from meta').get() as
-      | { epoch: string; definition: string; checkpoint: number }
-      | undefined
-    if (meta?.epoch === epoch && meta.definition === definition && meta.checkpoint <= head) return db
-  } catch {
-    // not a database, or none of ours: made anew like any other that does not fit
-  }
-  db?.close()
-  return null
-}
+const BESIDE = ['-wal', '-shm']
 
 export const discard = (file: string): void => {
-  if (file === ':memory:') return
-  for (const suffix of ['', '-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true })
+  if (file === MEMORY) return
+  for (const suffix of ['', ...BESIDE]) rmSync(`${file}${suffix}`, { force: true })
+}
+
+/**
+ * Puts the database `next` in the place of `file`; both are closed. Either stands there whole at any moment: a closed
+ * database has nothing beside it, unless another program has it open, and what that left must not be taken for part of
+ * the new one.
+ */
+export const putInPlace = (next: string, file: string): void => {
+  for (const suffix of BESIDE) rmSync(`${file}${suffix}`, { force: true })
+  renameSync(next, file)
 }
 
 /** Every row of every projection's tables, in a fixed order: two databases with one history dump the same text. */

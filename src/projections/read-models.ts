@@ -1,19 +1,21 @@
 // The read models as the rest of the server sees them: questions by name, answered with the position they are true
 // at, at least as fresh as asked. They run in a thread of their own, and in this one beside a log in memory.
 
-import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { type EventLog, LogUnavailable, type Position } from '../log/event-log.ts'
-import { SqliteLogReader } from '../log/sqlite-reader.ts'
+import { type AtPoison, Generations } from './generations.ts'
 import { readerOf } from './log-reader.ts'
-import { type QueryArgs, type QueryName, type QueryResult, runQuery } from './queries.ts'
-import { discard, openReadDatabase } from './read-database.ts'
-import { type Freshness, type Later, Runner } from './runner.ts'
-import { type Answer, type Question, READ_FILE, type Status, type ThreadData } from './thread.ts'
+import { PoisonFact } from './poison.ts'
+import type { QueryArgs, QueryName, QueryResult } from './queries.ts'
+import { MEMORY } from './read-database.ts'
+import type { Freshness, Later } from './runner.ts'
+import type { Answer, Question, Status, ThreadData } from './thread.ts'
 
 export interface QueryOptions {
   /** answered only once this has been folded in */
   readonly atLeast?: Freshness
+  /** waits, however long, for read models that are being made anew, where it needs them */
+  readonly patient?: boolean
 }
 
 export interface ReadModels {
@@ -25,6 +27,10 @@ export interface ReadModels {
   /** Something was appended. Nearly free. */
   poke(): void
   status(): Promise<Status>
+  /** Makes them anew beside those that answer, which it then replaces; goes on where that stopped at a fact. */
+  rebuild(atPoison: AtPoison): Promise<Status>
+  /** Resolves once nothing is being made anew. @throws PoisonFact when that stopped at one */
+  settled(): Promise<Status>
   close(): Promise<void>
 }
 
@@ -37,20 +43,21 @@ export class ThreadedReadModels implements ReadModels {
   #number = 0
   #gone: Error | null = null
 
-  constructor(directory: string, address: string | null = null) {
-    const workerData: ThreadData = { directory, address, poked: this.#poked }
+  constructor(directory: string, address: string | null = null, atPoison: AtPoison = 'stop') {
+    const workerData: ThreadData = { directory, address, atPoison, poked: this.#poked }
     this.#worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData })
     this.#worker.on('message', (answer: Answer) => this.#answered(answer))
     this.#worker.on('error', (error) => this.#fail(new Error(`the read models stopped: ${(error as Error).message}`)))
     this.#worker.on('exit', () => this.#fail(new Error('the read models are closed')))
   }
 
-  query<Name extends QueryName>(name: Name, args: QueryArgs<Name>, { atLeast }: QueryOptions = {}) {
+  query<Name extends QueryName>(name: Name, args: QueryArgs<Name>, { atLeast, patient = false }: QueryOptions = {}) {
     return this.#ask<{ result: QueryResult<Name>; position: Position }>((number) => ({
       number,
       name,
       args,
       wants: atLeast ?? null,
+      patient,
     }))
   }
 
@@ -59,7 +66,15 @@ export class ThreadedReadModels implements ReadModels {
   }
 
   async status(): Promise<Status> {
-    return (await this.#ask<{ result: Status }>((number) => ({ number, status: true }))).result
+    return (await this.#ask<{ result: Status }>((number) => ({ number, ask: 'status' }))).result
+  }
+
+  async rebuild(atPoison: AtPoison): Promise<Status> {
+    return (await this.#ask<{ result: Status }>((number) => ({ number, ask: 'rebuild', atPoison }))).result
+  }
+
+  async settled(): Promise<Status> {
+    return (await this.#ask<{ result: Status }>((number) => ({ number, ask: 'settled' }))).result
   }
 
   async close(): Promise<void> {
@@ -81,8 +96,7 @@ export class ThreadedReadModels implements ReadModels {
   #answered(answer: Answer): void {
     const asked = this.#asked.get(answer.number)
     this.#asked.delete(answer.number)
-    if ('error' in answer)
-      asked?.reject(answer.behind ? new LogUnavailable(answer.error, 'no') : new Error(answer.error))
+    if ('error' in answer) asked?.reject(errorOf(answer))
     else asked?.resolve(answer as never)
   }
 
@@ -93,60 +107,56 @@ export class ThreadedReadModels implements ReadModels {
   }
 }
 
+const errorOf = ({ error, behind, poison }: Extract<Answer, { error: string }>): Error => {
+  if (poison) return new PoisonFact(poison)
+  return behind ? new LogUnavailable(error, 'no') : new Error(error)
+}
+
 /** In this thread, over any log: tests and the simulation. */
 export class LocalReadModels implements ReadModels {
-  readonly runner: Runner
+  readonly generations: Generations
   readonly #log: EventLog
 
   static async open(log: EventLog, later: Later): Promise<LocalReadModels> {
-    return new LocalReadModels(log, later, await log.epoch(), await log.head())
+    return new LocalReadModels(log, later, { epoch: await log.epoch(), head: await log.head() })
   }
 
-  private constructor(log: EventLog, later: Later, epoch: string, head: Position) {
+  private constructor(log: EventLog, later: Later, seen: { epoch: string; head: Position }) {
     this.#log = log
-    this.runner = new Runner(openReadDatabase(':memory:', epoch, head), readerOf(log), later)
+    const source = readerOf(log)
+    const head = () => log.head()
+    this.generations = new Generations({ file: MEMORY, seen, source, later, atPoison: 'stop', head })
   }
 
-  async query<Name extends QueryName>(name: Name, args: QueryArgs<Name>, { atLeast }: QueryOptions = {}) {
-    if (atLeast !== undefined) await this.runner.waitFor(atLeast)
-    const result = runQuery(this.runner.db, name, args) as QueryResult<Name>
-    return { result, position: this.runner.position }
+  async query<Name extends QueryName>(
+    name: Name,
+    args: QueryArgs<Name>,
+    { atLeast, patient = false }: QueryOptions = {},
+  ) {
+    const { result, position } = await this.generations.ask(name, args, { wants: atLeast ?? null, patient })
+    return { result: result as QueryResult<Name>, position }
   }
 
   poke(): void {
-    this.runner.poke()
+    this.generations.poke()
   }
 
   async status(): Promise<Status> {
-    const { position, parked } = this.runner
-    return { position, parked, lag: await readerOf(this.#log).countAfter(position) }
+    const progress = await this.generations.progress()
+    return { ...progress, lag: await readerOf(this.#log).countAfter(progress.position) }
+  }
+
+  rebuild(atPoison: AtPoison): Promise<Status> {
+    this.generations.rebuild(atPoison)
+    return this.status()
+  }
+
+  async settled(): Promise<Status> {
+    await this.generations.settled()
+    return this.status()
   }
 
   close(): Promise<void> {
-    return this.runner.stop()
+    return this.generations.stop()
   }
-}
-
-const REBUILD_CHUNK = 5_000
-
-/**
- * Makes the read database of `directory` anew; the server must not be running.
- * @throws PoisonFact naming the position it cannot go beyond
- */
-export const rebuild = (directory: string, progress: (done: Position, head: Position) => void): Position => {
-  const log = SqliteLogReader.open(directory)
-  const file = join(directory, READ_FILE)
-  discard(file)
-  const head = log.head()
-  const db = openReadDatabase(file, log.epoch(), head)
-  const runner = new Runner(db, { read: () => [] }, () => {})
-  while (runner.position < head) {
-    const facts = log.readChunk(runner.position, undefined, REBUILD_CHUNK)
-    if (facts.length === 0) break
-    runner.fold(facts, 'stop')
-    progress(runner.position, head)
-  }
-  db.close()
-  log.close()
-  return head
 }

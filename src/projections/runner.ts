@@ -1,11 +1,14 @@
-// Folds the log into the read database: rows and checkpoint in one transaction.
+// Folds the log into a read database: rows and checkpoint in one transaction.
 //
 // Facts are gathered for a moment before a transaction unless somebody waits for a position; that saves most of the
-// work at a moderate load. A fact that cannot be folded is parked and counted in live running, and stops a rebuild.
+// work at a moderate load. A fact that a projection cannot fold leaves nothing there: it is parked and counted in live
+// running, and stops a rebuild. What the disk refuses is no fault of the fact and is tried again.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { factTypes, readFact, Unreadable } from '../actors/fact-codec.ts'
 import { LogUnavailable, type Position, type Recorded } from '../log/event-log.ts'
-import type { ProjectedFact } from './projection.ts'
+import { isOfTheDisk, type Parked, Poison, PoisonFact, UNKNOWN_TYPE } from './poison.ts'
+import type { ProjectedFact, Projection } from './projection.ts'
 import { projections } from './read-database.ts'
 
 const CHUNK = 2_000
@@ -39,46 +42,62 @@ export class ReadModelsBehind extends LogUnavailable {
   }
 }
 
-export class PoisonFact extends Error {
-  readonly position: Position
-  constructor(position: Position, projection: string, cause: unknown) {
-    super(`projection ${projection} cannot fold the fact at position ${position}: ${(cause as Error).message}`)
-    this.name = 'PoisonFact'
-    this.position = position
-  }
+interface Folding {
+  readonly name: string
+  readonly fold: Readonly<Record<string, (fact: ProjectedFact) => void>>
+}
+
+interface Statements {
+  readonly folds: readonly Folding[]
+  readonly checkpoint: StatementSync
+  readonly noteStream: StatementSync
+  readonly revisionOf: StatementSync
 }
 
 export class Runner {
-  readonly db: DatabaseSync
   position: Position
-  parked: number
-  #lastParked = -1
   readonly #source: Source
   readonly #later: Later
-  readonly #folds: readonly { name: string; fold: Readonly<Record<string, (fact: ProjectedFact) => void>> }[]
-  readonly #checkpoint: StatementSync
-  readonly #noteStream: StatementSync
-  readonly #revisionOf: StatementSync
-  readonly #park: StatementSync
+  #db: DatabaseSync
+  #statements: Statements
+  #poison: Poison
   #waiters: Waiter[] = []
   #running: Promise<void> | null = null
   #planned = false
   #again = false
   #stopped = false
 
-  constructor(db: DatabaseSync, source: Source, later: Later) {
-    this.db = db
+  /** `folding`: the projections whose tables are there; all, but for a database of earlier definitions. */
+  constructor(db: DatabaseSync, source: Source, later: Later, folding: readonly Projection[] = projections) {
+    this.#db = db
     this.#source = source
     this.#later = later
-    this.#folds = projections.map(({ name, prepare }) => ({ name, fold: prepare(db) }))
-    this.#checkpoint = db.prepare('update meta set checkpoint = ?')
-    this.#noteStream = db.prepare(
-      'insert into streams values (?, ?) on conflict (stream) do update set revision = excluded.revision',
-    )
-    this.#revisionOf = db.prepare('select revision from streams where stream = ?')
-    this.#park = db.prepare('insert into parked values (?, ?, ?, ?)')
-    this.position = (db.prepare('select checkpoint from meta').get() as { checkpoint: number }).checkpoint
-    this.parked = (db.prepare('select count(distinct position) as n from parked').get() as { n: number }).n
+    this.#statements = prepare(db, folding)
+    this.#poison = new Poison(db)
+    this.position = checkpointOf(db)
+  }
+
+  get db(): DatabaseSync {
+    return this.#db
+  }
+
+  /** how many facts are parked */
+  get parked(): number {
+    return this.#poison.count
+  }
+
+  /** the first of what is parked */
+  firstParked(limit: number): Parked[] {
+    return this.#poison.first(limit)
+  }
+
+  /** Goes on over another database, which is as far as this one or farther; whoever waits is answered from there. */
+  switchTo(db: DatabaseSync): void {
+    this.#db = db
+    this.#statements = prepare(db, projections)
+    this.#poison = new Poison(db)
+    this.position = checkpointOf(db)
+    this.#answer()
   }
 
   /** Something was appended. */
@@ -137,62 +156,95 @@ export class Runner {
 
   async #catchUp(): Promise<void> {
     while (!this.#stopped) {
-      const chunk = await this.#source.read(this.position, CHUNK)
-      if (chunk.length === 0 || this.#stopped) return
+      const from = this.position
+      const chunk = await this.#source.read(from, CHUNK)
+      if (this.#stopped) return
+      // Another database took the place of the one that was read for.
+      if (this.position !== from) continue
+      if (chunk.length === 0) return
       this.fold(chunk, 'park')
     }
   }
 
-  /** One transaction. @throws PoisonFact when a poison fact is to stop it; nothing of the chunk is kept then */
+  /** One transaction. @throws PoisonFact when a poison fact is to stop it; what came before it is kept then */
   fold(chunk: readonly Recorded[], poison: 'park' | 'stop'): void {
-    this.db.exec('begin')
     try {
-      // Noted before they are folded: a fold may forget streams.
-      const streams = new Map<string, number>()
-      for (const { stream, revision } of chunk) streams.set(stream, revision)
-      for (const [stream, revision] of streams) this.#noteStream.run(stream, revision)
-      for (const recorded of chunk) this.#foldOne(recorded, poison)
-      const { position } = chunk.at(-1) as Recorded
-      this.#checkpoint.run(position)
-      this.db.exec('commit')
-      this.position = position
+      this.#transaction(chunk, 'throw')
     } catch (error) {
-      this.db.exec('rollback')
-      throw error
+      if (!(error instanceof PoisonFact)) throw error
+      if (poison === 'park') this.#transaction(chunk, 'park')
+      else {
+        const before = chunk.filter(({ position }) => position < error.parked.position)
+        if (before.length > 0) this.#transaction(before, 'throw')
+        this.#answer()
+        throw error
+      }
     }
     this.#answer()
   }
 
-  #foldOne(recorded: Recorded, poison: 'park' | 'stop'): void {
-    const { stream, revision, position, id, type } = recorded
+  #transaction(chunk: readonly Recorded[], poison: 'park' | 'throw'): void {
+    const { folds, noteStream, checkpoint } = this.#statements
+    this.#db.exec('begin')
+    try {
+      // Noted before they are folded: a fold may forget streams.
+      const streams = new Map<string, number>()
+      for (const { stream, revision } of chunk) streams.set(stream, revision)
+      for (const [stream, revision] of streams) noteStream.run(stream, revision)
+      for (const recorded of chunk) {
+        if (poison === 'throw') this.#foldInto(folds, recorded)
+        else this.#foldOrPark(folds, recorded)
+      }
+      const { position } = chunk.at(-1) as Recorded
+      checkpoint.run(position)
+      this.#db.exec('commit')
+      this.position = position
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('rollback')
+      if (!isOfTheDisk(error)) throw error
+      throw new LogUnavailable(`the read models cannot be stored: ${(error as Error).message}`, 'no', { cause: error })
+    }
+  }
+
+  /** @throws PoisonFact */
+  #foldInto(folds: readonly Folding[], recorded: Recorded): void {
+    const { position, type } = recorded
+    if (!Object.hasOwn(factTypes, type)) {
+      throw new PoisonFact({ position, type, projection: UNKNOWN_TYPE, error: 'unknown type' })
+    }
     let fact: ProjectedFact | null = null
-    for (const { name, fold } of this.#folds) {
+    for (const { name, fold } of folds) {
       const apply = Object.hasOwn(fold, type) ? fold[type] : undefined
       if (!apply) continue
       try {
-        fact ??= {
-          stream,
-          revision,
-          position,
-          id,
-          type,
-          data: JSON.parse(recorded.data),
-          metadata: JSON.parse(recorded.metadata),
-        }
+        fact ??= readable(recorded)
         apply(fact)
       } catch (error) {
-        if (poison === 'stop') throw new PoisonFact(position, name, error)
-        this.#park.run(position, name, type, String(error).slice(0, 500))
-        // A fact that several projections cannot fold is one fact.
-        if (this.#lastParked !== position) this.parked++
-        this.#lastParked = position
+        throw PoisonFact.from(error, recorded, name)
       }
+    }
+  }
+
+  /** Each projection by itself, so that what one cannot fold leaves nothing in its tables and costs the others nothing. */
+  #foldOrPark(folds: readonly Folding[], recorded: Recorded): void {
+    const able = folds.filter(({ fold }) => Object.hasOwn(fold, recorded.type))
+    // A type that no projection knows has none to fold it either.
+    for (const one of able.length > 0 ? able.map((each) => [each]) : [[]]) {
+      this.#db.exec('savepoint fact')
+      try {
+        this.#foldInto(one, recorded)
+      } catch (error) {
+        if (!(error instanceof PoisonFact)) throw error
+        this.#db.exec('rollback to fact')
+        this.#poison.park(error.parked)
+      }
+      this.#db.exec('release fact')
     }
   }
 
   #has(wants: Freshness): boolean {
     if (typeof wants === 'number') return this.position >= wants
-    const noted = this.#revisionOf.get(wants.stream) as { revision: number } | undefined
+    const noted = this.#statements.revisionOf.get(wants.stream) as { revision: number } | undefined
     return noted !== undefined && noted.revision >= wants.revision
   }
 
@@ -219,6 +271,24 @@ export class Runner {
   /** Ends at once; what is not folded yet is folded by the next runner. */
   halt(): void {
     this.#stopped = true
-    this.db.close()
+    this.#db.close()
   }
+}
+
+const prepare = (db: DatabaseSync, folding: readonly Projection[]): Statements => ({
+  folds: folding.map((projection) => ({ name: projection.name, fold: projection.prepare(db) })),
+  checkpoint: db.prepare('update meta set checkpoint = ?'),
+  noteStream: db.prepare(
+    'insert into streams values (?, ?) on conflict (stream) do update set revision = excluded.revision',
+  ),
+  revisionOf: db.prepare('select revision from streams where stream = ?'),
+})
+
+const checkpointOf = (db: DatabaseSync): Position =>
+  (db.prepare('select checkpoint from meta').get() as { checkpoint: number }).checkpoint
+
+const readable = (recorded: Recorded): ProjectedFact => {
+  const fact = readFact(recorded)
+  if (fact instanceof Unreadable) throw fact
+  return { ...fact, position: recorded.position }
 }

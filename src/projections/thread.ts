@@ -3,10 +3,11 @@
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { LogUnavailable, type Position } from '../log/event-log.ts'
+import { type AtPoison, Generations, type Progress } from './generations.ts'
 import { openReader } from './log-reader.ts'
-import { type QueryName, runQuery } from './queries.ts'
-import { openReadDatabase } from './read-database.ts'
-import { type Freshness, Runner } from './runner.ts'
+import { type Parked, PoisonFact } from './poison.ts'
+import type { QueryName } from './queries.ts'
+import type { Freshness } from './runner.ts'
 
 export const READ_FILE = 'read.db'
 
@@ -15,65 +16,75 @@ export interface ThreadData {
   readonly directory: string
   /** of the log on a server; null: it is embedded */
   readonly address: string | null
+  readonly atPoison: AtPoison
   /** [0]: 1 while news are known here and not yet read; set by the main thread, cleared before each read */
   readonly poked: SharedArrayBuffer
 }
 
-export type Question =
-  | { readonly number: number; readonly name: QueryName; readonly args: unknown; readonly wants: Freshness | null }
-  | { readonly number: number; readonly status: true }
+export type Question = { readonly number: number } & (
+  | { readonly name: QueryName; readonly args: unknown; readonly wants: Freshness | null; readonly patient: boolean }
+  | { readonly ask: 'status' }
+  | { readonly ask: 'rebuild'; readonly atPoison: AtPoison }
+  | { readonly ask: 'settled' }
+)
 
 export type Answer =
   | { readonly number: number; readonly result: unknown; readonly position: Position }
-  /** `behind`: not as fresh as asked in time, or the log is away */
-  | { readonly number: number; readonly error: string; readonly behind: boolean }
+  /** `behind`: not as fresh as asked in time, being made anew, or the log is away */
+  | { readonly number: number; readonly error: string; readonly behind: boolean; readonly poison: Parked | null }
 
-export interface Status {
-  readonly position: Position
+export interface Status extends Progress {
   /** facts in the log that are not folded in; counted to a bound where that costs a read */
   readonly lag: number
-  readonly parked: number
 }
 
 if (parentPort) {
   const port = parentPort
-  const { directory, address, poked } = workerData as ThreadData
+  const { directory, address, poked, atPoison } = workerData as ThreadData
   const flag = new Int32Array(poked)
   const log = await openReader(directory, address)
-  const db = openReadDatabase(join(directory, READ_FILE), await log.epoch(), await log.head())
-  const read = (from: Position, limit: number) => {
-    Atomics.store(flag, 0, 0)
-    return log.read(from, limit)
+  const generations = new Generations({
+    file: join(directory, READ_FILE),
+    seen: { epoch: await log.epoch(), head: await log.head() },
+    source: {
+      read: (from, limit) => {
+        Atomics.store(flag, 0, 0)
+        return log.read(from, limit)
+      },
+    },
+    later: (ms, run) => (ms === 0 ? setImmediate(run) : setTimeout(run, ms).unref()),
+    atPoison,
+    head: () => log.head(),
+  })
+
+  const answerTo = async (question: Question): Promise<{ result: unknown; position: Position }> => {
+    if ('name' in question) return generations.ask(question.name, question.args, question)
+    if (question.ask === 'rebuild') generations.rebuild(question.atPoison)
+    if (question.ask === 'settled') await generations.settled()
+    const progress = await generations.progress()
+    const { position } = progress
+    return { result: { ...progress, lag: await log.countAfter(position) } satisfies Status, position }
   }
-  const runner = new Runner(db, { read }, (ms, run) => setTimeout(run, ms).unref())
 
   const answer = async (question: Question): Promise<void> => {
     const { number } = question
     try {
-      if ('status' in question) {
-        await runner.run()
-        const { position, parked } = runner
-        const status: Status = { position, lag: await log.countAfter(position), parked }
-        port.postMessage({ number, result: status, position: runner.position } satisfies Answer)
-        return
-      }
-      if (question.wants !== null) await runner.waitFor(question.wants)
-      const result = runQuery(db, question.name, question.args)
-      port.postMessage({ number, result, position: runner.position } satisfies Answer)
+      port.postMessage({ number, ...(await answerTo(question)) } satisfies Answer)
     } catch (error) {
       const behind = error instanceof LogUnavailable
-      port.postMessage({ number, error: (error as Error).message, behind } satisfies Answer)
+      const poison = error instanceof PoisonFact ? error.parked : null
+      port.postMessage({ number, error: (error as Error).message, behind, poison } satisfies Answer)
     }
   }
 
   port.on('message', (message: Question | 'poke' | 'close') => {
-    if (message === 'poke') runner.poke()
+    if (message === 'poke') generations.poke()
     else if (message === 'close') {
-      runner.stop().then(async () => {
+      generations.stop().then(async () => {
         await log.close()
         port.close()
       })
     } else void answer(message)
   })
-  runner.poke()
+  generations.poke()
 }
