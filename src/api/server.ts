@@ -1,14 +1,16 @@
 // The HTTP side of a node: REST under /api/v1, health, metrics, and the chat page.
 
 import { readdir, readFile } from 'node:fs/promises'
-import { stripTypeScriptTypes } from 'node:module'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { nestsTooDeep } from '../dialects/json.ts'
 import { ayakaRoutes } from './ayaka.ts'
 import { guardCallers } from './callers.ts'
+import { consoleRoutes } from './console.ts'
+import { servePages } from './console-pages.ts'
 import { driversRoutes } from './drivers.ts'
+import { CONTENT_TYPES, withoutTypes } from './files.ts'
 import { healthRoutes } from './health.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
@@ -21,6 +23,7 @@ import { roomRoutes } from './rooms.ts'
 import { tellDialectsApart } from './rooms-door.ts'
 import { rulesRoutes } from './rules.ts'
 import { sanctionRoutes } from './sanctions.ts'
+import { timelineRoutes } from './timeline.ts'
 import { userRoutes } from './users.ts'
 
 export type { ApiDependencies } from './request.ts'
@@ -37,12 +40,6 @@ const ADDRESSES: Readonly<Record<string, readonly string[]>> = {
 }
 
 const PAGE_FOLDER = new URL('../page/', import.meta.url)
-const TYPES: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-}
 
 export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> => {
   const app = fastify({
@@ -81,6 +78,8 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
         rulesRoutes(api, requests)
         sanctionRoutes(api, requests)
         recordRoutes(api, requests)
+        timelineRoutes(api, requests)
+        consoleRoutes(api, requests)
         api.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
       },
       { prefix: '/api/v1' },
@@ -92,7 +91,8 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   })
   healthRoutes(app, deps)
   await servePage(app)
-  app.addHook('preClose', () => requests.connections.stop())
+  await servePages(app)
+  app.addHook('preClose', () => requests.stop())
   return app
 }
 
@@ -105,14 +105,14 @@ const servePage = async (app: FastifyInstance): Promise<void> => {
     const content = withoutTypes(await readFile(new URL(file, CLIENT_FOLDER), 'utf8'))
     app.get(`/client/${file}`, { schema: { hide: true } }, async (_request, reply) =>
       reply
-        .type(TYPES.js as string)
+        .type(CONTENT_TYPES.js as string)
         .header('cache-control', 'no-cache')
         .send(content),
     )
   }
   for (const file of await readdir(PAGE_FOLDER)) {
     const content = await readFile(new URL(file, PAGE_FOLDER))
-    const type = TYPES[file.slice(file.lastIndexOf('.') + 1)] ?? 'application/octet-stream'
+    const type = CONTENT_TYPES[file.slice(file.lastIndexOf('.') + 1)] ?? 'application/octet-stream'
     const addresses = ADDRESSES[file] ?? [`/page/${file}`]
     for (const address of addresses)
       app.get(address, { schema: { hide: true } }, async (_request, reply) =>
@@ -122,17 +122,6 @@ const servePage = async (app: FastifyInstance): Promise<void> => {
           .header('cache-control', 'no-cache')
           .send(content),
       )
-  }
-}
-
-/** Node itself runs on this function; that its own name for it is new is no news for whoever starts a server. */
-const withoutTypes = (source: string): string => {
-  const { emitWarning } = process
-  process.emitWarning = () => {}
-  try {
-    return stripTypeScriptTypes(source)
-  } finally {
-    process.emitWarning = emitWarning
   }
 }
 

@@ -12,6 +12,7 @@ import { people } from './people.ts'
 import { presence } from './presence.ts'
 import type { Projection } from './projection.ts'
 import { reads } from './reads.ts'
+import { refusals } from './refusals.ts'
 import { roomHistory } from './room-history.ts'
 import { rooms } from './rooms.ts'
 import { sanctions } from './sanctions.ts'
@@ -28,6 +29,7 @@ export const projections: readonly Projection[] = [
   deadlines,
   moderation,
   search,
+  refusals,
 ]
 
 /** Changes with any definition: rows of another one are of no use. */
