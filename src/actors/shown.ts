@@ -86,10 +86,29 @@ export const shownFact = (type: string, data: unknown): Record<string, unknown> 
 
 type Context = Readonly<Record<string, unknown>>
 
+interface Values {
+  map(shape: (value: never) => unknown): unknown
+}
+
+/** Of what is in a collection, what is read. */
+const SHAPES: Readonly<Record<string, (value: never) => unknown>> = {
+  presence: ({ user }: { user: unknown }) => user,
+  mutes: ({ until, by }: { until: unknown; by: unknown }) => ({ until, by }),
+  bans: ({ until, by }: { until: unknown; by: unknown }) => ({ until, by }),
+  typing: ({ due }: { due: unknown }) => ({ due }),
+}
+
+const shaped = (key: string, value: unknown): unknown => {
+  const shape = SHAPES[key]
+  return shape ? (value as Values).map(shape) : value
+}
+
 /** What differs from `before`; everything without it. Contexts share what did not change. */
 export const shownContext = (kind: ShownKind, context: Context, before?: Context): Record<string, unknown> =>
   Object.fromEntries(
-    CONTEXT[kind].filter((key) => !before || before[key] !== context[key]).map((key) => [key, plain(context[key])]),
+    CONTEXT[kind]
+      .filter((key) => !before || before[key] !== context[key])
+      .map((key) => [key, plain(shaped(key, context[key]))]),
   )
 
 interface Collection {

@@ -1,6 +1,6 @@
 // A statechart as SVG: the states it is in filled, the last arrow lit, arrows never taken pale and often taken ones thick.
 
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { type Drawn, type Edge, type Line, type Node, rounded, statesIn } from './drawing.ts'
 import { defs, div, g, marker, p, path, rect, span, svg, text, title } from './elements.ts'
 import { type Definition, drawingOf } from './layout.ts'
@@ -29,6 +29,8 @@ const times = (arrows: readonly string[], taken: ChartView['taken']): number =>
 const told = (event: string, says: string, count: number): string =>
   `${event}${says ? `: ${says}` : ''}. ${count === 0 ? 'Never taken' : `Taken ${many(count, 'time')}`}.`
 
+const LEAST = 0.75
+
 export const Chart = ({ kind, hash, value, arrow, taken }: ChartView) => {
   const { value: machine, error } = useAnswer<Machine>(`/machines/${kind}${hash ? `?hash=${hash}` : ''}`)
   const [drawn, setDrawn] = useState<Drawn | null>(null)
@@ -45,6 +47,15 @@ export const Chart = ({ kind, hash, value, arrow, taken }: ChartView) => {
       wanted = false
     }
   }, [machine])
+  const frame = useRef<HTMLDivElement>(null)
+  const where = JSON.stringify(value ?? null)
+  useEffect(() => {
+    const box = frame.current?.querySelector('.leaf.active')?.getBoundingClientRect()
+    const seen = frame.current?.getBoundingClientRect()
+    if (!frame.current || !box || !seen) return
+    if (box.left < seen.left || box.right > seen.right)
+      frame.current.scrollLeft += box.left - seen.left - seen.width / 2
+  }, [drawn, where])
   const failed = error ?? fault
   if (failed) return p({ class: 'empty', role: 'alert' }, `The chart could not be drawn: ${failed}.`)
   if (!drawn || !machine) return div({ class: 'chart waiting', role: 'status' }, 'Drawing the chart…')
@@ -85,8 +96,8 @@ export const Chart = ({ kind, hash, value, arrow, taken }: ChartView) => {
       {
         key: event,
         class: look.filter(Boolean).join(' '),
-        x: node.x + 12 + column * node.column,
-        y: node.y + 42 + row * 18,
+        x: node.linesAt.x + column * node.column,
+        y: node.linesAt.y + 14 + row * 18,
         ...say(sentence),
       },
       sort === 'timer' ? '◷ ' : '↻ ',
@@ -107,6 +118,12 @@ export const Chart = ({ kind, hash, value, arrow, taken }: ChartView) => {
         rx: 8,
         ...say(`${node.key}: ${node.says}.`),
       }),
+    )
+  }
+  /** Over the arrows, so that none crosses a word. */
+  const words = (node: Node) =>
+    g(
+      { key: node.id, class: active.has(node.id) ? 'words active' : 'words' },
       text(
         { class: 'name', x: node.x + 12, y: node.y + 20 },
         `${node.isInitial ? '• ' : ''}${node.key}`,
@@ -114,11 +131,11 @@ export const Chart = ({ kind, hash, value, arrow, taken }: ChartView) => {
       ),
       node.lines.map((one, index) => line(node, one, index)),
     )
-  }
-  const head = (id: string) =>
+  const head = (id: string, look?: string) =>
     marker(
       {
         id,
+        class: look,
         viewBox: '0 0 8 8',
         refX: 7,
         refY: 4,
@@ -132,18 +149,21 @@ export const Chart = ({ kind, hash, value, arrow, taken }: ChartView) => {
   return div(
     { class: 'chart' },
     div(
-      { class: 'drawing', tabIndex: 0, role: 'region', 'aria-label': `Statechart of the ${kind}` },
+      { ref: frame, class: 'drawing', tabIndex: 0, role: 'region', 'aria-label': `Statechart of the ${kind}` },
       svg(
         {
           viewBox: `0 0 ${drawn.width} ${drawn.height}`,
           width: drawn.width,
           height: drawn.height,
+          // Smaller than this nobody reads it: then it is scrolled.
+          style: { minWidth: `${Math.round(drawn.width * LEAST)}px` },
           role: 'img',
           'aria-label': leaves.length > 0 ? `The chart; it is in ${leaves.join(' and ')}` : 'The chart',
         },
-        defs(null, head('arrow'), head('arrow-last')),
+        defs(null, head('arrow'), head('arrow-last', 'lit')),
         drawn.nodes.map(box),
         drawn.edges.map(edge),
+        drawn.nodes.map(words),
       ),
     ),
     p(

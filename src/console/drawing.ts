@@ -27,6 +27,8 @@ export interface Node {
   readonly rows: number
   readonly column: number
   readonly lines: readonly Line[]
+  /** left upper corner of the first line */
+  readonly linesAt: Point
 }
 
 export interface Edge {

@@ -1,7 +1,7 @@
 // Keys, one table: what is pressed, what it does, and how the help says it. They are silent while somebody types.
 
 import { signal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 
 export interface Key {
   /** as `KeyboardEvent.key`, with `Shift+` before it where that is held */
@@ -11,11 +11,12 @@ export interface Key {
 }
 
 export const helpShown = signal(false)
-const tables = signal<readonly (readonly Key[])[]>([])
-export const keysNow = (): readonly Key[] => tables.value.flat()
+/** as the last rendering of each part had them */
+const tables = signal<readonly { readonly current: readonly Key[] }[]>([])
+export const keysNow = (): readonly Key[] => tables.value.flatMap(({ current }) => current)
 
 const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)
+  target instanceof HTMLElement && target.matches('input:not([type=range]), textarea, select')
 
 /** Space and Enter belong to the control that has the focus. */
 const isPressed = (target: EventTarget | null, key: string): boolean =>
@@ -33,11 +34,13 @@ addEventListener('keydown', (event) => {
 })
 
 /** Its keys hold while the part is on the page. */
-export const useKeys = (keys: readonly Key[], again: readonly unknown[]): void => {
+export const useKeys = (keys: readonly Key[]): void => {
+  const latest = useRef(keys)
+  latest.current = keys
   useEffect(() => {
-    tables.value = [...tables.peek(), keys]
+    tables.value = [...tables.peek(), latest]
     return () => {
-      tables.value = tables.peek().filter((other) => other !== keys)
+      tables.value = tables.peek().filter((other) => other !== latest)
     }
-  }, again)
+  }, [])
 }

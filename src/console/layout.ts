@@ -53,11 +53,12 @@ interface ElkEdge {
 
 const FONT = '12px system-ui, sans-serif'
 const TITLE_FONT = '600 13px system-ui, sans-serif'
+const LAST_FONT = '600 12px system-ui, sans-serif'
 const LINE = 18
 const PADDING = 12
 const TITLE = 28
 /** a state with more lines than this has them in columns */
-const MOST_LINES = 7
+const MOST_LINES = 12
 
 const OPTIONS: Readonly<Record<string, string>> = {
   'elk.algorithm': 'layered',
@@ -124,24 +125,26 @@ const edgesOf = (state: Definition): Edge[] => {
   return [...edges.values()]
 }
 
-const elkNode = (state: Definition): ElkNode => {
-  const lines = linesOf(state)
+/** As many columns as keep them short. */
+const shapeOf = (lines: readonly Line[]) => {
   const columns = Math.ceil(lines.length / MOST_LINES) || 1
-  const rows = Math.ceil(lines.length / columns)
-  const column = Math.max(0, ...lines.map(({ text }) => widthOf(text) + 24))
-  const width = Math.max(widthOf(state.key, TITLE_FONT) + 32, columns * column) + PADDING
-  const head = TITLE + rows * LINE + (rows > 0 ? 6 : 0)
+  const column = Math.max(0, ...lines.map(({ text }) => widthOf(text, LAST_FONT) + 24))
+  return { rows: Math.ceil(lines.length / columns), column, width: columns * column }
+}
+
+/** Lines of a state with others in it are a box among those, so that arrows keep clear of them. */
+const LINES = ' lines'
+
+const elkNode = (state: Definition): ElkNode => {
+  const { rows, width } = shapeOf(linesOf(state))
+  const least = Math.max(widthOf(state.key, TITLE_FONT) + 40, width + PADDING)
   const children = Object.values(state.states).map(elkNode)
-  if (children.length === 0) return { id: state.id, width, height: head + (rows > 0 ? 2 : 4) }
+  if (children.length === 0) return { id: state.id, width: least, height: TITLE + (rows > 0 ? rows * LINE + 10 : 4) }
+  const lines = rows === 0 ? [] : [{ id: `${state.id}${LINES}`, width, height: rows * LINE + 4 }]
   return {
     id: state.id,
-    children,
-    layoutOptions: {
-      ...OPTIONS,
-      'elk.padding': `[top=${head + 12},left=16,bottom=16,right=16]`,
-      'elk.nodeSize.constraints': 'MINIMUM_SIZE',
-      'elk.nodeSize.minimum': `(${width},${head + 16})`,
-    },
+    children: [...lines, ...children],
+    layoutOptions: { ...OPTIONS, 'elk.padding': `[top=${TITLE + 8},left=16,bottom=16,right=16]` },
   }
 }
 
@@ -218,7 +221,8 @@ const draw = async (definition: Definition): Promise<Drawn> => {
     nodes: states.map((state): Node => {
       const { x = 0, y = 0, width = 0, height = 0 } = boxes.get(state.id) ?? { id: state.id }
       const lines = linesOf(state)
-      const columns = Math.ceil(lines.length / MOST_LINES) || 1
+      const inner = boxes.get(`${state.id}${LINES}`)
+      const { rows, column } = shapeOf(lines)
       return {
         id: state.id,
         key: state.key,
@@ -229,9 +233,10 @@ const draw = async (definition: Definition): Promise<Drawn> => {
         y,
         width,
         height,
-        rows: Math.ceil(lines.length / columns),
-        column: Math.max(0, ...lines.map(({ text }) => widthOf(text) + 24)),
+        rows,
+        column,
         lines,
+        linesAt: inner ? { x: inner.x ?? 0, y: inner.y ?? 0 } : { x: x + PADDING, y: y + TITLE },
       }
     }),
     edges: edges.map((edge): Edge => {

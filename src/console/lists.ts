@@ -55,21 +55,18 @@ const List = <Item extends { readonly id: string }>(list: ListOf<Item>) => {
   const items = [...first, ...(later?.items ?? []).filter(({ id }) => !known.has(id))]
   const next = later ? later.next : (value?.next ?? null)
   const move = (by: number) => setChosen((before) => Math.min(Math.max(before + by, 0), items.length - 1))
-  useKeys(
-    [
-      { keys: ['j'], says: 'next row', run: () => move(1) },
-      { keys: ['k'], says: 'row before', run: () => move(-1) },
-      {
-        keys: ['Enter'],
-        says: 'open the row',
-        run: () => {
-          const item = items[chosen]
-          if (item) go(to(list.of, item.id))
-        },
+  useKeys([
+    { keys: ['j'], says: 'next row', run: () => move(1) },
+    { keys: ['k'], says: 'row before', run: () => move(-1) },
+    {
+      keys: ['Enter'],
+      says: 'open the row',
+      run: () => {
+        const item = items[chosen]
+        if (item) go(to(list.of, item.id))
       },
-    ],
-    [items.length, chosen, path],
-  )
+    },
+  ])
   useEffect(() => body.current?.children[chosen]?.scrollIntoView({ block: 'nearest' }), [chosen])
   const showMore = async () => {
     const page = await get<Page<Item>>(`/${list.of}${params({ ...list.filters, at, cursor: next })}`)

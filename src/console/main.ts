@@ -64,7 +64,7 @@ const Help = () => {
     h2({ id: 'help-title' }, 'Keys on this page'),
     dl(
       null,
-      keysNow().map(({ keys, says }) =>
+      (shown ? keysNow() : []).map(({ keys, says }) =>
         div(
           { key: says },
           dt(
@@ -81,23 +81,20 @@ const Help = () => {
 
 const Shell = () => {
   useEffect(() => void whoIsIt(), [])
-  useKeys(
-    [
-      {
-        keys: ['/'],
-        says: 'search',
-        run: () => document.querySelector<HTMLElement>('[data-search]')?.focus(),
+  useKeys([
+    {
+      keys: ['/'],
+      says: 'search',
+      run: () => document.querySelector<HTMLElement>('[data-search]')?.focus(),
+    },
+    {
+      keys: ['?'],
+      says: 'this help',
+      run: () => {
+        helpShown.value = !helpShown.value
       },
-      {
-        keys: ['?'],
-        says: 'this help',
-        run: () => {
-          helpShown.value = !helpShown.value
-        },
-      },
-    ],
-    [],
-  )
+    },
+  ])
   const user = signedIn.value
   if (user === undefined) return div({ class: 'waiting', role: 'status' }, 'Loading…')
   if (user === null) return part(SignIn, {})
@@ -107,9 +104,9 @@ const Shell = () => {
     a({ class: 'skip', href: '#page' }, 'To the page'),
     header(
       { class: 'bar' },
-      a({ class: 'brand', href: to() }, span({ class: 'mark', 'aria-hidden': 'true' }), 'hansard'),
+      a({ class: 'brand', href: to() }, span({ class: 'logo', 'aria-hidden': 'true' }), 'hansard'),
       nav(
-        { 'aria-label': 'Console' },
+        { class: 'ways', 'aria-label': 'Console' },
         SECTIONS.map(({ name, path }) =>
           a({ href: to(...path), 'aria-current': section === path[0] ? 'page' : undefined, key: name }, name),
         ),

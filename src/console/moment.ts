@@ -3,7 +3,7 @@
 import { dd, div, dl, dt, span } from './elements.ts'
 import type { LifeStore } from './life.ts'
 import { State } from './parts.ts'
-import { clock, span_, told } from './words.ts'
+import { clock, length, told } from './words.ts'
 
 export const Moment = ({ store }: { store: LifeStore }) => {
   const step = store.step.value
@@ -19,7 +19,7 @@ export const Moment = ({ store }: { store: LifeStore }) => {
         dt({ key: `t${timer}` }, span({ 'aria-label': 'timer' }, '◷ '), timer.split(':')[0]),
         dd(
           { key: `d${timer}`, class: 'num' },
-          `due ${clock(due).slice(0, 8)}, in ${span_(Date.parse(due) - Date.parse(step.at))}`,
+          `due ${clock(due).slice(0, 8)}, in ${length(Date.parse(due) - Date.parse(step.at))}`,
         ),
       ]),
       Object.entries(context).map(([name, value]) => {

@@ -91,7 +91,7 @@ export const Overview = () => {
         refused.length === 0
           ? p({ class: 'quiet' }, 'Nothing was refused yet. When a command is, its reason stands here.')
           : div(
-              { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'Refused lately' },
+              { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'Refusals, newest first' },
               table(
                 null,
                 thead(null, tr(null, th(null, 'When'), th(null, 'Who'), th(null, 'Wanted'), th(null, 'Why not'))),

@@ -42,19 +42,16 @@ const useLife = (kind: Kind, id: string): LifeStore => {
     const timer = setTimeout(() => ask({ at }), 120)
     return () => clearTimeout(timer)
   }, [store, at])
-  useKeys(
-    [
-      { keys: ['ArrowLeft'], says: 'one fact back', run: () => store.move(-1) },
-      { keys: ['ArrowRight'], says: 'one fact on', run: () => store.move(1) },
-      { keys: ['Shift+ArrowLeft'], says: 'ten facts back', run: () => store.move(-10) },
-      { keys: ['Shift+ArrowRight'], says: 'ten facts on', run: () => store.move(10) },
-      { keys: ['Home'], says: 'to the first fact', run: () => store.show(0) },
-      { keys: ['End'], says: 'to the newest fact', run: () => store.show(Number.MAX_SAFE_INTEGER) },
-      { keys: ['l'], says: 'back to live', run: () => store.toLive() },
-      { keys: [' '], says: 'play, or stop', run: () => play(store) },
-    ],
-    [store],
-  )
+  useKeys([
+    { keys: ['ArrowLeft'], says: 'one fact back', run: () => store.move(-1) },
+    { keys: ['ArrowRight'], says: 'one fact on', run: () => store.move(1) },
+    { keys: ['Shift+ArrowLeft'], says: 'ten facts back', run: () => store.move(-10) },
+    { keys: ['Shift+ArrowRight'], says: 'ten facts on', run: () => store.move(10) },
+    { keys: ['Home'], says: 'to the first fact', run: () => store.show(0) },
+    { keys: ['End'], says: 'to the newest fact', run: () => store.show(Number.MAX_SAFE_INTEGER) },
+    { keys: ['l'], says: 'back to live', run: () => store.toLive() },
+    { keys: [' '], says: 'play, or stop', run: () => play(store) },
+  ])
   return store
 }
 
@@ -89,7 +86,7 @@ const Look = ({ kind, id, head, also }: Looked) => {
   const at = store.live.value ? null : (step?.position ?? null)
   if (!life) return store.error.value ? Failed({ error: store.error.value }) : Waiting()
   if (life.facts === 0) return div({ class: 'page' }, head, Empty({ text: 'Nothing is on record of it.' }))
-  const closed = /^(closed|archived)/.test(step?.state ?? '') && store.revision.value === life.facts - 1
+  const closed = life.marks.some(({ mark }) => mark === 'end')
   const tabLink = (name: string, title: string) =>
     a(
       {
@@ -131,7 +128,7 @@ const Look = ({ kind, id, head, also }: Looked) => {
           { class: 'panel grows', 'aria-label': also ? 'Timeline and more' : 'Timeline' },
           also
             ? nav(
-                { class: 'tabs', 'aria-label': 'What is shown' },
+                { class: 'tabs ways', 'aria-label': 'What is shown' },
                 tabLink('timeline', 'Timeline'),
                 tabLink(also.tab, also.title),
               )
@@ -220,7 +217,7 @@ export const MachinePage = ({ kind }: { kind: string }) =>
       { class: 'title' },
       h1(null, `The ${kind}’s statechart`),
       nav(
-        { class: 'tabs', 'aria-label': 'Charts' },
+        { class: 'tabs ways', 'aria-label': 'Charts' },
         KINDS.map((other) =>
           a({ key: other, href: to('machines', other), 'aria-current': other === kind ? 'page' : undefined }, other),
         ),

@@ -56,7 +56,7 @@ export const signOut = async (): Promise<void> => {
 
 export const whoIsIt = async (): Promise<void> => {
   try {
-    signedIn.value = (await get<{ user: Person }>('/console/session')).user
+    signedIn.value = (await get<{ user: Person | null }>('/console/session')).user
   } catch {
     signedIn.value = null
   }

@@ -25,7 +25,7 @@ export const SignIn = () => {
     { class: 'door' },
     div(
       { class: 'card' },
-      h1(null, span({ class: 'mark', 'aria-hidden': 'true' }), 'hansard console'),
+      h1(null, span({ class: 'logo', 'aria-hidden': 'true' }), 'hansard console'),
       p(
         null,
         'Every connection, room and user of this server is a state machine, and every step it took is on record. Here you look at them: live, or at any moment of their past.',
@@ -40,7 +40,7 @@ export const SignIn = () => {
             name: 'token',
             type: 'password',
             required: true,
-            maxLength: 256,
+            maxLength: 8_192,
             autoComplete: 'off',
             spellcheck: false,
             'aria-describedby': 'token-hint token-error',

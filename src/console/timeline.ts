@@ -30,7 +30,7 @@ export const Timeline = ({ store }: { store: LifeStore }) => {
     const row = list?.querySelector<HTMLElement>('[aria-current]')
     if (!list || !row) return
     // By hand, so that the page itself stays where it is.
-    const [top, bottom] = [row.offsetTop - list.offsetTop, row.offsetTop - list.offsetTop + row.offsetHeight]
+    const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight]
     if (top < list.scrollTop) list.scrollTop = top - 8
     else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight + 8
   }, [revision, pages, range])

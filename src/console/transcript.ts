@@ -1,6 +1,6 @@
 // What stood in a room at the moment that is shown, as whoever looked then would have read it.
 
-import { useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { a, button, div, li, ol, p, span, strong } from './elements.ts'
 import { Empty } from './parts.ts'
 import { to } from './place.ts'
@@ -32,6 +32,11 @@ export const Transcript = ({ room, at, again }: { room: string; at: string | nul
   })
   const before = earlier.at === at ? earlier : { at, items: [], end: false }
   const newest = value?.items ?? []
+  const list = useRef<HTMLOListElement>(null)
+  // The newest is at the end, and that is where one looks.
+  useLayoutEffect(() => {
+    if (list.current) list.current.scrollTop = list.current.scrollHeight
+  }, [value])
   const items = [...before.items, ...newest]
   const showEarlier = async () => {
     const page = await get<{ items: readonly Message[] }>(
@@ -48,7 +53,7 @@ export const Transcript = ({ room, at, again }: { room: string; at: string | nul
       !before.end &&
       button({ type: 'button', class: 'link', onClick: () => void showEarlier() }, 'earlier messages'),
     ol(
-      { 'aria-label': 'Transcript' },
+      { ref: list, tabIndex: 0, 'aria-label': 'Transcript' },
       items.map((message, index) => row(message, items[index - 1])),
     ),
   )

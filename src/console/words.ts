@@ -24,7 +24,7 @@ const moment = (iso: string): string => `${day(iso)} ${clock(iso).slice(0, 8)}`
 export const when = (iso: string | null) =>
   iso === null ? span({ class: 'quiet' }, '–') : time({ dateTime: iso, title: iso, class: 'num' }, moment(iso))
 
-export const span_ = (ms: number): string => {
+export const length = (ms: number): string => {
   const seconds = Math.max(0, Math.round(ms / 1_000))
   if (seconds < 60) return `${seconds} s`
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${two(seconds % 60)} s`
@@ -44,27 +44,23 @@ export const who = (person: Person | null, nobody = '–') =>
 const isPerson = (value: object): value is Person => 'username' in value && 'id' in value
 
 /** A value in one line. */
-export const brief = (value: unknown): string => {
+const brief = (value: unknown): string => {
   if (value === null) return 'none'
   if (typeof value === 'string') return /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(value) ? short(value) : value
-  if (typeof value !== 'object') return String(value)
-  if (isPerson(value)) return `@${value.username}`
-  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(brief).join(', ')
-  const entries = Object.entries(value)
-  if (entries.length === 0) return 'none'
-  return entries.map(([key, inner]) => `${brief(key)} ${brief(inner)}`).join(' · ')
+  return String(value)
 }
 
 const TIMES = new Set(['until', 'due', 'fired', 'since', 'openedAt'])
 
-/** A field's value in one line: times as times. */
+/** A field in one line: times as times, people by name, of long lists how many there are. */
 export const told = (name: string, value: unknown): string => {
   if (TIMES.has(name)) return typeof value === 'number' ? moment(new Date(value).toISOString()) : 'no end'
-  if (name.endsWith('Ms') && typeof value === 'number') return value === 0 ? 'off' : span_(value)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !isPerson(value)) {
-    const inner = Object.entries(value)
-    if (inner.length > 0 && inner.every(([, one]) => typeof one !== 'object'))
-      return inner.map(([key, one]) => `${brief(key)} ${told(key, one)}`).join(' · ')
-  }
-  return brief(value)
+  if (name.endsWith('Ms') && typeof value === 'number') return value === 0 ? 'off' : length(value)
+  if (typeof value !== 'object' || value === null) return brief(value)
+  if (isPerson(value)) return `@${value.username}`
+  if ('some' in value && 'of' in value) return `${told(name, value.some)} … of ${String(value.of)}`
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map((one) => told('', one)).join(', ')
+  const entries = Object.entries(value)
+  if (entries.length === 0) return 'none'
+  return entries.map(([key, inner]) => `${brief(key)} ${told(key, inner)}`).join(' · ')
 }
