@@ -197,6 +197,14 @@ describe('a life', () => {
     expect(then.revision).toBe(1)
   })
 
+  it('of a room has what it refused, at the revision it stood at, beside what it did', async () => {
+    const { items } = (await admin('GET', `/rooms/${room}/timeline`)).body
+    const muted = items.find(({ type }: { type: string }) => type === 'UserMuted')
+    expect(muted.refused).toMatchObject([
+      { command: 'message.post', code: 'muted', guard: 'isMuted', user: { username: 'bob' }, connection },
+    ])
+  })
+
   it('is the same in pages, from anywhere in it, as in one', async () => {
     const { id } = (await admin('POST', '/rooms', { name: 'long', members: [{ user: '@bob', role: 'owner' }] })).body
     const asker = { id: bob.account.id, number: bob.account.number, username: 'bob', account: 'member' } as const
@@ -287,9 +295,11 @@ describe('a statechart', () => {
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-const violations = async (page: Page): Promise<string[]> => {
+/** Schemes differ in colours alone. */
+const violations = async (page: Page, scheme: 'light' | 'dark' = 'light'): Promise<string[]> => {
   await page.evaluate(axe)
-  const { violations: found } = (await page.evaluate('axe.run()')) as {
+  const rules = scheme === 'light' ? '' : `{ runOnly: ['color-contrast', 'link-in-text-block'] }`
+  const { violations: found } = (await page.evaluate(`axe.run(${rules})`)) as {
     violations: { id: string; nodes: { html: string }[] }[]
   }
   return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
@@ -338,7 +348,7 @@ describe.skipIf(!hasBrowser())('the console', () => {
       await server.host.send(`room-${room}`, { type: 'invite.create', asker: null, code: 'c0de'.repeat(8) })
       const { page, faults, answers } = await open({ colorScheme })
       await page.getByLabel('Your token').waitFor()
-      expect(await violations(page)).toEqual([])
+      expect(await violations(page, colorScheme)).toEqual([])
       await enter(page)
       for (const [path, says] of pages()) {
         await page.goto(`${server.url}/console${path}`)
@@ -348,7 +358,7 @@ describe.skipIf(!hasBrowser())('the console', () => {
           .first()
           .waitFor()
         if (/^\/[a-z]+\//.test(path as string)) await page.locator('svg .node').first().waitFor()
-        expect(await violations(page), path).toEqual([])
+        expect(await violations(page, colorScheme), path).toEqual([])
         answers.push(Promise.resolve(await page.content()))
       }
       const small = colorScheme === 'light' ? pages() : []

@@ -10,6 +10,7 @@ import { type Moment, type Replay, timerName } from '../actors/replay.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import { type ShownKind, shownContext, shownFact } from '../actors/shown.ts'
 import { userStream } from '../actors/user/user.facts.ts'
+import type { RefusalRow } from '../projections/refusals.ts'
 import { type Life, Lives, type StepTaken } from './lives.ts'
 import { iso, limit, nextCursor, readNumberCursor, readPosition } from './position.ts'
 import { notFound, Problem } from './problem.ts'
@@ -61,6 +62,12 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
     },
   ]
 
+  const refusalItem = ({ position, at, decidedAt: _here, ...row }: RefusalRow) => ({
+    ...row,
+    at: iso(at),
+    position: requests.position(position),
+  })
+
   const momentItem = (kind: ShownKind, { revision, state, value, context, timers }: Moment) => ({
     revision,
     state,
@@ -86,6 +93,15 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
       }),
     )
     return removed
+  }
+
+  /** What this room or user refused while it stood there; a connection's own are facts of its stream. */
+  const refusedAmong = async ({ kind, stream }: Life, steps: readonly StepTaken[]) => {
+    const [first, last] = [steps[0], steps.at(-1)]
+    if (kind === 'connection' || !first || !last) return null
+    const [from, to] = [first.fact.revision, last.fact.revision]
+    const { result } = await requests.read('refusals.decided', { stream, from, to })
+    return Map.groupBy(result, ({ decidedAt }) => decidedAt.revision)
   }
 
   const stepItem = (
@@ -121,7 +137,11 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
 
   const stepItems = async (life: Life, from: Moment, steps: readonly StepTaken[]) => {
     const removed = await removedAmong(life, steps)
-    return steps.map((step, index) => stepItem(life, step, steps[index - 1]?.moment ?? from, removed))
+    const refused = await refusedAmong(life, steps)
+    return steps.map((step, index) => {
+      const item = stepItem(life, step, steps[index - 1]?.moment ?? from, removed)
+      return refused ? { ...item, refused: (refused.get(item.revision) ?? []).map(refusalItem) } : item
+    })
   }
 
   for (const { kind, path, stream } of subjects) {

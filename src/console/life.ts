@@ -1,8 +1,8 @@
 // One entity's life as far as it is looked at: pages of its timeline, the moment that is shown, and what comes live.
 // 'Now' is only the right end: there the newest fact is shown, and each that comes takes its place.
 
-import { computed, type ReadonlySignal, signal } from '@preact/signals'
-import { get, listen, params } from './server.ts'
+import { computed, effect, type ReadonlySignal, signal } from '@preact/signals'
+import { get, listen, type Person, params, visible } from './server.ts'
 
 export type Kind = 'connection' | 'room' | 'user'
 
@@ -22,6 +22,20 @@ export interface Step {
   readonly value: unknown
   readonly changed: Readonly<Record<string, unknown>>
   readonly timers: readonly { readonly timer: string; readonly due: string }[]
+  /** of rooms and users: what they refused while they stood here */
+  readonly refused?: readonly Refusal[]
+}
+
+export interface Refusal {
+  readonly position: string
+  readonly at: string
+  readonly connection: string
+  readonly user: Person | null
+  readonly command: string
+  readonly code: string
+  readonly guard: string | null
+  readonly state: string
+  readonly count: number
 }
 
 export interface Mark {
@@ -70,6 +84,7 @@ export class LifeStore {
   readonly #path: string
   readonly #asked = new Set<number>()
   #close: (() => void) | null = null
+  #unfollow: (() => void) | null = null
   #refresh: ReturnType<typeof setTimeout> | null = null
   #ended = false
 
@@ -95,13 +110,22 @@ export class LifeStore {
       this.live.value = at === null
       this.revision.value = Math.max(life.revision, Math.min(0, life.facts - 1))
       await this.load(Math.floor(this.revision.value / PAGE))
-      if (!this.#ended) this.#listen(life.facts)
+      if (!this.#ended) this.#follow()
     } catch (error) {
       this.error.value = (error as Error).message
     }
   }
 
+  /** While somebody looks. */
+  #follow(): void {
+    this.#unfollow = effect(() => {
+      if (visible.value) this.#listen(this.life.peek()?.facts ?? 0)
+      else this.#close?.()
+    })
+  }
+
   #listen(from: number): void {
+    this.#close?.()
     this.#close = listen(
       `${this.#path}/timeline${params({ from })}`,
       { step: (step: Step) => this.#came(step) },
@@ -192,6 +216,7 @@ export class LifeStore {
 
   end(): void {
     this.#ended = true
+    this.#unfollow?.()
     this.#close?.()
     if (this.#refresh !== null) clearTimeout(this.#refresh)
   }

@@ -1,9 +1,10 @@
 // What is alive, what was refused lately, and whether log and read models are well.
 
 import { a, code, dd, div, dl, dt, h1, h2, p, section, span, table, tbody, td, th, thead, tr } from './elements.ts'
+import type { Refusal } from './life.ts'
 import { Failed, Waiting } from './parts.ts'
 import { to } from './place.ts'
-import { type Person, useAnswer, useChanges } from './server.ts'
+import { useAnswer, useChanges } from './server.ts'
 import { clock, day, many, short, who } from './words.ts'
 
 interface OverviewAnswer {
@@ -26,18 +27,6 @@ interface OverviewAnswer {
     readonly dialects: readonly { readonly dialect: string; readonly connections: number }[]
   }
   readonly refused: readonly Refusal[]
-}
-
-interface Refusal {
-  readonly position: string
-  readonly at: string
-  readonly connection: string
-  readonly user: Person | null
-  readonly command: string
-  readonly code: string
-  readonly guard: string | null
-  readonly state: string
-  readonly count: number
 }
 
 export const Overview = () => {

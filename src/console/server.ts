@@ -88,12 +88,21 @@ export const useAnswer = <T>(path: string | null, again = 0): Answer<T> => {
 /** The server tells of changes at most every half second, and of none that follow within it: we look a little later. */
 const LOOK_AFTER_MS = 700
 
+/** A tab in the background hears nothing; it looks anew when somebody comes back to it. */
+export const visible = signal(!document.hidden)
+document.addEventListener('visibilitychange', () => {
+  visible.value = !document.hidden
+})
+
 /** Counts up when something changed in these lists, while somebody looks. */
 export const useChanges = (of: 'connections' | 'rooms' | 'users' | 'all', live = true): number => {
   const [count, setCount] = useState(0)
+  const seen = visible.value
   useEffect(() => {
-    if (!live) return
+    if (!live || !seen) return
     let timer: ReturnType<typeof setTimeout> | null = null
+    // What changed while nobody looked, or while the stream was being opened.
+    setCount((before) => before + 1)
     const close = listen(`/console/changes?of=${of}`, {
       changed: () => {
         timer ??= setTimeout(() => {
@@ -106,7 +115,7 @@ export const useChanges = (of: 'connections' | 'rooms' | 'users' | 'all', live =
       close()
       if (timer !== null) clearTimeout(timer)
     }
-  }, [of, live])
+  }, [of, live, seen])
   return count
 }
 

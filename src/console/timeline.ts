@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { a, button, code, dd, div, dl, dt, li, ol, p, span, strong } from './elements.ts'
-import { type LifeStore, PAGE, type Step } from './life.ts'
+import { type LifeStore, PAGE, type Refusal, type Step } from './life.ts'
 import { to } from './place.ts'
 import { clock, day, many, short, told } from './words.ts'
 
@@ -117,8 +117,27 @@ const row = (store: LifeStore, step: Step, isCurrent: boolean, before: Step | un
           ),
     ),
     isCurrent && opened(step),
+    step.refused?.map(refusal),
   )
 }
+
+/** What a room or user refused stands on the record of whoever asked: there it leads. */
+const refusal = ({ position, at, connection, user, command, code: why, guard, count }: Refusal) =>
+  a(
+    { key: position, class: 'row no', href: `${to('connections', connection)}?at=${position}` },
+    span({ class: 'place' }),
+    span({ class: 'num' }, clock(at)),
+    span({ class: 'came' }, command),
+    span(
+      { class: 'did' },
+      span({ class: 'refused' }, `✕ ${why}`),
+      ' ',
+      span(
+        { class: 'quiet' },
+        [user ? `@${user.username}` : null, guard, count > 1 ? `× ${count}` : null].filter(Boolean).join(' · '),
+      ),
+    ),
+  )
 
 const why = ({ data }: Step): string => {
   const { guard, values, count } = data as { guard?: string | null; values?: Record<string, unknown>; count?: number }

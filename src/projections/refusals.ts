@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { idOf, type ProjectedFact, type Projection } from './projection.ts'
 
 /** What was refused to whom, newest first: the first thing a debugger asks for. */
@@ -10,7 +10,7 @@ export const refusals: Projection = {
       position integer primary key, at integer not null, connection text not null, user text, command text not null,
       code text not null, guard text, state text not null, stream text, revision integer, count integer not null
     );
-    create index refusals_by_stream on refusals (stream, position);`,
+    create index refusals_by_stream on refusals (stream, revision);`,
   prepare(db) {
     // The table of the projection of connections, which had the sign-in before.
     const whose = db.prepare('select user from connections where id = ?')
@@ -42,25 +42,33 @@ export interface RefusalRow {
   readonly count: number
 }
 
+/** of a page of somebody's life: a flood is in the connections that made it */
+const MOST_DECIDED = 500
+
+const SELECT = `select r.*, u.number, u.username from refusals r left join users u on u.user = r.user and u.to_position is null`
+
+const refusalRow = (found: unknown): RefusalRow => {
+  const { user, number, username, stream, revision, ...row } = found as Record<string, never>
+  return {
+    ...row,
+    user: user === null ? null : { id: user, number, username },
+    decidedAt: stream === null ? null : { stream, revision },
+  } as unknown as RefusalRow
+}
+
 export const refusalQueries = {
-  /** newest first; `stream`: decided there */
-  'refusals.list': (db: DatabaseSync, { limit, stream }: { limit: number; stream?: string }): RefusalRow[] => {
-    const values: SQLInputValue[] = stream === undefined ? [limit] : [stream, limit]
-    return db
-      .prepare(
-        `select r.*, u.number, u.username from refusals r left join users u on u.user = r.user and u.to_position is null
-         ${stream === undefined ? '' : 'where r.stream = ?'} order by r.position desc limit ?`,
-      )
-      .all(...values)
-      .map((found) => {
-        const { user, number, username, stream: where, revision, ...row } = found as Record<string, never>
-        return {
-          ...row,
-          user: user === null ? null : { id: user, number, username },
-          decidedAt: where === null ? null : { stream: where, revision },
-        } as unknown as RefusalRow
-      })
-  },
+  /** newest first */
+  'refusals.list': (db: DatabaseSync, { limit }: { limit: number }): RefusalRow[] =>
+    db.prepare(`${SELECT} order by r.position desc limit ?`).all(limit).map(refusalRow),
+  /** decided by this room or user while it stood at these revisions, in their order */
+  'refusals.decided': (
+    db: DatabaseSync,
+    { stream, from, to }: { stream: string; from: number; to: number },
+  ): (RefusalRow & { decidedAt: { revision: number } })[] =>
+    db
+      .prepare(`${SELECT} where r.stream = ? and r.revision between ? and ? order by r.position limit ${MOST_DECIDED}`)
+      .all(stream, from, to)
+      .map(refusalRow) as (RefusalRow & { decidedAt: { revision: number } })[],
   /** how many there are of what is alive now */
   'console.alive': (db: DatabaseSync, _args: Record<string, never>) => {
     const count = (sql: string): number => (db.prepare(sql).get() as { n: number }).n
