@@ -11,7 +11,7 @@ import type { ShownKind } from '../actors/shown.ts'
 import type { EventLog, Recorded } from '../log/event-log.ts'
 
 const MOMENT_EVERY = 500
-const READ_AT_ONCE = 500
+const READ_AT_ONCE = 200
 /** facts remembered over all lives: some 40 MB */
 const MOST_FACTS = 1_000_000
 

@@ -29,7 +29,7 @@ const times = (arrows: readonly string[], taken: ChartView['taken']): number =>
 const told = (event: string, says: string, count: number): string =>
   `${event}${says ? `: ${says}` : ''}. ${count === 0 ? 'Never taken' : `Taken ${many(count, 'time')}`}.`
 
-const LEAST = 0.75
+const LEAST = 0.7
 
 export const Chart = ({ kind, hash, value, arrow, taken }: ChartView) => {
   const { value: machine, error } = useAnswer<Machine>(`/machines/${kind}${hash ? `?hash=${hash}` : ''}`)
