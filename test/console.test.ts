@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
+import { io } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connect } from '../src/client/client.ts'
 import { asking } from './asking.ts'
@@ -345,6 +346,22 @@ describe.skipIf(!hasBrowser())('the console', () => {
   it.each(['light', 'dark'] as const)(
     'can be used by everybody on every page, in %s, and holds no secret',
     async (colorScheme) => {
+      // Somebody names an event and a field by a credential.
+      const socket = io(server.url, { transports: ['websocket'], forceNew: true })
+      await new Promise<void>((resolve) => socket.on('connect', () => resolve()))
+      await new Promise((resolve) => socket.emit('auth', { app_id: 2, hashed_token: 'f'.repeat(64) }, resolve))
+      socket.emit(bob.token, {})
+      socket.emit('new_message', { [bob.token]: bob.token }, () => {})
+      await server.host.send(`connection-${connection}`, {
+        type: 'refusal.note',
+        command: bob.token,
+        code: 'malformed',
+        state: '',
+        guard: null,
+        values: { path: `${bob.token}.x`, [bob.token]: 1 },
+        decidedAt: null,
+        count: 1,
+      })
       await server.host.send(`room-${room}`, { type: 'invite.create', asker: null, code: 'c0de'.repeat(8) })
       const { page, faults, answers } = await open({ colorScheme })
       await page.getByLabel('Your token').waitFor()
@@ -382,6 +399,8 @@ describe.skipIf(!hasBrowser())('the console', () => {
       expect(seen).not.toContain('c0de'.repeat(8))
       expect(seen).toContain('TokenIssued')
       expect(seen).toContain('InviteCreated')
+      expect(seen).toContain('"path":"….x"')
+      socket.close()
       expect(faults).toEqual([])
       await page.context().close()
     },

@@ -76,12 +76,26 @@ const CONTEXT: Readonly<Record<ShownKind, readonly string[]>> = {
 /** Of a list or a map as much as somebody reads; how many there are is said. */
 const MOST = 50
 
-export const factsShown = FACTS
+/** As long as a token of ours, its hash or an invite; and two parts of a JSON Web Token, or more. */
+const CREDENTIAL = /[0-9a-f]{32,}|(?<![\w-])[\w-]{16,}(?:\.[\w-]{16,})+/gi
+
+/** A refusal repeats words of the client's own, such as the name of an event or of a field: they may be anything. */
+export const withoutCredentials = <T>(value: T): T => {
+  if (typeof value === 'string') return value.replace(CREDENTIAL, '…') as T
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(withoutCredentials) as T
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [withoutCredentials(name), withoutCredentials(inner)]),
+  ) as T
+}
 
 export const shownFact = (type: string, data: unknown): Record<string, unknown> => {
   const fields = Object.hasOwn(FACTS, type) ? FACTS[type as keyof typeof FACTS] : []
   const all = data as Readonly<Record<string, unknown>>
-  return Object.fromEntries(fields.flatMap((field) => (all[field] === undefined ? [] : [[field, plain(all[field])]])))
+  const shown = Object.fromEntries(
+    fields.flatMap((field) => (all[field] === undefined ? [] : [[field, plain(all[field])]])),
+  )
+  return type === 'CommandRefused' ? withoutCredentials(shown) : shown
 }
 
 type Context = Readonly<Record<string, unknown>>

@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { withoutCredentials } from '../actors/shown.ts'
 import { GUESTS_A_MINUTE } from './callers.ts'
 import { CONSOLE_HEADER, COOKIE, COOKIE_PATH } from './console-sessions.ts'
 import { readiness } from './health.ts'
@@ -76,7 +77,7 @@ export const consoleRoutes = (root: FastifyInstance, requests: Requests): void =
       facts: { head: requests.position(await deps.log.head().catch(() => position)) },
       alive: { sockets: deps.sessions.size, ...alive },
       refused: refused.map(({ position: place, at, ...row }) => ({
-        ...row,
+        ...withoutCredentials(row),
         at: iso(at),
         position: requests.position(place),
       })),

@@ -8,7 +8,7 @@ import { connectionStream } from '../actors/connection/connection.facts.ts'
 import { machinesStream } from '../actors/node.facts.ts'
 import { type Moment, type Replay, timerName } from '../actors/replay.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
-import { type ShownKind, shownContext, shownFact } from '../actors/shown.ts'
+import { type ShownKind, shownContext, shownFact, withoutCredentials } from '../actors/shown.ts'
 import { userStream } from '../actors/user/user.facts.ts'
 import type { RefusalRow } from '../projections/refusals.ts'
 import { type Life, Lives, type StepTaken } from './lives.ts'
@@ -63,7 +63,7 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
   ]
 
   const refusalItem = ({ position, at, decidedAt: _here, ...row }: RefusalRow) => ({
-    ...row,
+    ...withoutCredentials(row),
     at: iso(at),
     position: requests.position(position),
   })
@@ -126,7 +126,7 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
       by: metadata.by,
       connection: metadata.connection,
       correlation: metadata.$correlationId,
-      cause: { ...cause, id: metadata.$causationId },
+      cause: { ...cause, name: withoutCredentials(cause.name), id: metadata.$causationId },
       arrow,
       state: moment.state,
       value: moment.value,

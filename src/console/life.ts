@@ -70,6 +70,7 @@ interface TimelineAnswer {
 
 export const PAGE = 100
 const AGAIN_AFTER_MS = 5_000
+const LOAD_AFTER_MS = 80
 
 export class LifeStore {
   readonly life = signal<LifeAnswer | null>(null)
@@ -86,6 +87,7 @@ export class LifeStore {
   #close: (() => void) | null = null
   #unfollow: (() => void) | null = null
   #refresh: ReturnType<typeof setTimeout> | null = null
+  #loading: ReturnType<typeof setTimeout> | null = null
   #ended = false
 
   constructor(path: string) {
@@ -110,7 +112,7 @@ export class LifeStore {
       this.live.value = at === null
       this.revision.value = Math.max(life.revision, Math.min(0, life.facts - 1))
       await this.load(Math.floor(this.revision.value / PAGE))
-      if (!this.#ended) this.#follow()
+      if (!this.#ended && !life.fault) this.#follow()
     } catch (error) {
       this.error.value = (error as Error).message
     }
@@ -199,11 +201,18 @@ export class LifeStore {
     const wanted = Math.min(Math.max(revision, 0), life.facts - 1)
     this.live.value = live
     this.revision.value = wanted
-    const number = Math.floor(wanted / PAGE)
+    // Pulled along the bar it passes many pages, and stops at one.
+    if (this.#loading !== null) clearTimeout(this.#loading)
+    this.#loading = setTimeout(() => this.#loadAround(wanted), this.step.value ? 0 : LOAD_AFTER_MS)
+  }
+
+  /** What is next to it is asked for early, so that stepping does not wait. */
+  #loadAround(revision: number): void {
+    this.#loading = null
+    const number = Math.floor(revision / PAGE)
     void this.load(number)
-    // What is next to it is asked for early, so that stepping does not wait.
-    if (wanted % PAGE > PAGE - 15) void this.load(number + 1)
-    if (wanted % PAGE < 15) void this.load(number - 1)
+    if (revision % PAGE > PAGE - 15) void this.load(number + 1)
+    if (revision % PAGE < 15) void this.load(number - 1)
   }
 
   move(by: number): void {
@@ -219,5 +228,6 @@ export class LifeStore {
     this.#unfollow?.()
     this.#close?.()
     if (this.#refresh !== null) clearTimeout(this.#refresh)
+    if (this.#loading !== null) clearTimeout(this.#loading)
   }
 }
