@@ -286,6 +286,20 @@ describe('a life', () => {
   })
 })
 
+describe('the files of the console', () => {
+  it('run nothing that is not the server’s own, and are sent again only when they changed', async () => {
+    const page = await fetch(`${server.url}/console/connections/any`)
+    const policy = page.headers.get('content-security-policy') ?? ''
+    expect(policy).toContain("default-src 'none'; script-src 'self'")
+    expect(policy).toContain("frame-ancestors 'none'")
+    expect(policy).not.toContain('unsafe')
+    expect(await page.text()).not.toMatch(/<script(?![^>]* src=)|<style| style=| on[a-z]+=/)
+    const url = `${server.url}/console/files/libraries/elk-worker.js`
+    const etag = (await fetch(url)).headers.get('etag') ?? ''
+    expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(304)
+  })
+})
+
 describe('a statechart', () => {
   it('is told as it is in force, or as it was recorded under a hash', async () => {
     const { machine } = (await admin('GET', `/rooms/${room}/life`)).body

@@ -1,10 +1,11 @@
 // The console's own files: TypeScript that needs no more than its types taken out, and the libraries it uses as they
 // were published. So there is nothing to build, and what runs is what stands in src/console.
 
+import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CONTENT_TYPES, withoutTypes } from './files.ts'
 
 const FOLDER = new URL('../console/', import.meta.url)
@@ -59,6 +60,14 @@ export const servePages = async (app: FastifyInstance): Promise<void> => {
   files.set(addressOf('elk-worker'), { type: js, content: await published(WORKER.from, WORKER.file) })
   const page = await readFile(new URL('index.html', FOLDER), 'utf8')
 
+  /** Asked for each time and sent again only when it changed: the layout alone is 1.6 MB. */
+  const serve = (type: string, content: string) => {
+    const etag = `"${createHash('sha256').update(content).digest('base64url')}"`
+    return async (request: FastifyRequest, reply: FastifyReply) =>
+      request.headers['if-none-match'] === etag
+        ? reply.code(304).header('etag', etag).send()
+        : send(reply.header('etag', etag), type, content)
+  }
   const send = (reply: FastifyReply, type: string, content: string) =>
     reply
       .type(type)
@@ -71,10 +80,10 @@ export const servePages = async (app: FastifyInstance): Promise<void> => {
       .send(content)
   const hidden = { schema: { hide: true } }
   for (const [address, { type, content }] of files) {
-    app.get(address, hidden, async (_request, reply) => send(reply, type, content))
+    app.get(address, hidden, serve(type, content))
   }
   // Every page is this one; its address says which. It holds no data: that is asked for, by who is signed in.
   for (const address of ['/console', '/console/*']) {
-    app.get(address, hidden, async (_request, reply) => send(reply, CONTENT_TYPES.html as string, page))
+    app.get(address, hidden, serve(CONTENT_TYPES.html as string, page))
   }
 }
