@@ -8,7 +8,7 @@ import type { userFacts } from './user/user.facts.ts'
 
 export type ShownKind = 'connection' | 'room' | 'user'
 
-const FACTS: Readonly<
+export const factsShown: Readonly<
   Record<keyof typeof connectionFacts | keyof typeof roomFacts | keyof typeof userFacts, readonly string[]>
 > = {
   ConnectionOpened: ['dialect', 'version', 'since', 'transport', 'limits', 'node'],
@@ -90,7 +90,7 @@ export const withoutCredentials = <T>(value: T): T => {
 }
 
 export const shownFact = (type: string, data: unknown): Record<string, unknown> => {
-  const fields = Object.hasOwn(FACTS, type) ? FACTS[type as keyof typeof FACTS] : []
+  const fields = Object.hasOwn(factsShown, type) ? factsShown[type as keyof typeof factsShown] : []
   const all = data as Readonly<Record<string, unknown>>
   const shown = Object.fromEntries(
     fields.flatMap((field) => (all[field] === undefined ? [] : [[field, plain(all[field])]])),
