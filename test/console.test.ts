@@ -463,6 +463,13 @@ describe.skipIf(!hasBrowser())('the console', () => {
     lobby.typing(false)
     await current.filter({ hasText: 'TypingStopped' }).waitFor()
 
+    // From the end the whole life is played.
+    await page.getByRole('button', { name: 'Play', exact: true }).click()
+    await current.filter({ hasText: 'ConnectionOpened' }).waitFor()
+    await current.filter({ hasText: 'AuthSucceeded' }).waitFor()
+    await page.getByRole('button', { name: 'Stop', exact: true }).click()
+    await page.getByRole('button', { name: 'Play', exact: true }).waitFor()
+
     // The address alone leads back to the moment.
     await page.goto(address)
     await current.filter({ hasText: 'AuthSucceeded' }).waitFor()

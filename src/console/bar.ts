@@ -71,6 +71,10 @@ export const Bar = ({ store, closed }: { store: LifeStore; closed: boolean }) =>
         },
         '→',
       ),
+      button(
+        { type: 'button', class: 'play', disabled: life.facts < 2, onClick: () => store.play() },
+        store.playing.value ? 'Stop' : 'Play',
+      ),
       span(
         { class: 'at num' },
         span({ class: 'fact-number' }, `#${Math.max(0, revision)}`),

@@ -71,6 +71,7 @@ interface TimelineAnswer {
 export const PAGE = 100
 const AGAIN_AFTER_MS = 5_000
 const LOAD_AFTER_MS = 80
+const PLAY_EVERY_MS = 500
 
 export class LifeStore {
   readonly life = signal<LifeAnswer | null>(null)
@@ -79,6 +80,7 @@ export class LifeStore {
   readonly revision = signal(-1)
   /** shows the newest, whatever comes */
   readonly live = signal(true)
+  readonly playing = signal(false)
   readonly pages = signal<ReadonlyMap<number, Page>>(new Map())
   readonly step: ReadonlySignal<Step | null>
   readonly context: ReadonlySignal<Readonly<Record<string, unknown>> | null>
@@ -88,6 +90,7 @@ export class LifeStore {
   #unfollow: (() => void) | null = null
   #refresh: ReturnType<typeof setTimeout> | null = null
   #loading: ReturnType<typeof setTimeout> | null = null
+  #player: ReturnType<typeof setInterval> | undefined
   #ended = false
 
   constructor(path: string) {
@@ -219,12 +222,34 @@ export class LifeStore {
     this.show(this.revision.value + by)
   }
 
+  /** From the moment shown to the newest, a fact at a time; or stops. */
+  play(): void {
+    const life = this.life.value
+    if (this.playing.value || !life) {
+      this.#stop()
+      return
+    }
+    // From the end there is nothing to play: then the whole life.
+    if (this.revision.value >= life.facts - 1) this.show(0)
+    this.playing.value = true
+    this.#player = setInterval(() => {
+      this.show(this.revision.value + 1)
+      if (this.revision.value >= (this.life.value?.facts ?? 0) - 1) this.#stop()
+    }, PLAY_EVERY_MS)
+  }
+
+  #stop(): void {
+    this.playing.value = false
+    clearInterval(this.#player)
+  }
+
   toLive(): void {
     this.show((this.life.value?.facts ?? 1) - 1, true)
   }
 
   end(): void {
     this.#ended = true
+    this.#stop()
     this.#unfollow?.()
     this.#close?.()
     if (this.#refresh !== null) clearTimeout(this.#refresh)

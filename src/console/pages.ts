@@ -50,36 +50,13 @@ const useLife = (kind: Kind, id: string): LifeStore => {
     { keys: ['Home'], says: 'to the first fact', run: () => store.show(0) },
     { keys: ['End'], says: 'to the newest fact', run: () => store.show(Number.MAX_SAFE_INTEGER) },
     { keys: ['l'], says: 'back to live', run: () => store.toLive() },
-    { keys: [' '], says: 'play, or stop', run: () => play(store) },
+    { keys: [' '], says: 'play, or stop', run: () => store.play() },
   ])
   return store
 }
 
-const PLAY_EVERY_MS = 400
-let playing: ReturnType<typeof setInterval> | null = null
-
-/** From the moment shown to the newest, a fact at a time. */
-const play = (store: LifeStore): void => {
-  if (playing !== null) {
-    clearInterval(playing)
-    playing = null
-    return
-  }
-  playing = setInterval(() => {
-    const life = store.life.value
-    if (life && store.revision.value < life.facts - 1) store.move(1)
-    else play(store)
-  }, PLAY_EVERY_MS)
-}
-
 const Look = ({ kind, id, head, also }: Looked) => {
   const store = useLife(kind, id)
-  useEffect(
-    () => () => {
-      if (playing !== null) play(store)
-    },
-    [store],
-  )
   const life = store.life.value
   const step = store.step.value
   const tab = also && query('tab') === also.tab ? also.tab : 'timeline'
