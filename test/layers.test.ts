@@ -18,6 +18,7 @@ const mayImport: Record<string, readonly string[]> = {
   api: ['actors', 'projections', 'log', 'dialects', 'transports', 'recording'],
   client: [],
   page: [],
+  console: [],
 }
 
 /** Only the composition root knows adapters by name. */

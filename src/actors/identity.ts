@@ -164,6 +164,12 @@ export class Identity {
     this.#lent = { hash: sha256(sha256(token)), owner: id }
   }
 
+  /** The same for whoever has shown it before, by its id: null once it is revoked. @throws LogUnavailable */
+  async stillBears(user: string, token: string): Promise<Bearing | null> {
+    const known = await this.#known(user)
+    return known?.tokens.has(token) ? { account: accountOf(known), token, ban: known.ban } : null
+  }
+
   /**
    * The account that a token of another party speaks for. `provision` false: it is made by nobody's asking here.
    * @throws LogUnavailable

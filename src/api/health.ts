@@ -23,31 +23,34 @@ const readModelProblems = ({ parked, firstParked, building }: Status): string[] 
     : []),
 ]
 
+export const readiness = async ({ log, readModels, host }: Pick<ApiDependencies, 'log' | 'readModels' | 'host'>) => {
+  const problems: string[] = []
+  const read = await log
+    .head()
+    .then(() => readModels.status())
+    .catch((error: Error) => {
+      problems.push(error.message)
+      return null
+    })
+  const lag = read?.lag ?? null
+  const { quarantined } = host.counts()
+  if (lag !== null && lag > MAX_LAG) problems.push(`read models are ${lag} facts behind`)
+  if (read) problems.push(...readModelProblems(read))
+  if (quarantined > 0) problems.push(`${quarantined} actors are out of service`)
+  if (host.logFailure && !problems.includes(host.logFailure)) problems.push(host.logFailure)
+  // A parked fact, read models being made anew or a single actor out of service is told, and does not take the node out.
+  const ready = read !== null && !host.logFailure && (lag ?? 0) <= MAX_LAG
+  return { ready, lag, parked: read?.parked ?? null, building: read?.building ?? null, quarantined, problems }
+}
+
 export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void => {
-  const { host, log, readModels, sessions, version, node } = deps
+  const { host, readModels, sessions, version, node } = deps
 
   app.get('/healthz', async () => ({ status: 'ok', version, node }))
 
   app.get('/readyz', async (_request, reply) => {
-    const problems: string[] = []
-    const read = await log
-      .head()
-      .then(() => readModels.status())
-      .catch((error: Error) => {
-        problems.push(error.message)
-        return null
-      })
-    const lag = read?.lag ?? null
-    const { quarantined } = host.counts()
-    if (lag !== null && lag > MAX_LAG) problems.push(`read models are ${lag} facts behind`)
-    if (read) problems.push(...readModelProblems(read))
-    if (quarantined > 0) problems.push(`${quarantined} actors are out of service`)
-    if (host.logFailure && !problems.includes(host.logFailure)) problems.push(host.logFailure)
-    // A parked fact, read models being made anew or a single actor out of service is told, and does not take the node out.
-    const ready = read !== null && !host.logFailure && (lag ?? 0) <= MAX_LAG
-    return reply
-      .code(ready ? 200 : 503)
-      .send({ ready, lag, parked: read?.parked ?? null, building: read?.building ?? null, quarantined, problems })
+    const state = await readiness(deps)
+    return reply.code(state.ready ? 200 : 503).send(state)
   })
 
   const registry = new Registry()

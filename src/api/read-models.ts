@@ -16,7 +16,7 @@ export const readModelRoutes = (root: FastifyInstance, requests: Requests): void
     position: requests.position(position),
     lag,
     parked,
-    firstParked,
+    firstParked: [...firstParked],
     building,
   })
 

@@ -1,21 +1,17 @@
-// The record itself: connections and their timelines, the moderation log, facts, and the statecharts in force.
+// The record itself: connections, the moderation log and facts. Whole lives are in timeline.ts.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { connectionStream } from '../actors/connection/connection.facts.ts'
-import { machinesStream } from '../actors/node.facts.ts'
 import type { Filter, Recorded } from '../log/event-log.ts'
 import type { ConnectionRow } from '../projections/connections.ts'
 import { factItem } from './fact-item.ts'
 import { operation } from './operation.ts'
-import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, readPosition } from './position.ts'
-import { notFound, Problem } from './problem.ts'
+import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, readPosition, temporalQuery } from './position.ts'
+import { notFound } from './problem.ts'
 import { roomReference, userReference } from './references.ts'
 import type { Requests } from './request.ts'
 import * as shapes from './shapes.ts'
-
-const BREATH_MS = 15_000
 
 export const recordRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
@@ -46,12 +42,13 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
           user: userReference.optional(),
           dialect: z.string().max(32).optional(),
           state: z.string().max(64).optional(),
+          cause: z.string().max(64).optional(),
         }),
       },
     },
     async (request) => {
       const bearer = await requests.bearer(request)
-      const { user, dialect, state, limit, cursor, atLeast } = request.query
+      const { user, dialect, state, cause, limit, cursor, atLeast } = request.query
       const wanted = user === undefined ? null : await requests.user(user)
       // Everybody may see their own; an admin may see all.
       if (bearer.account.role !== 'admin' && wanted?.id !== bearer.account.id) await requests.refuse(request, bearer)
@@ -63,6 +60,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
         ...(wanted ? { user: wanted.id } : {}),
         ...(dialect === undefined ? {} : { dialect }),
         ...(state === undefined ? {} : { state }),
+        ...(cause === undefined ? {} : { cause }),
       }
       const { result, position } = await requests.read('connections.list', args, atLeast)
       const next = nextCursor(result, limit, ({ opened }) => opened)
@@ -71,28 +69,21 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
   )
 
   app.get(
-    '/connections/:id/timeline',
+    '/connections/:id',
     {
       schema: {
-        ...operation('record', 'getTimeline', 'What happened on a connection, fact by fact'),
-        response: { 200: shapes.pageOf(shapes.fact).extend({ connection: shapes.connection }) },
+        ...operation('record', 'getConnection', 'A connection; one’s own, and admins'),
         params: z.object({ id: z.string().max(64) }),
-        querystring: z.strictObject({ limit: pageQuery.limit, cursor: pageQuery.cursor }),
+        querystring: z.strictObject(temporalQuery),
+        response: { 200: shapes.connection },
       },
     },
     async (request) => {
-      const bearer = await requests.bearer(request)
-      const { id } = request.params
-      const { result, position } = await requests.read('connections.list', { id, limit: 1 })
-      const [connection] = result
-      const own = connection?.user?.id === bearer.account.id
-      if (!connection || (bearer.account.role !== 'admin' && !own)) throw notFound('connection')
-      const { limit, cursor } = request.query
-      const from = (readNumberCursor(cursor) ?? -1) + 1
-      const items: ReturnType<typeof factItem>[] = []
-      for await (const fact of log.readStream(connectionStream(id), { from, limit })) items.push(shown(fact))
-      const next = nextCursor(items, limit, ({ revision }) => revision)
-      return { connection: connectionItem(connection), items, next, position: requests.position(position) }
+      const { account } = await requests.bearer(request)
+      const args = { id: request.params.id, limit: 1, at: requests.at(request.query) }
+      const [connection] = (await requests.read('connections.list', args, request.query.atLeast)).result
+      if (!connection || (account.role !== 'admin' && connection.user?.id !== account.id)) throw notFound('connection')
+      return connectionItem(connection)
     },
   )
 
@@ -193,69 +184,22 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     },
   )
 
-  /** Server-sent events (WHATWG HTML § 9.2), each with its position as id, so that a reader resumes where it was. */
   const streamFacts = async (
     request: FastifyRequest,
     reply: FastifyReply,
     from: number,
     filter: Filter,
   ): Promise<void> => {
-    reply.hijack()
-    const { raw } = reply
-    const { clock } = requests.deps
-    const gone = new AbortController()
-    raw.on('close', () => gone.abort())
-    openStreams.add(gone)
-    raw.writeHead(200, {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      'x-correlation-id': request.id,
-    })
-    // A line that says nothing, so that no proxy takes a quiet log for a dead connection (WHATWG HTML § 9.2.7).
-    let quiet = () => {}
-    const breathe = () => {
-      raw.write(':\n\n')
-      quiet = clock.at(clock.now() + BREATH_MS, breathe)
-    }
-    breathe()
+    const events = requests.events(request, reply)
     try {
-      for await (const fact of log.subscribe({ from, filter, signal: gone.signal })) {
-        const text =
-          'caughtUp' in fact
-            ? `event: caught-up\ndata: {"position":"${requests.position(fact.caughtUp)}"}\n\n`
-            : `id: ${requests.position(fact.position)}\nevent: fact\ndata: ${JSON.stringify(shown(fact))}\n\n`
-        if (!raw.write(text)) await new Promise((resolve) => raw.once('drain', resolve).once('close', resolve))
+      for await (const fact of log.subscribe({ from, filter, signal: events.gone })) {
+        if ('caughtUp' in fact) await events.send('caught-up', { position: requests.position(fact.caughtUp) })
+        else await events.send('fact', shown(fact), requests.position(fact.position))
       }
     } catch (error) {
       requests.deps.onFault('GET /api/v1/facts', error)
     } finally {
-      quiet()
-      openStreams.delete(gone)
-      raw.end()
+      events.end()
     }
   }
-  const openStreams = new Set<AbortController>()
-  root.addHook('preClose', async () => {
-    for (const stream of openStreams) stream.abort()
-  })
-
-  app.get(
-    '/machines/:kind',
-    {
-      schema: {
-        ...operation('record', 'getMachine', 'The statechart in force'),
-        params: z.object({ kind: z.enum(['connection', 'user', 'room']) }),
-        response: { 200: shapes.machine },
-      },
-    },
-    async (request) => {
-      await requests.bearer(request)
-      const hash = requests.deps.host.machineHash(request.params.kind)
-      for await (const fact of log.readStream(machinesStream)) {
-        const data = JSON.parse(fact.data) as z.infer<typeof shapes.machine>
-        if (data.hash === hash && data.kind === request.params.kind) return data
-      }
-      throw new Problem(404, 'not-found', 'this statechart is not on record')
-    },
-  )
 }

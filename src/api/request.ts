@@ -1,6 +1,6 @@
 // What every route needs of a request: who asks, which room or user is meant, and how a command is put and answered.
 
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isOpenToAll } from '../actors/alias.ts'
 import { connectionStream } from '../actors/connection/connection.facts.ts'
 import type { Host, Submitted } from '../actors/host.ts'
@@ -17,6 +17,8 @@ import type { QueryArgs, QueryName } from '../projections/queries.ts'
 import type { ReadModels } from '../projections/read-models.ts'
 import type { Freshness } from '../projections/runner.ts'
 import type { Sessions } from '../transports/sessions.ts'
+import { ConsoleSessions } from './console-sessions.ts'
+import { EventStreams, type Events } from './event-streams.ts'
 import { positionText, readAt, readPosition } from './position.ts'
 import { notFound, Problem, refusalProblem } from './problem.ts'
 import { RestConnections } from './rest-connections.ts'
@@ -67,15 +69,23 @@ export class Requests {
   readonly deps: ApiDependencies
   readonly epoch: string
   readonly connections: RestConnections
+  readonly console: ConsoleSessions
+  readonly #streams: EventStreams
 
   constructor(deps: ApiDependencies, epoch: string) {
     this.deps = deps
     this.epoch = epoch
     this.connections = new RestConnections(deps.host, deps.incarnation)
+    this.#streams = new EventStreams(deps.clock)
+    this.console = new ConsoleSessions(deps.host, deps.identity, deps.publicUrl)
   }
 
-  /** Whose token this is. @throws Problem 401, 403 when banned */
+  /** Whose token this is, or whose session of the console where that may read. @throws Problem 401, 403 when banned */
   async bearer(request: FastifyRequest): Promise<Bearer> {
+    if (request.headers.authorization === undefined) {
+      const signedIn = await this.console.of(request)
+      if (signedIn && !this.#isBanned(signedIn)) return bearing(signedIn)
+    }
     const [, token] = /^Bearer ([\x21-\x7e]{1,8192})$/.exec(request.headers.authorization ?? '') ?? []
     return this.bearerOf(token)
   }
@@ -231,6 +241,16 @@ export class Requests {
       }
     }
     return this.command(request, bearer, roomStream(room.id), { ...archiving, asker })
+  }
+
+  /** Answers with server-sent events; over when the reader goes, its session ends or the server stops. */
+  events(request: FastifyRequest, reply: FastifyReply): Events {
+    return this.#streams.open(request, reply, this.console.overOf(request))
+  }
+
+  async stop(): Promise<void> {
+    this.#streams.stop()
+    await this.connections.stop()
   }
 
   at(query: { at?: string | undefined }) {

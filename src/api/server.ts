@@ -1,13 +1,15 @@
 // The HTTP side of a node: REST under /api/v1, health, metrics, and the chat page.
 
 import { readdir, readFile } from 'node:fs/promises'
-import { stripTypeScriptTypes } from 'node:module'
 import fastify, { type FastifyInstance } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { nestsTooDeep } from '../dialects/json.ts'
 import { ayakaRoutes } from './ayaka.ts'
 import { guardCallers } from './callers.ts'
+import { consoleRoutes } from './console.ts'
+import { servePages } from './console-pages.ts'
 import { driversRoutes } from './drivers.ts'
+import { CONTENT_TYPES, withoutTypes } from './files.ts'
 import { healthRoutes } from './health.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
@@ -24,6 +26,7 @@ import { tellDialectsApart } from './rooms-door.ts'
 import { rulesRoutes } from './rules.ts'
 import { sanctionRoutes } from './sanctions.ts'
 import { searchRoutes } from './search.ts'
+import { timelineRoutes } from './timeline.ts'
 import { userRoutes } from './users.ts'
 
 export type { ApiDependencies } from './request.ts'
@@ -40,12 +43,6 @@ const ADDRESSES: Readonly<Record<string, readonly string[]>> = {
 }
 
 const PAGE_FOLDER = new URL('../page/', import.meta.url)
-const TYPES: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-}
 
 export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> => {
   const app = fastify({
@@ -87,6 +84,8 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
         recordRoutes(api, requests)
         searchRoutes(api, requests)
         readModelRoutes(api, requests)
+        timelineRoutes(api, requests)
+        consoleRoutes(api, requests)
         api.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
       },
       { prefix: API },
@@ -99,7 +98,8 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   })
   healthRoutes(app, deps)
   await servePage(app)
-  app.addHook('preClose', () => requests.connections.stop())
+  await servePages(app)
+  app.addHook('preClose', () => requests.stop())
   return app
 }
 
@@ -112,14 +112,14 @@ const servePage = async (app: FastifyInstance): Promise<void> => {
     const content = withoutTypes(await readFile(new URL(file, CLIENT_FOLDER), 'utf8'))
     app.get(`/client/${file}`, { schema: { hide: true } }, async (_request, reply) =>
       reply
-        .type(TYPES.js as string)
+        .type(CONTENT_TYPES.js as string)
         .header('cache-control', 'no-cache')
         .send(content),
     )
   }
   for (const file of await readdir(PAGE_FOLDER)) {
     const content = await readFile(new URL(file, PAGE_FOLDER))
-    const type = TYPES[file.slice(file.lastIndexOf('.') + 1)] ?? 'application/octet-stream'
+    const type = CONTENT_TYPES[file.slice(file.lastIndexOf('.') + 1)] ?? 'application/octet-stream'
     const addresses = ADDRESSES[file] ?? [`/page/${file}`]
     for (const address of addresses)
       app.get(address, { schema: { hide: true } }, async (_request, reply) =>
@@ -129,17 +129,6 @@ const servePage = async (app: FastifyInstance): Promise<void> => {
           .header('cache-control', 'no-cache')
           .send(content),
       )
-  }
-}
-
-/** Node itself runs on this function; that its own name for it is new is no news for whoever starts a server. */
-const withoutTypes = (source: string): string => {
-  const { emitWarning } = process
-  process.emitWarning = () => {}
-  try {
-    return stripTypeScriptTypes(source)
-  } finally {
-    process.emitWarning = emitWarning
   }
 }
 

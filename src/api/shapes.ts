@@ -179,7 +179,12 @@ export const fact = named(
 
 export const machine = named(
   'Machine',
-  z.object({ kind: z.string(), hash: z.string(), definition: z.record(z.string(), z.unknown()) }),
+  z.object({
+    kind: z.string(),
+    hash: z.string(),
+    definition: z.record(z.string(), z.unknown()),
+    inForce: z.boolean(),
+  }),
 )
 
 export const problem = named(
@@ -208,7 +213,7 @@ export const pageOf = <Item extends z.ZodType>(item: Item) =>
 /** 204 */
 export const done = z.null().describe('done; an empty answer')
 
-/** Positions inside are plain numbers, as `hansard_projection_position` and `/readyz` have them. */
+/** Positions inside are plain numbers, as in `/readyz`. */
 export const readModels = named(
   'ReadModels',
   z.object({
@@ -220,5 +225,70 @@ export const readModels = named(
       .object({ position: z.int(), head: z.int(), stopped: z.string().nullable().describe('why it does not go on') })
       .nullable()
       .describe('those being made to take the place of these; null: none'),
+  }),
+)
+
+const timers = z.array(z.object({ timer: z.string(), due: time }))
+
+const refusal = named(
+  'Refusal',
+  z.looseObject({ at: time, position, command: z.string().nullable() }).describe('a command that was refused, and why'),
+)
+
+/** Fields that actors/shown.ts names; others are absent. */
+const moment = named(
+  'Moment',
+  z.object({
+    revision: z.int().describe('-1: before the first fact'),
+    state: z.string().describe('as refusals name it, e.g. authenticated.active'),
+    value: z.unknown().describe('the state as XState has it'),
+    context: z.record(z.string(), z.unknown()),
+    timers,
+  }),
+)
+
+const step = named(
+  'Step',
+  z.object({
+    id: z.string(),
+    revision: z.int(),
+    position,
+    at: time,
+    type: z.string(),
+    data: z.record(z.string(), z.unknown()).describe('fields that may be shown; others are absent'),
+    by: z.string().nullable(),
+    connection: z.string().nullable(),
+    correlation: z.string(),
+    cause: z.object({ kind: z.enum(['command', 'timer']), name: z.string().nullable(), id: z.string() }),
+    arrow: z.string().nullable().describe('`<state it leaves>|<event>|<which branch>`'),
+    state: z.string().describe('after it'),
+    value: z.unknown(),
+    changed: z.record(z.string(), z.unknown()).describe('keys of the context that are other than before'),
+    timers,
+    refused: z.array(refusal).optional().describe('what was refused while it stood there'),
+  }),
+)
+
+const fault = z.object({ revision: z.int(), error: z.string() }).nullable().describe('what cannot be folded')
+
+export const timeline = named(
+  'Timeline',
+  z.object({ before: moment, items: z.array(step), next: z.string().nullable(), fault, position }),
+)
+
+export const life = named(
+  'Life',
+  z.object({
+    kind: z.enum(['connection', 'room', 'user']),
+    stream: z.string(),
+    machine: z.string().nullable().describe('hash of the statechart at its birth'),
+    fault,
+    facts: z.int(),
+    revision: z.int().describe('the last one at that moment; -1: none'),
+    first: time.nullable(),
+    last: time.nullable(),
+    buckets: z.array(z.int()).describe('how many facts, in equal parts of its time'),
+    arrows: z.record(z.string(), z.int()).describe('how often each was taken'),
+    marks: z.array(z.object({ revision: z.int(), mark: z.string(), type: z.string(), at: time })),
   }),
 )

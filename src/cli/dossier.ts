@@ -53,10 +53,9 @@ export interface Dossier {
 /** `hidden`: credentials known by themselves; others are found by their form. @throws ConfigError */
 export const dossierOf = async (door: Door, id: string, hidden: readonly string[]): Promise<Dossier> => {
   const clean = <T>(value: T): T => withoutCredentials(value, hidden) as T
-  const path = `/connections/${encodeURIComponent(id)}/timeline?limit=500`
-  const { connection } = await door.ask('GET', path)
+  const connection = await door.ask('GET', `/connections/${encodeURIComponent(id)}`)
   const facts: Answer[] = []
-  for await (const fact of every(door, path)) facts.push(fact)
+  for await (const fact of factsOf(door, { stream: connectionStream(id) })) facts.push(fact)
   const [first] = facts
   if (first?.type !== 'ConnectionOpened') throw new ConfigError(`the log has no facts of connection ${id}`)
   const life = lifeOf(id, facts).map((step) => ({ ...step, data: clean(step.data) }))
@@ -108,11 +107,7 @@ const relatedTo = async (door: Door, id: string, facts: readonly Answer[], close
   const related: Answer[] = []
   let cutOff = false
   for (const stream of ['room-', 'user-']) {
-    const stop = new AbortController()
-    const query = new URLSearchParams({ stream, from: facts[0].position })
-    for await (const event of events(door, query, stop.signal)) {
-      if (event.type !== 'fact') break
-      const fact = JSON.parse(event.data)
+    for await (const fact of factsOf(door, { stream, from: facts[0].position })) {
       if (Date.parse(fact.at) > last) break
       const { connection, $correlationId } = fact.metadata
       if (connection !== id && !correlations.has($correlationId)) continue
@@ -120,14 +115,26 @@ const relatedTo = async (door: Door, id: string, facts: readonly Answer[], close
       if (cutOff) break
       related.push(fact)
     }
-    stop.abort()
   }
   const place = ({ position }: Answer) => Number(/\d+$/.exec(position)?.[0])
   return { related: related.sort((one, other) => place(one) - place(other)), cutOff }
 }
 
+/** Those there are now. */
+async function* factsOf(door: Door, query: Readonly<Record<string, string>>): AsyncGenerator<Answer> {
+  const stop = new AbortController()
+  try {
+    for await (const { type, data } of events(door, new URLSearchParams(query), stop.signal)) {
+      if (type !== 'fact') return
+      yield JSON.parse(data)
+    }
+  } finally {
+    stop.abort()
+  }
+}
+
 const startOf = async (door: Door, { node, incarnation }: Answer): Promise<Answer | null> => {
-  for await (const fact of every(door, `/facts?limit=500&type=NodeStarted&stream=node-${node}`))
+  for await (const fact of factsOf(door, { type: 'NodeStarted', stream: `node-${node}` }))
     if (fact.data.incarnation === incarnation) return fact
   return null
 }

@@ -202,6 +202,7 @@ const announce = (
   lines.push(
     '',
     `  the chat page      ${url}/          take a name; open a second tab and talk`,
+    `  the console        ${url}/console   every connection, room and user on its chart; sign in with the owner's token`,
     `  the record         curl -H 'Authorization: Bearer <token>' ${url}/api/v1/facts`,
     `  protocols          ${url.replace('http', 'ws')}${paths.join(' ')}  ${url}/socket.io/`,
     `  health, metrics    ${url}/readyz  ${url}/metrics`,

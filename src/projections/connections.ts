@@ -93,6 +93,7 @@ export interface ConnectionsArgs {
   readonly dialect?: string
   /** a state or the beginning of one: `authenticated` */
   readonly state?: string
+  readonly cause?: string
   /** opened before this position */
   readonly before?: number
   readonly limit: number
@@ -124,14 +125,16 @@ export const connectionQueries = {
       where.push(sql)
       values.push(...more)
     }
+    const closed =
+      at === null ? 'c.closed_at is not null' : 'position' in at ? 'c.closed_position <= ?' : 'c.closed_at <= ?'
+    const cut = at === null ? [] : ['position' in at ? at.position : at.time]
     if (args.id !== undefined) need('c.id = ?', args.id)
     if (args.user !== undefined) need('c.user = ?', args.user)
     if (args.dialect !== undefined) need('c.dialect = ?', args.dialect)
     if (args.state !== undefined) need("(s.state = ? or s.state like ? || '.%')", args.state, args.state)
+    // What had not ended yet at that moment had no cause.
+    if (args.cause !== undefined) need(`c.cause = ? and ${closed}`, args.cause, ...cut)
     if (args.before !== undefined) need('c.opened_position < ?', args.before)
-    const closed =
-      at === null ? 'c.closed_at is not null' : 'position' in at ? 'c.closed_position <= ?' : 'c.closed_at <= ?'
-    const cut = at === null ? [] : ['position' in at ? at.position : at.time]
     return db
       .prepare(
         `select c.id, c.dialect, s.state, c.opened_at as openedAt, c.refusals, c.opened_position as opened,

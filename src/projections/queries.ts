@@ -8,6 +8,7 @@ import { peopleQueries } from './people.ts'
 import { plicRoomQueries } from './plic-rooms.ts'
 import { presenceQueries } from './presence.ts'
 import { readQueries } from './reads.ts'
+import { refusalQueries } from './refusals.ts'
 import { messageQueries } from './room-history.ts'
 import { roomQueries } from './rooms.ts'
 import { sanctionQueries } from './sanctions.ts'
@@ -47,6 +48,7 @@ export const queries = {
   ...connectionQueries,
   ...deadlineQueries,
   ...moderationQueries,
+  ...refusalQueries,
   ...summaryQueries,
 }
 

@@ -15,6 +15,7 @@ import { PARKED_TABLE } from './poison.ts'
 import { presence } from './presence.ts'
 import type { Projection } from './projection.ts'
 import { reads } from './reads.ts'
+import { refusals } from './refusals.ts'
 import { roomHistory } from './room-history.ts'
 import { rooms } from './rooms.ts'
 import { sanctions } from './sanctions.ts'
@@ -34,6 +35,7 @@ export const projections: readonly Projection[] = [
   deadlines,
   moderation,
   search,
+  refusals,
 ]
 
 interface Definition {

@@ -247,7 +247,7 @@ export const userMachine = user.createMachine({
               enqueue(fact('ProfileSet', () => ({ dialect, fields: { ...fields } })) as never)
             }
           }),
-          description: 'registers the account with its first token, and what its dialect asks of it',
+          description: 'UserRegistered; TokenIssued, its first token; ProfileSet, what its dialect asks of it',
         },
         UserRegistered: {
           target: 'registered',

@@ -1,0 +1,171 @@
+// Who is signed in to the console. A session stands for a token without being it: an opaque cookie that only this node
+// knows, good for reading what the console reads, and over as soon as its token, its account or its role is.
+
+import { createHash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import type { Host } from '../actors/host.ts'
+import type { Bearing, Identity } from '../actors/identity.ts'
+import type { Chance, Clock } from '../actors/ports.ts'
+import { userStream } from '../actors/user/user.facts.ts'
+
+export const COOKIE = 'hansard_console'
+/** the cookie is sent here and nowhere else */
+export const COOKIE_PATH = '/api/v1'
+/** what scripts of other origins cannot send without asking first; needed to sign in and out */
+export const CONSOLE_HEADER = 'x-hansard-console'
+export const LIFE_MS = 12 * 3_600_000
+const IDLE_MS = 2 * 3_600_000
+const MOST = 200
+const MOST_OF_ONE = 10
+
+/** What a session may read: everything the console's pages ask for, and nothing else. */
+const READABLE: ReadonlySet<string> = new Set(
+  [
+    '/console/session',
+    '/console/overview',
+    '/console/changes',
+    '/connections',
+    '/connections/:id/life',
+    '/connections/:id/timeline',
+    '/rooms',
+    '/rooms/:room',
+    '/rooms/:id/life',
+    '/rooms/:id/timeline',
+    '/rooms/:room/messages',
+    '/rooms/:room/members',
+    '/rooms/:room/mutes',
+    '/rooms/:room/bans',
+    '/users',
+    '/users/:user',
+    '/users/:user/bans',
+    '/users/:id/life',
+    '/users/:id/timeline',
+    '/machines/:kind',
+  ].map((path) => `/api/v1${path}`),
+)
+
+interface Session {
+  readonly user: string
+  readonly token: string
+  readonly openedAt: number
+  usedAt: number
+  readonly over: AbortController
+}
+
+export interface Opened {
+  readonly cookie: string
+  readonly maxAgeSeconds: number
+}
+
+const keyOf = (cookie: string): string => createHash('sha256').update(cookie).digest('hex')
+
+export class ConsoleSessions {
+  readonly #identity: Identity
+  readonly #clock: Clock
+  readonly #chance: Chance
+  readonly #publicOrigin: string | null
+  /** hash of the cookie → its session, oldest first */
+  readonly #sessions = new Map<string, Session>()
+
+  constructor(host: Host, identity: Identity, publicUrl: string) {
+    this.#identity = identity
+    this.#clock = host.clock
+    this.#chance = host.chance
+    this.#publicOrigin = publicUrl === '' ? null : new URL(publicUrl).origin
+    host.onAcknowledged(({ kind, stream, facts }) => {
+      if (kind !== 'user') return
+      for (const { type, data } of facts) {
+        if (type === 'UserBanned' || type === 'RoleGranted' || type === 'RoleRevoked') this.#endOf(stream, null)
+        else if (type === 'TokenRevoked') this.#endOf(stream, (data as { token: string }).token)
+      }
+    })
+  }
+
+  open(user: string, token: string): Opened {
+    const own = [...this.#sessions].filter(([, session]) => session.user === user)
+    for (const [key] of own.slice(0, Math.max(0, own.length - MOST_OF_ONE + 1))) this.#end(key)
+    for (const key of this.#sessions.keys()) {
+      if (this.#sessions.size < MOST) break
+      this.#end(key)
+    }
+    const now = this.#clock.now()
+    const cookie = this.#chance.token()
+    const key = keyOf(cookie)
+    this.#sessions.set(key, { user, token, openedAt: now, usedAt: now, over: new AbortController() })
+    this.#endInTime(key)
+    return { cookie, maxAgeSeconds: LIFE_MS / 1_000 }
+  }
+
+  /** Who asks by a cookie, where a cookie counts; null: nobody. @throws LogUnavailable */
+  async of(request: FastifyRequest): Promise<Bearing | null> {
+    const found = this.#find(request)
+    if (!found || request.method !== 'GET' || !READABLE.has(request.routeOptions.url ?? '')) return null
+    const [key, session] = found
+    const bearing = await this.#identity.stillBears(session.user, session.token)
+    if (bearing?.account.role !== 'admin') {
+      this.#end(key)
+      return null
+    }
+    session.usedAt = this.#clock.now()
+    return bearing
+  }
+
+  /** Aborted when the session that asks is over; null when none does. */
+  overOf(request: FastifyRequest): AbortSignal | null {
+    return this.#find(request)?.[1].over.signal ?? null
+  }
+
+  close(request: FastifyRequest): void {
+    const found = this.#find(request)
+    if (found) this.#end(found[0])
+  }
+
+  /**
+   * Sent by a page of this server. SameSite keeps other sites out; this keeps out other origins of the same site, such
+   * as another port of this machine, which CORS may let read.
+   */
+  isOwnPage({ headers }: FastifyRequest): boolean {
+    const { origin, host } = headers
+    const site = headers['sec-fetch-site']
+    if (site !== undefined && site !== 'same-origin') return false
+    if (origin === undefined || origin === this.#publicOrigin) return true
+    return URL.canParse(origin) && new URL(origin).host === host
+  }
+
+  #find(request: FastifyRequest): [string, Session] | null {
+    const [, cookie] = COOKIE_FORM.exec(request.headers.cookie ?? '') ?? []
+    if (cookie === undefined || !this.isOwnPage(request)) return null
+    const key = keyOf(cookie)
+    const session = this.#sessions.get(key)
+    if (!session) return null
+    if (this.#endsAt(session) > this.#clock.now()) return [key, session]
+    this.#end(key)
+    return null
+  }
+
+  #endsAt({ openedAt, usedAt }: Session): number {
+    return Math.min(openedAt + LIFE_MS, usedAt + IDLE_MS)
+  }
+
+  /** Also what only listens ends in time. */
+  #endInTime(key: string): void {
+    const session = this.#sessions.get(key)
+    if (!session) return
+    const due = this.#endsAt(session)
+    if (due <= this.#clock.now()) this.#end(key)
+    else this.#clock.at(due, () => this.#endInTime(key))
+  }
+
+  #end(key: string): void {
+    this.#sessions.get(key)?.over.abort()
+    this.#sessions.delete(key)
+  }
+
+  #endOf(stream: string, token: string | null): void {
+    for (const [key, session] of this.#sessions) {
+      if (userStream(session.user) === stream && (token === null || session.token === token)) this.#end(key)
+    }
+  }
+}
+
+const COOKIE_FORM = new RegExp(`(?:^|;\\s*)${COOKIE}=([0-9a-f]{32})(?:;|$)`)

@@ -1,0 +1,260 @@
+// Connections, rooms and users as lists: filters in the address, more on demand, and live while the newest are shown.
+
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import {
+  a,
+  button,
+  div,
+  form,
+  h1,
+  input,
+  label,
+  option,
+  select,
+  span,
+  table,
+  tbody,
+  td,
+  th,
+  thead,
+  tr,
+} from './elements.ts'
+import { useKeys } from './keys.ts'
+import { Empty, Failed, State, Waiting } from './parts.ts'
+import { ask, go, query, to } from './place.ts'
+import { get, type Person, params, useAnswer, useChanges } from './server.ts'
+import { short, when, who } from './words.ts'
+
+interface Page<Item> {
+  readonly items: readonly Item[]
+  readonly next: string | null
+}
+
+interface ListOf<Item extends { readonly id: string }> {
+  readonly title: string
+  readonly of: 'connections' | 'rooms' | 'users'
+  readonly filters: Readonly<Record<string, string | null>>
+  readonly columns: readonly string[]
+  readonly empty: string
+  cells(item: Item): ComponentChildren[]
+  readonly controls: ComponentChildren
+}
+
+const List = <Item extends { readonly id: string }>(list: ListOf<Item>) => {
+  const at = query('at')
+  const changes = useChanges(list.of, at === null)
+  const path = `/${list.of}${params({ ...list.filters, at })}`
+  const { value, error } = useAnswer<Page<Item>>(path, changes)
+  const [more, setMore] = useState<{ path: string; items: readonly Item[]; next: string | null } | null>(null)
+  const [chosen, setChosen] = useState(-1)
+  const body = useRef<HTMLTableSectionElement>(null)
+  const later = more?.path === path ? more : null
+  const first = value?.items ?? []
+  const known = new Set(first.map(({ id }) => id))
+  const items = [...first, ...(later?.items ?? []).filter(({ id }) => !known.has(id))]
+  const next = later ? later.next : (value?.next ?? null)
+  const move = (by: number) => setChosen((before) => Math.min(Math.max(before + by, 0), items.length - 1))
+  useKeys([
+    { keys: ['j'], says: 'next row', run: () => move(1) },
+    { keys: ['k'], says: 'row before', run: () => move(-1) },
+    {
+      keys: ['Enter'],
+      says: 'open the row',
+      run: () => {
+        const item = items[chosen]
+        if (item) go(to(list.of, item.id))
+      },
+    },
+  ])
+  useEffect(() => body.current?.children[chosen]?.scrollIntoView({ block: 'nearest' }), [chosen])
+  const showMore = async () => {
+    const page = await get<Page<Item>>(`/${list.of}${params({ ...list.filters, at, cursor: next })}`)
+    setMore({ path, items: [...(later?.items ?? []), ...page.items], next: page.next })
+  }
+  return div(
+    { class: 'page' },
+    div({ class: 'title' }, h1(null, list.title), at === null && span({ class: 'live' }, 'live')),
+    form({ class: 'filters', role: 'search', onSubmit: (event) => event.preventDefault() }, list.controls),
+    error && Failed({ error }),
+    !value && !error && Waiting(),
+    value && items.length === 0 && Empty({ text: list.empty }),
+    items.length > 0 &&
+      div(
+        { class: 'panel scroll', tabIndex: 0, role: 'region', 'aria-label': list.title },
+        table(
+          { class: 'list' },
+          thead(
+            null,
+            tr(
+              null,
+              list.columns.map((column) => th({ key: column }, column)),
+            ),
+          ),
+          tbody(
+            { ref: body },
+            items.map((item, index) =>
+              tr(
+                {
+                  key: item.id,
+                  class: index === chosen ? 'chosen' : undefined,
+                  'aria-current': index === chosen || undefined,
+                },
+                list.cells(item).map((cell, column) => td({ key: column }, cell)),
+              ),
+            ),
+          ),
+        ),
+      ),
+    next && button({ type: 'button', class: 'more', onClick: () => void showMore() }, 'Show more'),
+  )
+}
+
+/** A field whose value is in the address once it is left, or Enter is pressed. */
+const filter = (name: string, title: string, hint: string, search = false) =>
+  label(
+    null,
+    span(null, title),
+    input({
+      type: 'search',
+      name,
+      value: query(name) ?? '',
+      placeholder: hint,
+      spellcheck: false,
+      maxLength: 128,
+      'data-search': search ? 'yes' : undefined,
+      onChange: (event) => ask({ [name]: event.currentTarget.value.trim() }),
+    }),
+  )
+
+const choice = (name: string, title: string, any: string, values: readonly string[]) =>
+  label(
+    null,
+    span(null, title),
+    select(
+      { name, value: query(name) ?? '', onChange: (event) => ask({ [name]: event.currentTarget.value }) },
+      option({ value: '' }, any),
+      values.map((value) => option({ value, key: value }, value)),
+    ),
+  )
+
+const moment = () => filter('at', 'As of', 'now; or 2026-01-31T12:00Z')
+
+const DIALECTS = ['native', 'moneypot', 'drivers', 'plic', 'ayaka', 'maint', 'rest']
+const STATES = ['authenticating', 'authenticated', 'authenticated.active', 'authenticated.idle', 'closed']
+const CAUSES =
+  'client auth-timeout auth-failed afk banned kicked admin new-device protocol-error flood slow-consumer server-error shutdown node-lost'.split(
+    ' ',
+  )
+
+interface ConnectionItem {
+  readonly id: string
+  readonly dialect: string | null
+  readonly user: Person | null
+  readonly state: string
+  readonly openedAt: string
+  readonly closedAt: string | null
+  readonly code: number | null
+  readonly cause: string | null
+  readonly refusals: number
+}
+
+export const Connections = () => {
+  const live = query('live')
+  return List<ConnectionItem>({
+    title: 'Connections',
+    of: 'connections',
+    filters: {
+      user: query('user'),
+      dialect: query('dialect'),
+      state: query('state') ?? (live === null ? null : 'authenticated'),
+      cause: query('cause'),
+    },
+    columns: ['Connection', 'Protocol', 'User', 'State', 'Opened', 'Closed', 'Why', 'Refused'],
+    empty: 'No connection matches. They appear here when their first frame comes.',
+    cells: (item) => [
+      a({ href: to('connections', item.id), class: 'num', title: item.id }, short(item.id)),
+      item.dialect ?? span({ class: 'quiet' }, 'not known yet'),
+      who(item.user, 'nobody'),
+      State({ state: item.state }),
+      when(item.openedAt),
+      when(item.closedAt),
+      item.cause ? `${item.cause}${item.code === null ? '' : ` (${item.code})`}` : span({ class: 'quiet' }, '–'),
+      item.refusals > 0 ? span({ class: 'refused num' }, item.refusals) : span({ class: 'quiet num' }, 0),
+    ],
+    controls: [
+      filter('user', 'User', '@name, #number or id', true),
+      choice('dialect', 'Protocol', 'any', DIALECTS),
+      choice('state', 'State', live === null ? 'any' : 'signed in', STATES),
+      choice('cause', 'Closed for', 'anything', CAUSES),
+      moment(),
+    ],
+  })
+}
+
+interface RoomItem {
+  readonly id: string
+  readonly number: number
+  readonly name: string
+  readonly kind: string
+  readonly mode: string
+  readonly aliases: readonly string[]
+  readonly openedAt: string
+}
+
+export const Rooms = () =>
+  List<RoomItem>({
+    title: 'Rooms',
+    of: 'rooms',
+    filters: {},
+    columns: ['#', 'Room', 'State', 'Known as', 'Opened'],
+    empty: 'There was no room at that moment.',
+    cells: (item) => [
+      span({ class: 'num quiet' }, item.number),
+      a({ href: to('rooms', item.id) }, item.name),
+      State({ state: item.mode }),
+      item.aliases.join(', ') || span({ class: 'quiet' }, item.kind),
+      when(item.openedAt),
+    ],
+    controls: [reach('Room', '#number, id or moneypot:2', 'rooms'), moment()],
+  })
+
+interface UserItem extends Person {
+  readonly role: string
+  readonly guest: boolean
+  readonly registeredAt: string
+}
+
+export const Users = () =>
+  List<UserItem>({
+    title: 'Users',
+    of: 'users',
+    filters: {},
+    columns: ['#', 'User', 'Role', 'Registered'],
+    empty: 'There was no account at that moment.',
+    cells: (item) => [
+      span({ class: 'num quiet' }, item.number),
+      who(item),
+      item.guest ? `${item.role}, guest` : item.role,
+      when(item.registeredAt),
+    ],
+    controls: [reach('User', '@name, #number or id', 'users'), moment()],
+  })
+
+/** Goes to whatever is named. */
+const reach = (title: string, hint: string, of: 'rooms' | 'users') =>
+  label(
+    null,
+    span(null, title),
+    input({
+      type: 'search',
+      placeholder: hint,
+      spellcheck: false,
+      maxLength: 128,
+      'data-search': 'yes',
+      onKeyDown: (event) => {
+        const { value } = event.currentTarget
+        if (event.key === 'Enter' && value.trim() !== '') go(to(of, value.trim()))
+      },
+    }),
+  )
