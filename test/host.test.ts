@@ -1,7 +1,7 @@
 // The host's promises with more than one writer and a log that misbehaves: two nodes on one log, answers that get lost,
 // a fact nobody can read, a log that goes away.
 
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { definitions } from '../src/actors/definitions.ts'
 import { FactCodec } from '../src/actors/fact-codec.ts'
 import { Host } from '../src/actors/host.ts'
@@ -173,6 +173,38 @@ describe('a log whose answers get lost', () => {
     await rest()
     const expired = (await facts()).find(({ type }) => type === 'MuteExpired')
     expect(JSON.parse(expired?.data ?? '{}')).toMatchObject({ name: 'bob', late: true, cause: 'timer' })
+  })
+})
+
+describe('a host that is closed', () => {
+  it('folds and tells nothing more, also of what was on its way to the log; the stream has it for whoever comes next', async () => {
+    const warned = vi.spyOn(console, 'warn')
+    let arrives = () => {}
+    const slow = new MemoryLog({
+      beforeAppend: async (_stream, [fact]) => {
+        if (fact?.data.includes('on its way')) await new Promise<void>((resolve) => (arrives = resolve))
+      },
+    })
+    log = slow
+    const host = node('one', 1)
+    await open(host)
+    const heard: string[] = []
+    host.onAcknowledged((batch) => heard.push(...batch.facts.map(({ type }) => type)))
+    const posted = post(host, 'on its way')
+    const behind = post(host, 'behind it')
+    await rest()
+    const later = post(host, 'waits')
+    await host.close()
+    arrives()
+    await rest()
+    expect(await Promise.all([posted, behind, later, post(host, 'after')])).toMatchObject(
+      Array(4).fill({ ok: false, refusal: { code: 'unavailable' } }),
+    )
+    expect(heard).toEqual([])
+    expect(warned).not.toHaveBeenCalled()
+    expect(await texts()).toEqual(['on its way', 'behind it'])
+    expect(await post(node('two', 2), 'next')).toMatchObject({ ok: true })
+    expect(faults).toEqual([])
   })
 })
 

@@ -184,6 +184,10 @@ export class Host {
     const actor = new Actor(this.#kindOf(stream), stream, this.#around)
     actor.usedAt = this.clock.now()
     await actor.load()
+    if (this.#closed) {
+      actor.stop()
+      throw new LogUnavailable(`${stream}: this node is closed`, 'no')
+    }
     this.#actors.set(stream, actor)
     this.#arrived(stream, actor)
     return actor
