@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { parseArguments } from './cli/arguments.ts'
 import { chosen, parted } from './cli/commands.ts'
 import { printConfig } from './cli/config-command.ts'
+import { DEMO_FLAGS, demoCommand } from './cli/demo-command.ts'
 import { openDoor } from './cli/door.ts'
 import { help } from './cli/help.ts'
 import { importCommand } from './cli/import-command.ts'
@@ -71,6 +72,28 @@ const logCommand = async ([verb = '', ...words]: readonly string[], flags: Flags
   }
 }
 
+/** `demo` or `demo irc FILE…` */
+const demoCommandOf = async ([form, ...files]: readonly string[], flags: Flags) => {
+  if (form !== undefined && (form !== 'irc' || files.length === 0))
+    throw new ConfigError('usage: hansard demo, or hansard demo irc FILE…; see hansard help')
+  const { own, settings } = parted(flags, DEMO_FLAGS)
+  const { config, origins } = readConfig(process.env, settings)
+  const given = Object.entries(origins).flatMap(([name, { from }]) => (from === 'flag' ? [name] : []))
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort())
+  await demoCommand({
+    files,
+    flags: own,
+    config,
+    given,
+    environment: process.env,
+    signal: stop.signal,
+    print: (text) => process.stdout.write(text),
+    say: (text) => process.stderr.write(text),
+  })
+  process.exit(0)
+}
+
 /** `import irc FILE…` */
 const importCommandOf = async ([form, ...files]: readonly string[], flags: Flags) => {
   const { room, name, ...rest } = flags
@@ -101,6 +124,10 @@ const main = async (args: readonly string[]): Promise<void> => {
   }
   if (command === 'user' || command === 'room') {
     await askCommand(command, more, flags)
+    return
+  }
+  if (command === 'demo') {
+    await demoCommandOf(more, flags)
     return
   }
   if (command === 'import') {

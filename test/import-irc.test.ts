@@ -47,7 +47,7 @@ describe('a line', () => {
       { is: 'renamed', nick: 'bob', to: 'bobby' },
       { is: 'said', nick: 'g[r]eek', text: 'after midnight', action: false },
       { is: 'left', nick: 'g[r]eek' },
-      { is: 'other' },
+      { is: 'ban', by: 'op' },
       { is: 'other' },
       { is: 'other' },
       { is: 'said', nick: 'ann', text: '', action: false },
@@ -72,7 +72,7 @@ describe('an import', () => {
 
   it('is the log’s lines, with their times and nicks as written', async () => {
     const into = log()
-    expect(await run(into, [day2, day1])).toEqual({ lines: 10, messages: 6, known: 0, passedOver: 0 })
+    expect(await run(into, [day2, day1])).toEqual({ lines: 10, messages: 6, known: 0, bans: 0, passedOver: 0 })
     expect(await historyOf(into)).toEqual(saidIn([day1, day2]))
   })
 

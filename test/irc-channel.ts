@@ -42,10 +42,10 @@ interface Said {
 }
 
 /** The room's whole history, a page at a time; `nick` as written where it differs from the account's name. */
-export const historyOf = async (log: EventLog): Promise<Said[]> => {
+export const historyOf = async (log: EventLog, alias = ROOM): Promise<Said[]> => {
   const readModels = await models(log)
   const { result: rooms } = await readModels.query('rooms.list', { limit: 10 }, { atLeast: await log.head() })
-  const room = rooms.find(({ aliases }) => aliases.includes(ROOM))?.id ?? ''
+  const room = rooms.find(({ aliases }) => aliases.includes(alias))?.id ?? ''
   const found: Said[] = []
   for (let after = 0; ; ) {
     const { result } = await readModels.query('room.messages', { room, limit: 500, after })
@@ -69,7 +69,7 @@ export const saidIn = (files: readonly IrcFile[]): Said[] =>
     ),
   )
 
-const DATA = join(import.meta.dirname, '../../shared/data/irc-ubuntu')
+export const DATA = join(import.meta.dirname, '../../shared/data/irc-ubuntu')
 export const isThere = existsSync(DATA)
 if (!isThere) console.warn(`SKIPPED: the logs of a real channel are not at ${DATA}`)
 

@@ -32,6 +32,17 @@ commands
              where it was. Nobody can sign in as the people of an import. Its own options:
                --room ALIAS      where, as moneypot:100; opened when it is not there
                --name NAME       the name of a room that is opened
+  demo [irc FILE…]
+             play logs of an IRC channel as life, or without one a log of its own: every nick is a client that comes,
+             talks and leaves. On a server of its own, in a directory that goes with it; or on another, as HANSARD_URL
+             with HANSARD_TOKEN (an admin's) says. Its own options:
+               --speed N|max     times faster than it was (60)
+               --dialect NAME    native or moneypot (native); Moneypot refuses what is longer than 350 characters, and
+                                 has no actions: those are said as texts
+               --room ALIAS      where, as moneypot:100 (moneypot:2, the room of the page at /); opened when it is not there
+               --name NAME       the name of a room that is opened (the channel's)
+               --data DIR        keeps the demo's log in this directory
+               --url URL         the server to play on
 ${asking()}
   help       this page
 

@@ -18,12 +18,15 @@ export interface ImportCommand {
   say(text: string): void
 }
 
-const fileOf = (path: string): IrcFile => {
+/** @throws ConfigError */
+export const dayOf = (path: string): { name: string; day: string } => {
   const name = basename(path)
   const [day] = /\d{4}-\d{2}-\d{2}/.exec(name) ?? []
   if (day === undefined) throw new ConfigError(`${path}: its name says no day, as 2006-06-01.log does`)
-  return { name, day, text: readFileSync(path, 'utf8') }
+  return { name, day }
 }
+
+const fileOf = (path: string): IrcFile => ({ ...dayOf(path), text: readFileSync(path, 'utf8') })
 
 /** @throws ConfigError, ImportRefused, LogUnavailable */
 export const importCommand = async ({ files, say, ...rest }: ImportCommand): Promise<void> => {
@@ -40,7 +43,9 @@ export const importCommand = async ({ files, say, ...rest }: ImportCommand): Pro
       say(`\r${file}: ${done} of ${of} lines${done === of ? '\n' : ''}`)
     },
   })
-  const { lines, messages, known, passedOver } = report
+  const { lines, messages, known, bans, passedOver } = report
   say(`${lines} lines: ${messages} messages stored, ${known} lines stood in the log already, `)
-  say(`${passedOver} passed over (modes, topics, notices). Start the server to read them in ${rest.room}.\n`)
+  say(
+    `${passedOver} passed over (modes, topics, notices), ${bans} bans of masks noted, which name nobody. Start the server to read them in ${rest.room}.\n`,
+  )
 }
