@@ -69,6 +69,8 @@ export class Actor {
   /** ms since 1970 of the last command, for passivation */
   usedAt = 0
   quarantined = false
+  /** revision of the last summary kept, -1 without one */
+  summarisedAt = -1
   readonly timers: Timers
   readonly #around: ActorSurroundings
   #live: XStateActor<Kind['decider']['machine']> | null = null
@@ -153,6 +155,7 @@ export class Actor {
     this.#live = live as never
     if (!summary) return
     this.revision = summary.revision
+    this.summarisedAt = summary.revision
     this.lastAt = summary.at
     this.timers.restore(summary.timers)
   }
