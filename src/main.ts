@@ -97,15 +97,15 @@ const demoCommandOf = async ([form, ...files]: readonly string[], flags: Flags) 
 /** `import irc FILE…` */
 const importCommandOf = async ([form, ...files]: readonly string[], flags: Flags) => {
   const { room, name, ...rest } = flags
-  if (form !== 'irc' || files.length === 0 || room === undefined)
-    throw new ConfigError('usage: hansard import irc FILE… --room ALIAS [--name NAME]; see hansard help')
+  if (form !== 'irc' || files.length === 0)
+    throw new ConfigError('usage: hansard import irc FILE… [--room ALIAS] [--name NAME]; see hansard help')
   const { config } = readConfig(process.env, rest)
   const directory = resolve(config.DATA)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const log = await openLog(config.LOG, directory)
   const say = (text: string) => process.stderr.write(text)
   try {
-    await importCommand({ files, room, roomName: name ?? room, log, nameKey: config.NAME_KEY, node: config.NODE, say })
+    await importCommand({ files, room, name, log, nameKey: config.NAME_KEY, node: config.NODE, say })
   } finally {
     await log.close()
   }

@@ -1,15 +1,16 @@
 // Logs of an IRC channel in the event log: their lines once and in order, with their own times; and against a real
 // channel's logs, where they are there.
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { importCommand } from '../src/cli/import-command.ts'
 import { readIrcLog } from '../src/import/irc-log.ts'
 import { type EventLog, LogUnavailable } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import { SqliteLog } from '../src/log/sqlite.ts'
-import { expectEqual, file, historyOf, isThere, ROOM, run, saidIn } from './irc-channel.ts'
+import { expectEqual, file, historyOf, isThere, models, ROOM, run, saidIn } from './irc-channel.ts'
 import { runServer } from './running-server.ts'
 
 const factsIn = async (log: EventLog): Promise<number> => {
@@ -120,6 +121,28 @@ describe('an import', () => {
     const { result } = await again.readModels.query('room.messages', { room, limit: 10 }, { atLeast })
     expect(result.map(({ author }) => author.username)).toEqual(['Ann[irc]', 'owner[irc]'])
     await again.stop()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  it('goes into a room of the channel’s own and name where no other is named, the same one each time', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'hansard-irc-'))
+    const into = log()
+    const said: string[] = []
+    const given = { room: undefined, name: undefined, log: into, nameKey: '', node: 'main' }
+    const say = (text: string) => said.push(text)
+    for (const { name, text } of [day1, { ...day2, text: `=== x  has joined #Ubuntu\n${day2.text}` }]) {
+      await writeFile(join(directory, name), text)
+      await importCommand({ ...given, files: [join(directory, name)], say })
+    }
+    const readModels = await models(into)
+    const { result } = await readModels.query('rooms.list', { limit: 10 }, { atLeast: await into.head() })
+    expect(result.map(({ name }) => name)).toEqual(['#ubuntu'])
+    expect(await historyOf(into, result[0]?.aliases[0])).toHaveLength(6)
+    expect(said.join('')).toContain('2006-06-05.log: 3 of 3 lines')
+    await writeFile(join(directory, '2006-06-06.log'), '[09:00] <ann> nowhere\n')
+    const nowhere = importCommand({ ...given, files: [join(directory, '2006-06-06.log')], say })
+    await expect(nowhere).rejects.toThrow('the files name no channel: say where to with --room')
+    await readModels.close()
     await rm(directory, { recursive: true, force: true })
   })
 

@@ -30,8 +30,8 @@ commands
              put logs of an IRC channel, one file a day (2006-06-01.log), into the log with their own times; the server
              must not be running. A line is stored once however often it is given, and a run that was cut off goes on
              where it was. Nobody can sign in as the people of an import. Its own options:
-               --room ALIAS      where, as moneypot:100; opened when it is not there
-               --name NAME       the name of a room that is opened
+               --room ALIAS      where, as moneypot:100; opened when it is not there (a room of the channel's own)
+               --name NAME       the name of a room that is opened (the channel's)
   demo [irc FILE…]
              play logs of an IRC channel as life, or without one a log of its own: every nick is a client that comes,
              talks and leaves. On a server of its own, in a directory that goes with it; or on another, as HANSARD_URL
