@@ -152,6 +152,7 @@ main(process.argv.slice(2)).catch((error: Error) => {
       'WrongNameKey',
       'LogUnavailable',
       'PoisonFact',
+      'StageRefused',
     ].includes(error.name) || error instanceof ConfigError
   const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
   const told = inUse ? `${error.message}: choose another port with --port` : error.message

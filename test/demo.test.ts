@@ -109,7 +109,7 @@ describe('a demo', () => {
     const played = demo(['irc', path, '--speed', 'max', '--data', data])
     await played.printed(/until Ctrl-C/)
     expect(played.out()).toContain('Played 10 lines in moneypot:2: 6 messages, 4 entries')
-    expect(played.out()).toContain('1 bans of masks noted, without a target')
+    expect(played.out()).toContain('bans noted without a target, since a mask names nobody here: 1')
     expect(played.err()).toContain('[########################] 100 %')
     const [, url] = /the page +(\S+)/.exec(played.out()) ?? []
     const bearer = { authorization: `Bearer ${readFileSync(join(data, 'admin-token'), 'utf8').trim()}` }

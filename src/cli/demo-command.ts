@@ -46,7 +46,7 @@ interface Stage {
   close(): Promise<void>
 }
 
-/** @throws ConfigError, DirectoryLocked, Error where the server does not take part */
+/** @throws ConfigError, DirectoryLocked, StageRefused */
 export const demoCommand = async (command: DemoCommand): Promise<void> => {
   const { flags, signal, print, say } = command
   const speed = flags.speed === 'max' ? Number.POSITIVE_INFINITY : Number(flags.speed ?? 60)
@@ -174,7 +174,7 @@ const reported = (report: Report, room: string): string => {
   const parts = [
     `${whole ? 'Played' : 'Stopped after'} ${lines} lines in ${room}: ${said} messages, ${entered} entries`,
     ...(trimmed > 0 ? [`${trimmed} said without the blanks at their ends`] : []),
-    ...(bans > 0 ? [`${bans} bans of masks noted, without a target: a mask names nobody here`] : []),
+    ...(bans > 0 ? [`bans noted without a target, since a mask names nobody here: ${bans}`] : []),
     ...(passedOver > 0 ? [`${passedOver} passed over (modes, topics, notices)`] : []),
     ...(refused.length > 0 ? [`${refused.length} refused:`] : []),
   ]

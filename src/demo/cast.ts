@@ -5,6 +5,14 @@ import { createHash } from 'node:crypto'
 /** The API, asked as an admin. */
 export type Ask = (method: string, path: string, body?: unknown) => Promise<{ status: number; body: unknown }>
 
+/** The server does not take part, and says why. */
+export class StageRefused extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'StageRefused'
+  }
+}
+
 const MARK = '[demo]'
 const LONGEST_NAME = 32
 const AT_ONCE = 16
@@ -24,7 +32,7 @@ export class Cast {
     return token
   }
 
-  /** Accounts for whoever has none yet. `nicks`: folded → as written. @throws Error where the server makes none */
+  /** Accounts for whoever has none yet. `nicks`: folded → as written. @throws StageRefused */
   async engage(
     nicks: ReadonlyMap<string, string>,
     signal: AbortSignal,
@@ -49,7 +57,7 @@ export class Cast {
     for (const username of [nick, `${nick.slice(0, LONGEST_NAME - MARK.length)}${MARK}`, plain]) {
       const made = await this.#ask('POST', '/users', { username, role: 'robot' })
       if (made.status === 201) return (made.body as { token: string }).token
-      if (made.status === 401 || made.status >= 500) throw new Error(`${username}: ${detailOf(made.body)}`)
+      if (made.status === 401 || made.status >= 500) throw new StageRefused(`${username}: ${detailOf(made.body)}`)
       told = made.body
       if (username === nick) continue
       // Marked, and a robot: of a demo before this one.
@@ -60,7 +68,7 @@ export class Cast {
       if (issued.status === 201) return (issued.body as { token: string }).token
       told = issued.body
     }
-    throw new Error(`no account for ${nick}: ${detailOf(told)}`)
+    throw new StageRefused(`no account for ${nick}: ${detailOf(told)}`)
   }
 }
 

@@ -1,7 +1,9 @@
 // One nick on the stage: a real client of one protocol over a real socket.
 
+import { createHash } from 'node:crypto'
 import type { ManagerOptions, Socket, SocketOptions } from 'socket.io-client'
 import { ConnectionLost, connect, Refused } from '../client/client.ts'
+import { StageRefused } from './cast.ts'
 
 export interface Performer {
   /** null once it is stored; else the code it was refused with */
@@ -10,7 +12,7 @@ export interface Performer {
   leave(): Promise<void>
 }
 
-/** Signs in with the token and enters the room. @throws Error where the server does not let it in */
+/** Signs in with the token and enters the room. @throws StageRefused */
 export type Enter = (token: string) => Promise<Performer>
 
 /** What a server that was away, or an account over its rate, says of a message that may be said again. */
@@ -22,6 +24,7 @@ export const PASSING = [
   'contended',
   'RATE_LIMITED',
   'INTERNAL_ERROR',
+  'not-connected',
 ]
 
 export const nativePerformers =
@@ -54,7 +57,6 @@ type Io = (url: string, options: Partial<ManagerOptions & SocketOptions>) => Soc
 /** `room`: by its alias in this protocol, `moneypot:2`. It has no actions: one is said as what it is, a text. */
 export const moneypotPerformers = async (url: string, room: string): Promise<Enter> => {
   const app = Number(/^moneypot:([0-9]+)$/.exec(room)?.[1])
-  const { createHash } = await import('node:crypto')
   const { io } = (await import('socket.io-client')) as { io: Io }
   return async (token) => {
     const socket = io(url, { transports: ['websocket'], forceNew: true })
@@ -65,15 +67,14 @@ export const moneypotPerformers = async (url: string, room: string): Promise<Ent
       lost.clear()
     })
     await new Promise<void>((resolve, reject) => {
-      socket.on('connect_error', reject)
-      // Again whenever it comes back.
+      // Again whenever it comes back, which it does by itself also where the first try failed.
       socket.on('connect', () => {
         socket.emit(
           'auth',
           { app_id: app, hashed_token: hashed },
           (error: string | null, told?: { user?: unknown }) => {
             if (told?.user) resolve()
-            else reject(new Error(error ?? 'the server lets this account read only'))
+            else reject(new StageRefused(error ?? 'the server lets this account read only'))
           },
         )
       })
@@ -84,7 +85,7 @@ export const moneypotPerformers = async (url: string, room: string): Promise<Ent
     return {
       say: (text) =>
         new Promise((resolve) => {
-          if (!socket.connected) return resolve('connection-lost')
+          if (!socket.connected) return resolve('not-connected')
           lost.add(resolve)
           socket.emit('new_message', text, (refused?: string | null) => {
             lost.delete(resolve)

@@ -58,7 +58,7 @@ export type Progress = { readonly file: string; readonly done: number; readonly 
 
 const STOPPED = Symbol('stopped')
 
-/** @throws Error where the server makes no accounts or lets nobody in */
+/** @throws StageRefused */
 export const play = async (options: PlayOptions): Promise<Report> => {
   const stage = new Stage(options)
   try {
