@@ -1,204 +1,49 @@
-// npm run bench: fan-out and append beside bare alternatives in the same run; medians, ratios, and JSON in
-// reports/bench.json. Servers run on one core and the load on another (taskset, where there is one).
+// npm run bench: what must be fast, beside bare alternatives in the same run. `npm run bench -- append idle` runs these
+// only, `npm run bench -- PLIC` fan-out in this protocol. JSON goes to stdout and, bench by bench, into
+// reports/bench.json, where what was not run stays.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { measureAppend } from './append.ts'
-import type { Load, LoadSettings } from './load.ts'
-import { settle } from './people.ts'
-import { JWT_SECRET } from './protocols.ts'
+import { measureAsOf } from './as-of.ts'
+import { measureFanOut, subjectNames } from './fan-out.ts'
+import { measureIdle } from './idle.ts'
+import { removeMillion } from './million.ts'
+import { pinned, say } from './processes.ts'
+import { measureRebuild } from './rebuild.ts'
+import { measureStart } from './start.ts'
 
-const ROUNDS = Number(process.env.ROUNDS ?? 3)
-const RECEIVERS = Number(process.env.RECEIVERS ?? 200)
-const SECONDS = 3
-const IN_FLIGHT = 60
-const TOKEN = '0123456789abcdef0123456789abcdef'
-
-const pinned = (() => {
-  try {
-    execFileSync('taskset', ['-c', '0', 'true'])
-    return cpus().length > 1
-  } catch {
-    return false
-  }
-})()
-const onCore = (core: number, args: readonly string[]): [string, string[]] =>
-  pinned ? ['taskset', ['-c', String(core), process.execPath, ...args]] : [process.execPath, [...args]]
-
-interface Running {
-  readonly url: string
-  stop(): Promise<void>
-}
-
-const start = async (args: readonly string[]): Promise<Running> => {
-  const [command, all] = onCore(0, args)
-  const child: ChildProcess = spawn(command, all, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const exited = once(child, 'exit')
-  const url = await new Promise<string>((resolve, reject) => {
-    let printed = ''
-    child.stdout?.on('data', (text) => {
-      printed += text
-      const [, address] = /listening on (http:\/\/\S+)/.exec(printed) ?? []
-      if (address) resolve(address)
-    })
-    exited.then(() => reject(new Error(`it did not start: ${printed}`)))
-  })
-  return {
-    url,
-    stop: async () => {
-      child.kill('SIGTERM')
-      await exited
-    },
-  }
-}
-
-const load = async (settings: LoadSettings): Promise<Load> => {
-  const [command, all] = onCore(1, [join(import.meta.dirname, 'load.ts'), JSON.stringify(settings)])
-  const child = spawn(command, all, { stdio: ['ignore', 'pipe', 'inherit'] })
-  let printed = ''
-  child.stdout.on('data', (text) => {
-    printed += text
-  })
-  await once(child, 'exit')
-  return JSON.parse(printed)
-}
-
-interface Subject {
-  readonly name: string
-  readonly protocol: LoadSettings['protocol']
-  /** mode of the bare server; absent: hansard */
-  readonly bare?: string
-  /** the subject that keeps nothing, over the same transport */
-  readonly beside: string
-  /** receivers are accounts that belong to the room; else nobody in particular, in the lobby */
-  readonly members?: boolean
-  readonly senderProtocol?: LoadSettings['senderProtocol']
-}
-
-const WS = 'bare ws'
-const SOCKET_IO = 'bare socket.io'
-const POLLING = 'bare socket.io, polling'
-const DEFLATING = 'bare ws, deflating per socket'
-
-const subjects: readonly Subject[] = [
-  { name: WS, protocol: 'ws', bare: 'ws', beside: WS },
-  { name: 'bare ws, gathered', protocol: 'ws', bare: 'ws-gathered', beside: WS },
-  { name: DEFLATING, protocol: 'ws', bare: 'ws-deflating', beside: DEFLATING },
-  { name: SOCKET_IO, protocol: 'socket.io', bare: 'socket.io', beside: SOCKET_IO },
-  { name: POLLING, protocol: 'polling', bare: 'socket.io', beside: POLLING },
-  { name: 'native', protocol: 'native', beside: WS },
-  { name: 'Moneypot', protocol: 'socket.io', beside: SOCKET_IO },
-  { name: 'Moneypot, polling', protocol: 'polling', beside: POLLING },
-  { name: 'drivers.uz', protocol: 'drivers', beside: SOCKET_IO, members: true },
-  { name: 'PLIC', protocol: 'plic', beside: WS, members: true },
-  { name: 'Maint', protocol: 'maint', beside: WS, members: true },
-  { name: 'Ayaka', protocol: 'ayaka', beside: WS, members: true, senderProtocol: 'maint' },
-  { name: 'Ayaka, zlib', protocol: 'ayaka-zlib', beside: DEFLATING, members: true, senderProtocol: 'maint' },
-]
-/** `npm run bench -- PLIC Maint`: these only, with what they are measured beside. */
+const REPORT = 'reports/bench.json'
 const wanted = process.argv.slice(2)
-const chosen = subjects.filter(
-  ({ name }) =>
-    wanted.length === 0 ||
-    wanted.includes(name) ||
-    name === 'bare ws, gathered' ||
-    subjects.some((other) => wanted.includes(other.name) && other.beside === name),
+const protocols = wanted.filter((name) => subjectNames.includes(name))
+const benches: Readonly<Record<string, () => Promise<object>>> = {
+  'fan-out': () => measureFanOut(protocols),
+  append: measureAppend,
+  idle: measureIdle,
+  rebuild: measureRebuild,
+  'as-of': measureAsOf,
+  start: measureStart,
+}
+const unknown = wanted.find((name) => !(name in benches) && !protocols.includes(name))
+if (unknown !== undefined) {
+  say(`no bench ${unknown}: ${[...Object.keys(benches), ...subjectNames].join(', ')}`)
+  process.exit(2)
+}
+const chosen = Object.keys(benches).filter(
+  (name) => wanted.length === 0 || wanted.includes(name) || (name === 'fan-out' && protocols.length > 0),
 )
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-
-const withSubject = async <T>(
-  { bare, members = false }: Subject,
-  use: (town: Pick<LoadSettings, 'url' | 'sender' | 'accounts'>) => Promise<T>,
-): Promise<T> => {
-  const directory = mkdtempSync(join(tmpdir(), 'hansard-bench-'))
-  const main = join(import.meta.dirname, '../src/main.ts')
-  const own = [main, 'serve', '--port', '0', '--data', directory, '--admin-token', TOKEN, '--log-level', 'warn']
-  own.push('--jwt-secret', JWT_SECRET)
-  const server = await start(bare ? [join(import.meta.dirname, 'bare.ts'), bare] : own)
-  const { url } = server
-  try {
-    if (bare) return await use({ url, sender: null, accounts: [] })
-    if (!members) return await use({ url, sender: { id: '', token: TOKEN }, accounts: [] })
-    const { owner, accounts } = await settle(url, TOKEN, RECEIVERS)
-    return await use({ url, sender: owner, accounts })
-  } finally {
-    await server.stop()
-    rmSync(directory, { recursive: true })
+const figures: Record<string, object> = {}
+try {
+  for (const name of chosen) {
+    say(`bench ${name}`)
+    figures[name] = { ...(await benches[name]?.()), measured: new Date().toISOString() }
   }
+} finally {
+  await removeMillion()
 }
-
-const say = (text: string) => process.stderr.write(`${text}\n`)
-
-const closed = new Map<string, Load[]>()
-const half = new Map<string, Load[]>()
-const idle = new Map<string, Load[]>()
-const note = (table: Map<string, Load[]>, name: string, result: Load) =>
-  table.set(name, [...(table.get(name) ?? []), result])
-for (let round = 1; round <= ROUNDS; round++) {
-  for (const subject of chosen) {
-    const { name, protocol, senderProtocol = null } = subject
-    say(`round ${round} of ${ROUNDS}: ${name}`)
-    await withSubject(subject, async (town) => {
-      const settings = { ...town, protocol, senderProtocol, receivers: RECEIVERS, seconds: SECONDS }
-      note(closed, name, await load({ ...settings, inFlight: IN_FLIGHT, rate: 0 }))
-      // Half of what the bare broadcast of the same transport did in this round.
-      const beside = closed.get(subject.beside)?.at(-1)
-      const rate = (beside?.deliveriesPerSecond ?? 0) / (RECEIVERS + 1) / 2
-      note(half, name, await load({ ...settings, inFlight: 0, rate }))
-      note(idle, name, await load({ ...settings, inFlight: 0, rate: Math.min(40, rate) }))
-    })
-  }
-}
-if (wanted.length === 0) say('append beside fsync')
-const append = wanted.length === 0 ? await measureAppend() : null
-
-const of = (table: Map<string, Load[]>, name: string, field: keyof Load) =>
-  median((table.get(name) ?? []).map((result) => result[field]))
-/** Of the same round: this machine may be twice as quick in the next. */
-const ofOther = (name: string, other: string) =>
-  median(
-    (closed.get(name) ?? []).map(
-      ({ deliveriesPerSecond }, round) =>
-        deliveriesPerSecond / (closed.get(other)?.[round]?.deliveriesPerSecond ?? Number.NaN),
-    ),
-  )
-const fanOut = chosen.map(({ name, beside }) => {
-  const deliveries = of(closed, name, 'deliveriesPerSecond')
-  return {
-    name,
-    deliveriesPerSecond: deliveries,
-    ofBare: ofOther(name, beside),
-    ofGathered: ofOther(name, 'bare ws, gathered'),
-    p99AtFull: of(closed, name, 'p99'),
-    p50AtHalfOfBare: of(half, name, 'p50'),
-    p99AtHalfOfBare: of(half, name, 'p99'),
-    p50Idle: of(idle, name, 'p50'),
-    loaderCpu: of(closed, name, 'loaderCpu'),
-  }
-})
-const report = {
-  settings: {
-    rounds: ROUNDS,
-    receivers: RECEIVERS,
-    seconds: SECONDS,
-    inFlight: IN_FLIGHT,
-    pinned,
-    node: process.version,
-    cpu: cpus()[0]?.model,
-  },
-  fanOut,
-  append: append && {
-    ...append,
-    oneByOneOfFsync: append.oneByOne / append.fsyncs,
-    batchedOfFsync: append.batched / append.fsyncs,
-    groupedOfFsync: append.grouped / append.fsyncs,
-  },
-}
+const machine = { pinned, node: process.version, cpu: cpus()[0]?.model, cores: cpus().length }
+const kept = existsSync(REPORT) ? JSON.parse(readFileSync(REPORT, 'utf8')) : {}
 mkdirSync('reports', { recursive: true })
-writeFileSync('reports/bench.json', `${JSON.stringify(report, null, 2)}\n`)
-process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+writeFileSync(REPORT, `${JSON.stringify({ ...kept, machine, ...figures }, null, 2)}\n`)
+process.stdout.write(`${JSON.stringify({ machine, ...figures }, null, 2)}\n`)

@@ -211,6 +211,8 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     await webhooks?.stop()
     await Promise.all([stopSockets(), ...listeners.map((listener) => listener.stop())])
     await api.close()
+    // Of the last sockets and requests.
+    await policies.settled()
     await host.ledger
       .append(nodeStream(node), () => ({ type: 'NodeStopped', data: { node, incarnation, cause } }))
       .catch((error) => onFault(nodeStream(node), error))

@@ -1,10 +1,11 @@
 // The host's promises with more than one writer and a log that misbehaves: two nodes on one log, answers that get lost,
 // a fact nobody can read, a log that goes away.
 
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Summary } from '../src/actors/actor.ts'
 import { definitions } from '../src/actors/definitions.ts'
 import { FactCodec } from '../src/actors/fact-codec.ts'
-import { Host } from '../src/actors/host.ts'
+import { Host, type HostOptions } from '../src/actors/host.ts'
 import type { Asker } from '../src/actors/room/room.facts.ts'
 import { type Envelope, LogUnavailable, type Recorded } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
@@ -26,7 +27,7 @@ beforeEach(() => {
   log = new MemoryLog({ beforeAppend: () => trouble.before?.(), afterAppend: () => trouble.after?.() })
 })
 
-const node = (name: string, seed: number) =>
+const node = (name: string, seed: number, more: Partial<HostOptions> = {}) =>
   new Host({
     log,
     codec: new FactCodec(),
@@ -36,6 +37,7 @@ const node = (name: string, seed: number) =>
     node: name,
     definitions,
     onFault: (where, error) => faults.push(`${where}: ${error}`),
+    ...more,
   })
 
 const open = (host: Host) =>
@@ -173,6 +175,68 @@ describe('a log whose answers get lost', () => {
     await rest()
     const expired = (await facts()).find(({ type }) => type === 'MuteExpired')
     expect(JSON.parse(expired?.data ?? '{}')).toMatchObject({ name: 'bob', late: true, cause: 'timer' })
+  })
+})
+
+describe('a room that never rests', () => {
+  it('has a summary now and then, so that a start after a crash need not fold all of it', async () => {
+    const kept: number[] = []
+    let summary: Summary | null = null
+    const store = {
+      summary: async () => summary,
+      keepSummary: (_stream: string, _source: string, made: Summary) => {
+        kept.push(made.revision)
+        summary = JSON.parse(JSON.stringify(made))
+      },
+      message: async () => null,
+    }
+    const host = node('one', 1, { store, summaryFrom: 2 })
+    await host.start()
+    await open(host)
+    for (let number = 0; number < 100; number++) {
+      await post(host, `message ${number}`)
+      clock.advance(1_000)
+    }
+    expect(kept).toHaveLength(3)
+    const read = vi.spyOn(log, 'readStream')
+    const afterCrash = node('one', 2, { store, summaryFrom: 2 })
+    expect(await post(afterCrash, 'next')).toMatchObject({ ok: true })
+    expect(read).toHaveBeenCalledWith(ROOM, { from: (kept.at(-1) as number) + 1 })
+    const stored = await facts()
+    expect(stored.at(-1)?.data).toContain('"text":"next"')
+    expect(afterCrash.peek(ROOM)?.revision).toBe(stored.length - 1)
+  })
+})
+
+describe('a host that is closed', () => {
+  it('folds and tells nothing more, also of what was on its way to the log; the stream has it for whoever comes next', async () => {
+    const warned = vi.spyOn(console, 'warn')
+    let arrives = () => {}
+    const slow = new MemoryLog({
+      beforeAppend: async (_stream, [fact]) => {
+        if (fact?.data.includes('on its way')) await new Promise<void>((resolve) => (arrives = resolve))
+      },
+    })
+    log = slow
+    const host = node('one', 1)
+    await open(host)
+    const heard: string[] = []
+    host.onAcknowledged((batch) => heard.push(...batch.facts.map(({ type }) => type)))
+    const posted = post(host, 'on its way')
+    const behind = post(host, 'behind it')
+    await rest()
+    const later = post(host, 'waits')
+    await host.close()
+    arrives()
+    await rest()
+    expect(await Promise.all([posted, behind, later, post(host, 'after')])).toMatchObject(
+      Array(4).fill({ ok: false, refusal: { code: 'unavailable' } }),
+    )
+    expect(heard).toEqual([])
+    expect(warned).not.toHaveBeenCalled()
+    expect(await texts()).toEqual(['on its way', 'behind it'])
+    expect(await post(node('two', 2), 'next')).toMatchObject({ ok: true })
+    expect(faults).toEqual([])
   })
 })
 

@@ -1,7 +1,7 @@
 // Logs of an IRC channel in the event log: their lines once and in order, with their own times; and against a real
 // channel's logs, where they are there.
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -9,7 +9,8 @@ import { readIrcLog } from '../src/import/irc-log.ts'
 import { type EventLog, LogUnavailable } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import { SqliteLog } from '../src/log/sqlite.ts'
-import { expectEqual, file, historyOf, isThere, ROOM, run, saidIn } from './irc-channel.ts'
+import { hansard } from './command-line.ts'
+import { expectEqual, file, historyOf, isThere, models, ROOM, run, saidIn } from './irc-channel.ts'
 import { runServer } from './running-server.ts'
 
 const factsIn = async (log: EventLog): Promise<number> => {
@@ -47,7 +48,7 @@ describe('a line', () => {
       { is: 'renamed', nick: 'bob', to: 'bobby' },
       { is: 'said', nick: 'g[r]eek', text: 'after midnight', action: false },
       { is: 'left', nick: 'g[r]eek' },
-      { is: 'other' },
+      { is: 'ban', by: 'op' },
       { is: 'other' },
       { is: 'other' },
       { is: 'said', nick: 'ann', text: '', action: false },
@@ -72,7 +73,7 @@ describe('an import', () => {
 
   it('is the log’s lines, with their times and nicks as written', async () => {
     const into = log()
-    expect(await run(into, [day2, day1])).toEqual({ lines: 10, messages: 6, known: 0, passedOver: 0 })
+    expect(await run(into, [day2, day1])).toEqual({ lines: 10, messages: 6, known: 0, bans: 0, passedOver: 0 })
     expect(await historyOf(into)).toEqual(saidIn([day1, day2]))
   })
 
@@ -120,6 +121,33 @@ describe('an import', () => {
     const { result } = await again.readModels.query('room.messages', { room, limit: 10 }, { atLeast })
     expect(result.map(({ author }) => author.username)).toEqual(['Ann[irc]', 'owner[irc]'])
     await again.stop()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  it('goes into a room of the channel’s own and name where no other is named, the same one each time', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'hansard-irc-'))
+    const files = join(directory, 'files')
+    const data = join(directory, 'data')
+    await mkdir(files)
+    const importing = async ({ name, text }: { name: string; text: string }) => {
+      await writeFile(join(files, name), text)
+      return hansard(['import', 'irc', join(files, name), '--data', data])
+    }
+    expect(await importing(day1)).toMatchObject({ code: 0 })
+    const again = await importing({ ...day2, text: `=== x  has joined #Ubuntu\n${day2.text}` })
+    expect(again.err).toContain('2006-06-05.log: 3 of 3 lines')
+    const into = await SqliteLog.open(data)
+    const readModels = await models(into)
+    const { result } = await readModels.query('rooms.list', { limit: 10 }, { atLeast: await into.head() })
+    expect(result.map(({ name }) => name)).toEqual(['#ubuntu'])
+    expect(await historyOf(into, result[0]?.aliases[0])).toHaveLength(6)
+    const nowhere = await importing({ name: '2006-06-06.log', text: '[09:00] <ann> nowhere\n' })
+    expect([nowhere.code, nowhere.err]).toEqual([
+      2,
+      expect.stringContaining('the files name no channel: say where to with --room'),
+    ])
+    await into.close()
+    await readModels.close()
     await rm(directory, { recursive: true, force: true })
   })
 

@@ -10,6 +10,7 @@ import { type IrcFile, importIrc } from '../src/import/import-irc.ts'
 import { readIrcLog } from '../src/import/irc-log.ts'
 import type { EventLog } from '../src/log/event-log.ts'
 import { SqliteLog } from '../src/log/sqlite.ts'
+import { dump } from '../src/projections/read-database.ts'
 import { LocalReadModels } from '../src/projections/read-models.ts'
 import { SecureChance } from '../src/secure-chance.ts'
 
@@ -42,10 +43,10 @@ interface Said {
 }
 
 /** The room's whole history, a page at a time; `nick` as written where it differs from the account's name. */
-export const historyOf = async (log: EventLog): Promise<Said[]> => {
+export const historyOf = async (log: EventLog, alias = ROOM): Promise<Said[]> => {
   const readModels = await models(log)
   const { result: rooms } = await readModels.query('rooms.list', { limit: 10 }, { atLeast: await log.head() })
-  const room = rooms.find(({ aliases }) => aliases.includes(ROOM))?.id ?? ''
+  const room = rooms.find(({ aliases }) => aliases.includes(alias))?.id ?? ''
   const found: Said[] = []
   for (let after = 0; ; ) {
     const { result } = await readModels.query('room.messages', { room, limit: 500, after })
@@ -69,7 +70,7 @@ export const saidIn = (files: readonly IrcFile[]): Said[] =>
     ),
   )
 
-const DATA = join(import.meta.dirname, '../../shared/data/irc-ubuntu')
+export const DATA = join(import.meta.dirname, '../../shared/data/irc-ubuntu')
 export const isThere = existsSync(DATA)
 if (!isThere) console.warn(`SKIPPED: the logs of a real channel are not at ${DATA}`)
 
@@ -91,6 +92,9 @@ const compare = async (log: EventLog, days: number): Promise<void> => {
     .slice(0, days)
     .map((name) => ({ name, day: name.slice(0, 10), text: readFileSync(join(DATA, name), 'utf8') }))
   expect(files).toHaveLength(days)
+  // Read models that fold while the lines come.
+  const live = await models(log)
+  const following = setInterval(() => live.poke(), 20)
   const started = performance.now()
   const report = await run(log, files)
   console.log(`${report.lines} lines in ${Math.round(performance.now() - started)} ms`)
@@ -109,10 +113,21 @@ const compare = async (log: EventLog, days: number): Promise<void> => {
     const { result } = await readModels.query('room.presence', { room, at: { time: at } })
     const names = result.map(({ user }) => foldName(user.username)).filter((name) => !name.startsWith('nick-'))
     expect(new Set(names), new Date(at).toISOString()).toEqual(presentAt(lines, at))
+    const { result: shown } = await readModels.query('room.messages', { room, limit: 20, at: { time: at } })
+    const then = said.filter((each) => each.at <= at).slice(-20)
+    expect(shown.map(({ text }) => text)).toEqual(then.map(({ text }) => text))
+    const [first] = shown
+    if (!first) continue
+    const { result: cut } = await readModels.query('room.messages', {
+      room,
+      limit: 3,
+      at: { position: first.position },
+    })
+    expect(cut.at(-1)).toEqual(first)
   }
   const words = new Set(said.flatMap(({ text }) => text.match(/\b[a-z]{4,12}\b/g) ?? []))
   const { result: all } = await readModels.query('room.messages', { room, limit: 100_000 })
-  for (const word of [...words].filter((_word, at) => at % 397 === 0)) {
+  for (const word of [...words].filter((_word, at) => at % 37 === 0)) {
     const { result } = await readModels.query('room.search', { room, words: word, limit: 100_000 })
     const plain = all.filter(({ text }) =>
       text
@@ -122,7 +137,12 @@ const compare = async (log: EventLog, days: number): Promise<void> => {
     )
     expect(result.map(({ id }) => id).reverse(), word).toEqual(plain.map(({ id }) => id))
   }
+  const rebuilt = dump(readModels.generations.db)
   await readModels.close()
+  clearInterval(following)
+  await live.query('rooms.list', { limit: 1 }, { atLeast: await log.head() })
+  expect(dump(live.generations.db) === rebuilt, 'tables folded live and tables made anew are the same bytes').toBe(true)
+  await live.close()
 }
 
 /** An independent fold of the files: who had come or spoken, and not left, when the minute was over. */

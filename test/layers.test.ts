@@ -15,6 +15,7 @@ const mayImport: Record<string, readonly string[]> = {
   transports: ['dialects', 'actors', 'log', 'projections'],
   recording: ['actors', 'dialects', 'transports'],
   import: ['actors', 'log'],
+  demo: ['actors', 'client', 'import'],
   api: ['actors', 'projections', 'log', 'dialects', 'transports', 'recording'],
   client: [],
   page: [],

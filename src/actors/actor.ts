@@ -69,6 +69,8 @@ export class Actor {
   /** ms since 1970 of the last command, for passivation */
   usedAt = 0
   quarantined = false
+  /** revision of the last summary kept, -1 without one */
+  summarisedAt = -1
   readonly timers: Timers
   readonly #around: ActorSurroundings
   #live: XStateActor<Kind['decider']['machine']> | null = null
@@ -98,6 +100,10 @@ export class Actor {
   }
 
   submit(event: EventObject & CommandFields, settle: (outcome: Outcome) => void): void {
+    if (this.#stopped) {
+      settle(refused('unavailable'))
+      return
+    }
     if (this.#waiting.length >= MAX_WAITING) {
       settle(refused('busy', { waiting: MAX_WAITING }))
       return
@@ -116,6 +122,7 @@ export class Actor {
     return { ok: true, facts: [], revision, values: decision.kind === 'nothing' ? decision.values : {} }
   }
 
+  /** Nothing is decided, folded or told from here on, and what is in flight is answered as an outcome unknown. */
   stop(): void {
     this.#stopped = true
     this.timers.disarm()
@@ -148,6 +155,7 @@ export class Actor {
     this.#live = live as never
     if (!summary) return
     this.revision = summary.revision
+    this.summarisedAt = summary.revision
     this.lastAt = summary.at
     this.timers.restore(summary.timers)
   }
@@ -170,6 +178,7 @@ export class Actor {
     let chunk: Parameters<FactCodec['decode']>[0][number][] = []
     const fold = async () => {
       for (const fact of await this.#around.codec.decode(chunk)) {
+        if (this.#stopped) return
         if (fact instanceof Unreadable) throw fact
         this.#fold(fact)
         folded.push(fact)
@@ -227,8 +236,9 @@ export class Actor {
     let batch: WaitingCommand[] = []
     try {
       while (this.#waiting.length > 0) {
-        if (this.quarantined) {
-          for (const { settle } of this.#waiting.splice(0)) settle(refused('faulted'))
+        if (this.quarantined || this.#stopped) {
+          const code = this.quarantined ? 'faulted' : 'unavailable'
+          for (const { settle } of this.#waiting.splice(0)) settle(refused(code))
           return
         }
         batch = this.#waiting.splice(0)
@@ -254,6 +264,10 @@ export class Actor {
     }
     let remaining = enriched
     for (let attempt = 0; ; attempt++) {
+      if (this.#stopped) {
+        for (const { settle } of remaining) settle(refused('unavailable'))
+        return
+      }
       const fork = decideBatch(this, this.#around, remaining)
       const outcome = fork.facts.length === 0 ? 'stored' : await this.#append(fork)
       if (outcome === 'stored') {
@@ -267,8 +281,8 @@ export class Actor {
         return
       }
       const tail = await this.#foldTail()
-      if (this.quarantined) {
-        for (const { settle } of remaining) settle(refused('faulted'))
+      if (this.quarantined || this.#stopped) {
+        for (const { settle } of remaining) settle(refused(this.quarantined ? 'faulted' : 'unavailable'))
         return
       }
       this.#around.acknowledged(this, tail)
@@ -303,8 +317,10 @@ export class Actor {
     for (let attempt = 0; ; attempt++) {
       try {
         await log.append(this.stream, envelopes, expected)
-        return 'stored'
+        // Whoever loads the stream next folds them.
+        return this.#stopped ? 'unavailable' : 'stored'
       } catch (error) {
+        if (this.#stopped) return 'unavailable'
         if (error instanceof WrongExpectedRevision) return 'conflict'
         if (!(error instanceof LogUnavailable)) {
           this.#around.fault(this, error)

@@ -22,6 +22,8 @@ import type { UserCommand } from './user/user.facts.ts'
 /** Rooms and users that were not asked for this long may leave memory. */
 const REST_MS = 60_000
 const SUMMARY_FROM = 200
+/** An actor that never rests has a summary each so many times that, for a start after a crash. */
+const SUMMARIES_APART = 10
 /** how often a log that stored nothing is asked whether it does again */
 const ASK_LOG_MS = 1_000
 
@@ -184,6 +186,10 @@ export class Host {
     const actor = new Actor(this.#kindOf(stream), stream, this.#around)
     actor.usedAt = this.clock.now()
     await actor.load()
+    if (this.#closed) {
+      actor.stop()
+      throw new LogUnavailable(`${stream}: this node is closed`, 'no')
+    }
     this.#actors.set(stream, actor)
     this.#arrived(stream, actor)
     return actor
@@ -349,7 +355,9 @@ export class Host {
 
   #sweep(): void {
     const now = this.clock.now()
+    const apart = SUMMARIES_APART * (this.#options.summaryFrom ?? SUMMARY_FROM)
     for (const actor of this.#actors.values()) {
+      if (actor.revision - actor.summarisedAt >= apart) this.#keepSummary(actor)
       if (now - actor.usedAt < REST_MS || !actor.resting(now) || actor.quarantined) continue
       // A connection lives as long as its socket.
       if (actor.kind.kind === 'connection' && stateName(actor.snapshot) !== 'closed') continue
@@ -362,7 +370,9 @@ export class Host {
   #keepSummary(actor: Actor): void {
     if (actor.revision < (this.#options.summaryFrom ?? SUMMARY_FROM)) return
     const summary = actor.summarise()
-    if (summary) this.#options.store.keepSummary(actor.stream, actor.kind.hash, summary)
+    if (!summary) return
+    actor.summarisedAt = summary.revision
+    this.#options.store.keepSummary(actor.stream, actor.kind.hash, summary)
   }
 }
 

@@ -161,7 +161,8 @@ export class Policies {
     const { $correlationId: correlationId } = fact.metadata
     while (!this.#stopped) {
       const outcome = await this.#host.send(stream, { ...command, commandId, correlationId, by: 'system' })
-      if (outcome.ok || !['unavailable', 'contended', 'busy'].includes(outcome.refusal.code)) return
+      const away = !outcome.ok && ['unavailable', 'contended', 'busy'].includes(outcome.refusal.code)
+      if (!away || this.#stopped) return
       await pause(this.#host.clock, RETRY_MS)
     }
   }

@@ -3,6 +3,7 @@
 
 import type { Command } from './commands.ts'
 import { debugCommand } from './debug-command.ts'
+import { demoCommands } from './demo-commands.ts'
 import { logCommands } from './log-commands.ts'
 import { fileCommands } from './log-files.ts'
 import { roomCommands } from './room-commands.ts'
@@ -28,17 +29,18 @@ export const catalogue: Readonly<Record<string, Command>> = {
   ...logCommands,
   'debug connection': debugCommand,
   'import irc': {
-    usage: 'import irc FILE… --room ALIAS [--name NAME]',
+    usage: 'import irc FILE… [--room ALIAS] [--name NAME]',
     says: 'puts logs of an IRC channel, one file a day (2006-06-01.log), into the log with their own times; the server must not be running',
     more: [
       'A line is stored once however often it is given, and a run that was cut off goes on where it was. Nobody can sign in as the people of an import.',
     ],
     words: [1, Number.POSITIVE_INFINITY],
     options: {
-      room: 'ALIAS  where, as moneypot:100; opened when it is not there',
-      name: 'NAME  the name of a room that is opened',
+      room: 'ALIAS  where, as moneypot:100, opened when it is not there; without it, a room of the channel’s own',
+      name: 'NAME  the name of a room that is opened (the channel’s)',
     },
     run: async (task) => (await import('./import-command.ts')).importCommand(task),
   },
+  ...demoCommands,
   ...fileCommands,
 }

@@ -20,6 +20,7 @@ const EXPECTED = [
   'WrongNameKey',
   'LogUnavailable',
   'PoisonFact',
+  'StageRefused',
 ]
 
 /** Returns the exit code; `serve` goes on after it. */

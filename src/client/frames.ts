@@ -21,6 +21,7 @@ export type CommandFrame =
       readonly text: string
       readonly id?: string
       readonly replyTo?: number
+      readonly kind?: 'text' | 'action'
     }
   /** Change a message of one’s own. */
   | {

@@ -47,8 +47,12 @@ export class Room {
   }
 
   /** Resolves with the message's id once it is stored. Sent again after a drop, and stored once. */
-  async post(text: string, { id = reference(), replyTo }: { id?: string; replyTo?: number } = {}): Promise<number> {
-    const frame = { do: 'post', room: this.id, text, id, ...(replyTo === undefined ? {} : { replyTo }) } as const
+  async post(
+    text: string,
+    { id = reference(), replyTo, kind }: { id?: string; replyTo?: number; kind?: 'text' | 'action' } = {},
+  ): Promise<number> {
+    const more = { ...(replyTo === undefined ? {} : { replyTo }), ...(kind === undefined ? {} : { kind }) }
+    const frame = { do: 'post', room: this.id, text, id, ...more } as const
     const done = (await this.#client.command(frame, true)) as EventOf<'done'>
     return done.message as number
   }

@@ -73,6 +73,8 @@ export type Request = { readonly tag?: string | number | null } & (
       readonly text: string
       readonly clientRef: string | null
       readonly replyTo?: number | null
+      /** absent: text */
+      readonly kind?: 'text' | 'action'
       /** what the dialect wants kept beside the text, under its own name */
       readonly extra?: Readonly<Record<string, unknown>> | null
       readonly fault?: TextFault

@@ -60,6 +60,8 @@ export interface ImportReport {
   messages: number
   /** they stood in the log already */
   known: number
+  /** of masks, which name nobody: counted, and no act */
+  bans: number
   /** modes, topics, notices: no act of anybody's */
   passedOver: number
 }
@@ -130,7 +132,7 @@ const roomOf = async (rooms: Rooms, { room: alias, roomName: name }: ImportOptio
 }
 
 class Import {
-  readonly report: ImportReport = { lines: 0, messages: 0, known: 0, passedOver: 0 }
+  readonly report: ImportReport = { lines: 0, messages: 0, known: 0, bans: 0, passedOver: 0 }
   readonly #host: Host
   readonly #identity: Identity
   readonly #clock: LineClock
@@ -217,8 +219,8 @@ class Import {
 
   async #line(file: IrcFile, line: IrcLine): Promise<void> {
     this.report.lines++
-    if (line.is === 'other') {
-      this.report.passedOver++
+    if (line.is === 'other' || line.is === 'ban') {
+      this.report[line.is === 'ban' ? 'bans' : 'passedOver']++
       return
     }
     const id = (part: string) => this.#id(file.day, line, part)

@@ -4,7 +4,8 @@
 //   === nick  has left #ubuntu   === nick is now known as other
 //
 // Times are hours and minutes in UTC; one smaller than the one before it is the next day's. A line without a time has
-// that of the line before. What has another form (modes, topics, notices) is `other`: text at most, never an act.
+// that of the line before. What has another form (modes, topics, notices) is `other`: text at most, never an act. A ban
+// is of a mask (`=== mode/#ubuntu [+b *!*@host]  by oper`), which names nobody in particular.
 
 const DAY_MS = 86_400_000
 
@@ -21,6 +22,7 @@ export type IrcLine = Place &
     | { readonly is: 'said'; readonly nick: string; readonly text: string; readonly action: boolean }
     | { readonly is: 'joined' | 'left'; readonly nick: string }
     | { readonly is: 'renamed'; readonly nick: string; readonly to: string }
+    | { readonly is: 'ban'; readonly by: string }
     | { readonly is: 'other' }
   )
 
@@ -30,6 +32,8 @@ const DID = /^ \* (\S+) ?(.*)$/
 const JOINED = /^=== (\S+) {1,2}has joined #\S+/
 const LEFT = /^=== (\S+) {1,2}has left #\S+/
 const RENAMED = /^=== (\S+) is now known as (\S+)/
+const BAN = /^=== mode\/#\S+ \[\+\w*b\w* .*\] {1,2}by (\S+)/
+const CHANNEL = /^=== \S+ {1,2}has (?:joined|left) (#\S+)/m
 
 /** Between the angle brackets a blank may follow a `]`, which is not part of the nick. */
 const nickOf = (written: string): string => written.replaceAll('] ', ']')
@@ -77,5 +81,10 @@ const actOf = (raw: string, timed: string | undefined): Act => {
   const [, left] = LEFT.exec(raw) ?? []
   if (left !== undefined) return { is: 'left', nick: left }
   const [, nick, to] = RENAMED.exec(raw) ?? []
-  return nick !== undefined && to !== undefined ? { is: 'renamed', nick, to } : { is: 'other' }
+  if (nick !== undefined && to !== undefined) return { is: 'renamed', nick, to }
+  const [, by] = BAN.exec(raw) ?? []
+  return by !== undefined ? { is: 'ban', by } : { is: 'other' }
 }
+
+/** The channel as its joins and leaves name it, in lower case; null where there is none. */
+export const channelOf = (text: string): string | null => CHANNEL.exec(text)?.[1]?.toLowerCase() ?? null

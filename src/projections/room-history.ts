@@ -7,7 +7,7 @@ import { type At, idOf, inForce, json, type Projection, TEMPORAL, Temporal } fro
  */
 export const roomHistory: Projection = {
   name: 'room-history',
-  version: 1,
+  version: 2,
   tables: `
     create table messages (
       room text not null, id integer not null, revision integer not null, position integer not null, at integer not null,
@@ -15,8 +15,10 @@ export const roomHistory: Projection = {
       kind text not null, ref text, reply_to integer, extra text,
       primary key (room, id)
     ) without rowid;
-    create table texts (room text not null, id integer not null, text text not null, ${TEMPORAL});
-    create index texts_by_message on texts (room, id, from_position);
+    create table texts (
+      room text not null, id integer not null, text text not null, ${TEMPORAL},
+      primary key (room, id, from_position)
+    ) without rowid;
     create table removals (room text not null, id integer not null, by text, reason text, ${TEMPORAL});
     create index removals_by_message on removals (room, id, from_position);`,
   prepare(db) {
@@ -151,6 +153,28 @@ export interface MessagesArgs {
   readonly removed?: 'shown' | 'left-out'
 }
 
+/**
+ * The id of the room's last message by then; 0: there was none. Ids grow in a room as positions and times do, so that it
+ * is found by halving: a condition on the time alone would look at every message since.
+ */
+const lastIdBy = (db: DatabaseSync, room: string, at: NonNullable<At>): number => {
+  const [column, limit] = 'position' in at ? ['position', at.position] : ['at', at.time]
+  const probe = db.prepare(
+    `select id, ${column} as place from messages where room = ? and id <= ? order by id desc limit 1`,
+  )
+  const upTo = (id: number) => probe.get(room, id) as { id: number; place: number } | undefined
+  const newest = upTo(Number.MAX_SAFE_INTEGER)
+  if (!newest || newest.place <= limit) return newest?.id ?? 0
+  let [low, high] = [0, newest.id]
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2)
+    const found = upTo(middle)
+    if (!found || found.id <= low || found.place <= limit) low = middle
+    else high = found.id
+  }
+  return low
+}
+
 export const messageQueries = {
   /** oldest first */
   'room.messages': (db: DatabaseSync, args: MessagesArgs): MessageItem[] => {
@@ -160,11 +184,13 @@ export const messageQueries = {
       'm.room = ?',
       before === undefined ? '' : 'and m.id < ?',
       after === undefined ? '' : 'and m.id > ?',
+      at === null ? '' : 'and m.id <= ?',
       upTo === undefined ? '' : 'and m.revision <= ?',
       removed === 'shown' ? '' : 'and d.from_at is null',
     ].join(' ')
     const found = selectMessages(at, where, `order by m.id ${forwards ? 'asc' : 'desc'} limit ?`)
-    const bounds = [before, after, upTo].filter((bound) => bound !== undefined)
+    const last = at === null ? undefined : lastIdBy(db, room, at)
+    const bounds = [before, after, last, upTo].filter((bound) => bound !== undefined)
     const rows = db
       .prepare(found.sql)
       .all(...found.before, room, ...bounds, ...found.after, limit)

@@ -31,7 +31,14 @@ export const search: Projection = {
       if (typeof text === 'string') add.run(position, text)
     }
     const anew = (fact: { stream: string; data: { id: number } }) => index(idOf(fact.stream), fact.data.id)
-    return { MessagePosted: anew, MessageEdited: anew, MessageRemoved: anew, MessageRestored: anew }
+    return {
+      MessagePosted: ({ position, data: { text } }) => {
+        if (typeof text === 'string') add.run(position, text)
+      },
+      MessageEdited: anew,
+      MessageRemoved: anew,
+      MessageRestored: anew,
+    }
   },
 }
 

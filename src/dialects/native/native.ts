@@ -79,6 +79,7 @@ const requestOf = (frame: CommandFrame): Request => {
         room: frame.room,
         clientRef: frame.id ?? null,
         replyTo: frame.replyTo ?? null,
+        kind: frame.kind ?? 'text',
         ...spoken(frame.text),
       }
     case 'edit':

@@ -40,6 +40,7 @@ export const commands = {
     text,
     id: z.string().min(1).max(MAX_REF).optional().describe('makes a retry harmless, for ten minutes at least'),
     replyTo: message.optional(),
+    kind: z.enum(['text', 'action']).optional().describe('`action`: what its author does, `/me`; else `text`'),
   }),
   edit: command('edit', 'Change a message of one’s own.', { room, message, text }),
   remove: command('remove', 'Hide a message: its author, or staff.', { room, message, reason }),
