@@ -1,6 +1,8 @@
 // SIGKILL at random moments under load, again and again on one log. After each restart, from the log itself and over
 // REST: every acknowledged message is there once and in the order it was acknowledged, ids still grow, nobody is left
 // in a room, mutes end on time (late ones say so), and at the end the read models equal a rebuild.
+//
+// With HANSARD_TEST_EVENTSTORE=esdb://… the log is on that server, which must be a new one: the test wants the whole of it.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,20 +11,27 @@ import { DatabaseSync } from 'node:sqlite'
 import { io, type Socket } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Recorded } from '../src/log/event-log.ts'
-import { SqliteLogReader } from '../src/log/sqlite-reader.ts'
-import { dump } from '../src/projections/read-database.ts'
+import { openLog } from '../src/log/open-log.ts'
+import { dump, openReadDatabase } from '../src/projections/read-database.ts'
 import { rebuild } from '../src/projections/read-models.ts'
+import { Runner } from '../src/projections/runner.ts'
 import { SeededChance } from './seeded-chance.ts'
 import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 const ROUNDS = 30
 const SPEAKERS = 4
+const LOG = process.env.HANSARD_TEST_EVENTSTORE || 'sqlite:'
 
 let directory: string
 let server: ServerProcess | null = null
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'hansard-crash-'))
+  if (LOG === 'sqlite:') return
+  const log = await openLog(LOG, directory)
+  const head = await log.head()
+  await log.close()
+  if (head > 0) throw new Error('HANSARD_TEST_EVENTSTORE has facts already: give this test a new server')
 })
 afterAll(async () => {
   if (server) await server.kill()
@@ -69,16 +78,36 @@ const connected = async (url: string, hash: string): Promise<Socket> => {
   return socket
 }
 
-const everything = (): Recorded[] => {
-  const log = SqliteLogReader.open(directory)
+const start = () => startProcess(directory, ['--log', LOG])
+
+const everything = async (): Promise<Recorded[]> => {
+  const log = await openLog(LOG, directory)
   const facts: Recorded[] = []
-  for (let from = 0; ; from = (facts.at(-1) as Recorded).position) {
-    const chunk = log.readChunk(from, undefined, 5_000)
-    if (chunk.length === 0) break
-    facts.push(...chunk)
-  }
-  log.close()
+  for await (const fact of log.readAll()) facts.push(fact)
+  await log.close()
   return facts
+}
+
+/** The read models as they are, and as the log alone makes them. */
+const models = async (facts: readonly Recorded[]): Promise<{ live: string; rebuilt: string }> => {
+  const file = join(directory, 'read.db')
+  const db = new DatabaseSync(file, { readOnly: true })
+  const live = dump(db)
+  db.close()
+  if (LOG === 'sqlite:') {
+    rebuild(directory, () => {})
+    const again = new DatabaseSync(file, { readOnly: true })
+    const rebuilt = dump(again)
+    again.close()
+    return { live, rebuilt }
+  }
+  const log = await openLog(LOG, directory)
+  const again = openReadDatabase(join(directory, 'again.db'), await log.epoch(), await log.head())
+  await log.close()
+  new Runner(again, { read: () => [] }, () => {}).fold(facts, 'stop')
+  const rebuilt = dump(again)
+  again.close()
+  return { live, rebuilt }
 }
 
 describe('a server killed again and again', () => {
@@ -89,7 +118,7 @@ describe('a server killed again and again', () => {
     const acknowledged = new Map<string, string[]>()
     let sent = 0
     for (let round = 0; round < ROUNDS; round++) {
-      server = await startProcess(directory)
+      server = await start()
       const { url } = server
       if (round === 0) {
         for (let speaker = 0; speaker < SPEAKERS; speaker++) {
@@ -126,7 +155,7 @@ describe('a server killed again and again', () => {
       for (const socket of sockets) socket.disconnect()
     }
 
-    server = await startProcess(directory)
+    server = await start()
     verify(await allMessages(server.url), acknowledged)
     const total = [...acknowledged.values()].reduce((sum, texts) => sum + texts.length, 0)
     expect(total).toBeGreaterThan(ROUNDS * 5)
@@ -148,17 +177,11 @@ describe('a server killed again and again', () => {
     expect(await server.stop()).toBe(0)
     server = null
 
-    const facts = everything()
+    const facts = await everything()
     noGhosts(facts)
     mutesEnded(facts)
-    const file = join(directory, 'read.db')
-    const live = new DatabaseSync(file, { readOnly: true })
-    const before = dump(live)
-    live.close()
-    rebuild(directory, () => {})
-    const again = new DatabaseSync(file, { readOnly: true })
-    expect(dump(again)).toBe(before)
-    again.close()
+    const { live, rebuilt } = await models(facts)
+    expect(rebuilt).toBe(live)
   }, 240_000)
 })
 
