@@ -47,6 +47,17 @@ it('comes back after an outage, and knows what was in doubt', async () => {
   server.stop()
 })
 
+it('leaves nothing of the log unread that would hold up later calls, however often its head is asked', async () => {
+  const server = await EventStoreServer.start('kurrentdb')
+  const log = await EventStoreLog.open(server.address, { silenceMs: 1_000 })
+  const data = JSON.stringify('x'.repeat(100_000))
+  for (let n = 0; n < 40; n++) await log.append(`room-${n}`, [{ ...fact(100 + n), data }], 'no-stream')
+  const head = await log.head()
+  for (let n = 0; n < 30; n++) expect(await log.head()).toBe(head)
+  await log.close()
+  server.stop()
+})
+
 it('a node runs on it', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'hansard-kurrentdb-'))
   const server = await EventStoreServer.start('kurrentdb')

@@ -202,7 +202,9 @@ export class EventStoreServer {
     const asked = options.getAll() as ReadReq.Options.AllOptions
     const backwards = options.getReadDirection() === 1
     const from = asked.hasPosition() ? Number(asked.getPosition()?.getCommitPosition()) : 0
-    let index = backwards ? all.length - 1 : lowerBound(all, from)
+    const before = asked.hasPosition() ? lowerBound(all, from) : all.length
+    let index = backwards ? before - 1 : before
+    if (!backwards && !asked.hasPosition()) index = 0
     for (let left = Number(options.getCount()); left > 0 && !gone.aborted; left--) {
       const event = all[index]
       if (!event) return
