@@ -47,13 +47,14 @@ it('comes back after an outage, and knows what was in doubt', async () => {
   server.stop()
 })
 
-it('leaves nothing of the log unread that would hold up later calls, however often its head is asked', async () => {
+it('asks for no more of the log than its head, and what is left unread holds up no later call', async () => {
   const server = await EventStoreServer.start('kurrentdb')
   const log = await EventStoreLog.open(server.address, { silenceMs: 1_000 })
-  const data = JSON.stringify('x'.repeat(100_000))
-  for (let n = 0; n < 40; n++) await log.append(`room-${n}`, [{ ...fact(100 + n), data }], 'no-stream')
-  const head = await log.head()
-  for (let n = 0; n < 30; n++) expect(await log.head()).toBe(head)
+  const facts = Array.from({ length: 200 }, (_, n) => fact(100 + n))
+  await log.append('room-1', facts, 'no-stream')
+  const before = server.eventsRead
+  for (let n = 0; n < 10; n++) expect(await log.head()).toBeGreaterThan(0)
+  expect(server.eventsRead - before).toBeLessThan(300)
   await log.close()
   server.stop()
 })

@@ -37,6 +37,8 @@ export class EventStoreServer {
   oldPositions = false
   /** subscriptions say nothing of having caught up, as before 23.10 */
   untold = false
+  /** to reads of all */
+  eventsRead = 0
   /** to subscriptions, and whether one waits for its reader now */
   eventsSent = 0
   heldBack = false
@@ -208,6 +210,7 @@ export class EventStoreServer {
     for (let left = Number(options.getCount()); left > 0 && !gone.aborted; left--) {
       const event = all[index]
       if (!event) return
+      this.eventsRead++
       await send(this.#answers.event(event))
       index += backwards ? -1 : 1
     }
