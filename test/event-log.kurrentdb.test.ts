@@ -4,9 +4,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { type Envelope, LogUnavailable } from '../src/log/event-log.ts'
 import { EventStoreLog } from '../src/log/eventstore.ts'
+import { connect } from '../src/log/eventstore-client.ts'
 import { keepsTheContract } from './event-log.contract.ts'
 import { EventStoreServer } from './eventstore-server.ts'
 import { OWNER_TOKEN, startProcess } from './server-process.ts'
@@ -57,6 +58,16 @@ it('asks for no more of the log than its head, and what is left unread holds up 
   expect(server.eventsRead - before).toBeLessThan(300)
   await log.close()
   server.stop()
+})
+
+it('a warning of an option that is none shows no password', async () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+  const { disconnect } = await connect('kurrentdb://admin:opensesame@127.0.0.1:1?tls=false&surprise=1')
+  await disconnect()
+  const warned = warn.mock.calls.flat().join()
+  warn.mockRestore()
+  expect(warned).toContain('surprise')
+  expect(warned).not.toContain('opensesame')
 })
 
 it('a node runs on it', async () => {
