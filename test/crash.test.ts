@@ -1,6 +1,8 @@
 // SIGKILL at random moments under load, again and again on one log. After each restart, from the log itself and over
 // REST: every acknowledged message is there once and in the order it was acknowledged, ids still grow, nobody is left
 // in a room, mutes end on time (late ones say so), and at the end the read models equal a rebuild.
+//
+// With HANSARD_TEST_EVENTSTORE=esdb://… the log is on that server, which must be a new one: the test wants the whole of it.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,7 +12,7 @@ import { io, type Socket } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rebuild } from '../src/cli/rebuild-command.ts'
 import type { Recorded } from '../src/log/event-log.ts'
-import { SqliteLogReader } from '../src/log/sqlite-reader.ts'
+import { openLog } from '../src/log/open-log.ts'
 import { dump } from '../src/projections/read-database.ts'
 import { SeededChance } from './seeded-chance.ts'
 import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
@@ -18,11 +20,17 @@ import { VirtualClock } from './virtual-clock.ts'
 
 const ROUNDS = 30
 const SPEAKERS = 4
+const LOG = process.env.HANSARD_TEST_EVENTSTORE || 'sqlite:'
 
 let directory: string
 let server: ServerProcess | null = null
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'hansard-crash-'))
+  if (LOG === 'sqlite:') return
+  const log = await openLog(LOG, directory)
+  const head = await log.head()
+  await log.close()
+  if (head > 0) throw new Error('HANSARD_TEST_EVENTSTORE has facts already: give this test a new server')
 })
 afterAll(async () => {
   if (server) await server.kill()
@@ -69,15 +77,13 @@ const connected = async (url: string, hash: string): Promise<Socket> => {
   return socket
 }
 
-const everything = (): Recorded[] => {
-  const log = SqliteLogReader.open(directory)
+const start = () => startProcess(directory, ['--log', LOG])
+
+const everything = async (): Promise<Recorded[]> => {
+  const log = await openLog(LOG, directory)
   const facts: Recorded[] = []
-  for (let from = 0; ; from = (facts.at(-1) as Recorded).position) {
-    const chunk = log.readChunk(from, undefined, 5_000)
-    if (chunk.length === 0) break
-    facts.push(...chunk)
-  }
-  log.close()
+  for await (const fact of log.readAll()) facts.push(fact)
+  await log.close()
   return facts
 }
 
@@ -89,7 +95,7 @@ describe('a server killed again and again', () => {
     const acknowledged = new Map<string, string[]>()
     let sent = 0
     for (let round = 0; round < ROUNDS; round++) {
-      server = await startProcess(directory)
+      server = await start()
       const { url } = server
       if (round === 0) {
         for (let speaker = 0; speaker < SPEAKERS; speaker++) {
@@ -126,7 +132,7 @@ describe('a server killed again and again', () => {
       for (const socket of sockets) socket.disconnect()
     }
 
-    server = await startProcess(directory)
+    server = await start()
     verify(await allMessages(server.url), acknowledged)
     const total = [...acknowledged.values()].reduce((sum, texts) => sum + texts.length, 0)
     expect(total).toBeGreaterThan(ROUNDS * 5)
@@ -148,14 +154,14 @@ describe('a server killed again and again', () => {
     expect(await server.stop()).toBe(0)
     server = null
 
-    const facts = everything()
+    const facts = await everything()
     noGhosts(facts)
     mutesEnded(facts)
     const file = join(directory, 'read.db')
     const live = new DatabaseSync(file, { readOnly: true })
     const before = dump(live)
     live.close()
-    await rebuild(directory)
+    await rebuild(directory, LOG === 'sqlite:' ? null : LOG)
     const again = new DatabaseSync(file, { readOnly: true })
     expect(dump(again)).toBe(before)
     again.close()

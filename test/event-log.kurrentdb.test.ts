@@ -5,9 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KurrentDBClient } from '@kurrent/kurrentdb-client'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { type Envelope, LogUnavailable } from '../src/log/event-log.ts'
 import { EventStoreLog } from '../src/log/eventstore.ts'
+import { connect } from '../src/log/eventstore-client.ts'
 import { keepsTheContract } from './event-log.contract.ts'
 import { EventStoreServer } from './eventstore-server.ts'
 import { OWNER_TOKEN, startProcess } from './server-process.ts'
@@ -46,6 +47,28 @@ it('comes back after an outage, and knows what was in doubt', async () => {
   await expect(log.head()).rejects.toThrow(LogUnavailable)
   await log.close()
   server.stop()
+})
+
+it('asks for no more of the log than its head, and what is left unread holds up no later call', async () => {
+  const server = await EventStoreServer.start('kurrentdb')
+  const log = await EventStoreLog.open(server.address, { silenceMs: 1_000 })
+  const facts = Array.from({ length: 200 }, (_, n) => fact(100 + n))
+  await log.append('room-1', facts, 'no-stream')
+  const before = server.eventsRead
+  for (let n = 0; n < 10; n++) expect(await log.head()).toBeGreaterThan(0)
+  expect(server.eventsRead - before).toBeLessThan(300)
+  await log.close()
+  server.stop()
+})
+
+it('a warning of an option that is none shows no password', async () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+  const { disconnect } = await connect('kurrentdb://admin:opensesame@127.0.0.1:1?tls=false&surprise=1')
+  await disconnect()
+  const warned = warn.mock.calls.flat().join()
+  warn.mockRestore()
+  expect(warned).toContain('surprise')
+  expect(warned).not.toContain('opensesame')
 })
 
 it('a node runs on it', async () => {

@@ -44,6 +44,8 @@ export class EventStoreServer {
   oldPositions = false
   /** subscriptions say nothing of having caught up, as before 23.10 */
   untold = false
+  /** to reads of all */
+  eventsRead = 0
   /** to subscriptions, and whether one waits for its reader now */
   eventsSent = 0
   heldBack = false
@@ -213,10 +215,13 @@ export class EventStoreServer {
     const asked = options.getAll() as ReadReq.Options.AllOptions
     const backwards = options.getReadDirection() === 1
     const from = asked.hasPosition() ? Number(asked.getPosition()?.getCommitPosition()) : 0
-    let index = backwards ? all.length - 1 : lowerBound(all, from)
+    const before = asked.hasPosition() ? lowerBound(all, from) : all.length
+    let index = backwards ? before - 1 : before
+    if (!backwards && !asked.hasPosition()) index = 0
     for (let left = Number(options.getCount()); left > 0 && !gone.aborted; left--) {
       const event = all[index]
       if (!event) return
+      this.eventsRead++
       await send(this.#answers.event(event))
       index += backwards ? -1 : 1
     }

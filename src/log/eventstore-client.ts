@@ -116,7 +116,7 @@ export const connect = async (address: string): Promise<{ client: Client; discon
   const make = await load(address)
   let client: Client & Internals
   try {
-    client = make(address)
+    client = warningsShort(() => make(address))
   } catch (error) {
     throw new NoAddress(`${withoutPassword(address)} is no address of a log: ${firstLine(error, address)}`)
   }
@@ -138,6 +138,17 @@ export const connect = async (address: string): Promise<{ client: Client; discon
     )
   }
   return { client, disconnect }
+}
+
+/** The clients warn of an option they do not know, with the whole address in the lines below the first. */
+const warningsShort = <Made>(make: () => Made): Made => {
+  const { warn } = console
+  console.warn = (text) => warn(String(text).split('\n')[0])
+  try {
+    return make()
+  } finally {
+    console.warn = warn
+  }
 }
 
 /** The client's own message quotes the whole address. */

@@ -8,12 +8,16 @@ import {
   type Client,
   kindOf,
   LEADER,
+  type LogPosition,
   NEW_CHANNEL_MS,
   refusals,
   type StoredEvent,
   unavailable,
 } from './eventstore-client.ts'
 import { after, factOf } from './eventstore-codec.ts'
+
+/** Events looked through at a time for the last fact, where the server's own stand behind it. */
+const PAGE_BEFORE_HEAD = 100
 
 export class ServerReads {
   /** the last call found no server */
@@ -91,14 +95,28 @@ export class ServerReads {
     }
   }
 
+  /**
+   * No more is asked for than is read: KurrentDB's bridge cannot cancel, and what is left unread stays in the window
+   * that all its calls share, until none of them gets an answer.
+   */
   async head(): Promise<Position> {
-    const call = { fromPosition: 'end', direction: 'backwards', ...LEADER } as const
+    let fromPosition: LogPosition | 'end' = 'end'
+    let maxCount = 1
+    let unread = true
     const facts = this.#again(
-      () => true,
+      () => unread,
       async function* (this: ServerReads) {
-        for await (const event of events(this.#client.readAll(call), this.#patience)) {
-          const fact = factOf(event)
-          if (fact) yield fact
+        while (unread) {
+          const call = this.#client.readAll({ fromPosition, direction: 'backwards', maxCount, ...LEADER })
+          let got = 0
+          for await (const event of events(call, this.#patience)) {
+            got++
+            fromPosition = event.position ?? fromPosition
+            const fact = factOf(event)
+            if (fact) yield fact
+          }
+          unread = got === maxCount
+          maxCount = PAGE_BEFORE_HEAD
         }
       },
     )
