@@ -149,13 +149,23 @@ describe('the embedded log', () => {
         const { SqliteLog } = await import(${source('sqlite.ts')})
         const { writeSync } = await import('node:fs')
         const log = await SqliteLog.open(directory)
+        // A full pipe takes a part of a text, or nothing and says EAGAIN.
+        const say = (text) => {
+          for (let rest = Buffer.from(text); rest.length > 0; ) {
+            try {
+              rest = rest.subarray(writeSync(1, rest))
+            } catch (error) {
+              if (error.code !== 'EAGAIN') throw error
+            }
+          }
+        }
         const write = async (stream) => {
           let last = 'no-stream'
           for (let n = 0; ; n++) {
             const facts = Array.from({ length: 1 + (n % 3) }, () => (
               { id: crypto.randomUUID(), type: 'Noted', v: 1, data: String(n), metadata: '{}' }))
             const { firstRevision, lastRevision } = await log.append(stream, facts, last)
-            for (const [i, { id }] of facts.entries()) writeSync(1, stream + ' ' + (firstRevision + i) + ' ' + id + '\\n')
+            for (const [i, { id }] of facts.entries()) say(stream + ' ' + (firstRevision + i) + ' ' + id + '\\n')
             last = lastRevision
           }
         }
