@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '..')
 const page = (file: string) => readFile(join(root, file), 'utf8')
 
 /** `npm run hansard -- …`, from a directory that is not the package's. */
-const NPM = `npm() { shift 3; "${process.execPath}" "${root}/src/main.ts" "$@"; }\n`
+const NPM = `npm() { while [ "$1" != -- ]; do shift; done; shift; "${process.execPath}" "${root}/src/main.ts" "$@"; }\n`
 
 let server: ServerProcess
 let directory: string
@@ -87,6 +87,8 @@ describe('once ana and ben have talked', () => {
     for (const act of ['MessageRemoved', 'MessageRestored', 'UserMuted', 'UserUnmuted', 'MemberBanned', 'UserBanned'])
       expect(said).toContain(`"${act}"`)
     expect(said).toContain('"reason":"advertising"')
+    const kept = (await readFile(join(directory, 'acts.ndjson'), 'utf8')).trim().split('\n')
+    expect(kept.map((line) => JSON.parse(line).type)).toContain('MessageRestored')
     expect((await ask('GET', '/rooms/moneypot:2/mutes')).items).toEqual([])
     expect((await ask('GET', '/bans')).items).toEqual([])
   })
