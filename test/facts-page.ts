@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { connectionStream } from '../src/actors/connection/connection.facts.ts'
-import type { ActorKind, FactType } from '../src/actors/fact.ts'
+import { type ActorKind, type FactType, shapes } from '../src/actors/fact.ts'
 import { factTypes } from '../src/actors/fact-codec.ts'
 import { logStream, machinesStream, nodeStream, numbersStream } from '../src/actors/node.facts.ts'
 import { roomStream } from '../src/actors/room/room.facts.ts'
@@ -51,7 +51,13 @@ const kinds: Readonly<Record<ActorKind, { streams: readonly string[]; says: stri
   webhook: { streams: ['webhook-<hash of the address>'], says: 'How far a backend has been told.' },
 }
 
-const schemaOf = (type: z.ZodType): Schema => z.toJSONSchema(type) as Schema
+const schemaOf = (type: z.ZodType): Schema =>
+  z.toJSONSchema(type, {
+    override: ({ zodSchema, jsonSchema }) => {
+      const shape = shapes.get(zodSchema)
+      if (shape) jsonSchema.shape = shape
+    },
+  }) as Schema
 
 const sentence = (says: string): string => `${says.charAt(0).toUpperCase()}${says.slice(1)}.`
 
@@ -67,27 +73,27 @@ const fieldsOf = ({ properties = {}, required = [] }: Schema): [name: string, sc
   Object.entries(properties).map(([name, inner]) => [required.includes(name) ? name : `${name}?`, inner])
 
 /** Shapes that were met while printing. */
-type Shapes = Map<string, Schema>
+type Met = Map<string, Schema>
 
-const typeOf = (schema: Schema, shapes: Shapes): string => {
+const typeOf = (schema: Schema, met: Met): string => {
   const { shape, type, items, additionalProperties, propertyNames } = schema
   if (shape !== undefined) {
     const { name } = shape
-    if (!shapes.has(name)) shapes.set(name, schema)
+    if (!met.has(name)) met.set(name, schema)
     return `[${name}](#${name})`
   }
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const).replaceAll('"', '')}\``
   if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(', ')
-  if (schema.anyOf) return schema.anyOf.map((each) => typeOf(each, shapes)).join(' or ')
-  if (typeof type === 'object') return type.map((each) => typeOf({ ...schema, type: each }, shapes)).join(' or ')
-  if (type === 'array') return `list of ${typeOf(items ?? {}, shapes)}${limit(schema)}`
+  if (schema.anyOf) return schema.anyOf.map((each) => typeOf(each, met)).join(' or ')
+  if (typeof type === 'object') return type.map((each) => typeOf({ ...schema, type: each }, met)).join(' or ')
+  if (type === 'array') return `list of ${typeOf(items ?? {}, met)}${limit(schema)}`
   if (schema.properties) {
-    const inner = fieldsOf(schema).map(([name, each]) => `${name}: ${typeOf(each, shapes)}`)
+    const inner = fieldsOf(schema).map(([name, each]) => `${name}: ${typeOf(each, met)}`)
     return `{ ${inner.join('; ')} }`
   }
   if (type === 'object' && propertyNames) {
     const keys = propertyNames.enum ? 'cause' : 'text'
-    return `map of ${keys} to ${typeOf(typeof additionalProperties === 'object' ? additionalProperties : {}, shapes)}`
+    return `map of ${keys} to ${typeOf(typeof additionalProperties === 'object' ? additionalProperties : {}, met)}`
   }
   const named: Readonly<Record<string, string>> = {
     string: 'text',
@@ -105,29 +111,29 @@ const personalOf = (schema: Schema): string => {
   return whose === 'self' ? 'the stream’s account' : `\`${whose}\``
 }
 
-const rowsOf = (schema: Schema, shapes: Shapes): string[] =>
+const rowsOf = (schema: Schema, met: Met): string[] =>
   fieldsOf(schema).map(
     ([name, inner]) =>
-      `| \`${name}\` | ${cell(typeOf(inner, shapes))} | ${personalOf(inner)} | ${cell(inner.description ?? '')} |`,
+      `| \`${name}\` | ${cell(typeOf(inner, met))} | ${personalOf(inner)} | ${cell(inner.description ?? '')} |`,
   )
 
-const table = (schema: Schema, shapes: Shapes): string[] => {
-  const rows = rowsOf(schema, shapes)
+const table = (schema: Schema, met: Met): string[] => {
+  const rows = rowsOf(schema, met)
   return rows.length === 0
     ? ['No fields.', '']
     : ['| Field | Type | Personal data of | |', '|---|---|---|---|', ...rows, '']
 }
 
-const typePart = (name: string, { v, says, schema }: FactType, shapes: Shapes): string[] => [
+const typePart = (name: string, { v, says, schema }: FactType, met: Met): string[] => [
   `### ${name}`,
   '',
   `Version ${v}. ${sentence(says)}`,
   '',
-  ...table(schemaOf(schema), shapes),
+  ...table(schemaOf(schema), met),
 ]
 
 export const factsPage = (): string => {
-  const shapes: Shapes = new Map()
+  const met: Met = new Map()
   const parts = Object.entries(kinds).flatMap(([kind, { streams, says }]) => {
     const types = Object.entries(factTypes).filter(([, type]) => type.kind === kind)
     return [
@@ -135,14 +141,14 @@ export const factsPage = (): string => {
       '',
       `${says} Stream${streams.length > 1 ? 's' : ''} ${streams.map((stream) => `\`${stream}\``).join(', ')}.`,
       '',
-      ...types.flatMap(([name, type]) => typePart(name, type, shapes)),
+      ...types.flatMap(([name, type]) => typePart(name, type, met)),
     ]
   })
-  // A shape may name another, which then is met here.
+  // A shape may name another, which is then met here.
   const shapeParts: string[] = []
-  for (const [name, schema] of shapes) {
+  for (const [name, schema] of met) {
     shapeParts.push(`### ${name}`, '', sentence(schema.shape?.says ?? ''), '')
-    if (schema.properties) shapeParts.push(...table(schema, shapes))
+    if (schema.properties) shapeParts.push(...table(schema, met))
   }
   return [
     '# Every fact',

@@ -102,9 +102,13 @@ export const factType = <S extends z.ZodType, K extends ActorKind>(kind: K, says
   schema,
 })
 
-/** A shape that several facts share, and what it means, once under this name in docs/facts.md. */
-export const shape = <S extends z.ZodType>(name: string, says: string, schema: S): S =>
-  schema.meta({ shape: { name, says } }) as S
+/** Shapes that several facts share, and what they mean: each stands once, under this name, in docs/facts.md. */
+export const shapes = z.registry<{ readonly name: string; readonly says: string }>()
+
+export const shape = <S extends z.ZodType>(name: string, says: string, schema: S): S => {
+  shapes.add(schema, { name, says })
+  return schema
+}
 
 // --- shapes that facts of several kinds share ---
 
