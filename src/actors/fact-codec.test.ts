@@ -10,6 +10,7 @@ const types: FactTypes = {
   Named: {
     kind: 'user',
     v: 3,
+    says: 'an account has a name',
     schema: z.object({ name: z.object({ first: z.string(), last: z.string() }) }),
     upcasts: [
       ({ nick }) => ({ first: nick.split(' ')[0], last: nick.split(' ')[1] ?? '' }),

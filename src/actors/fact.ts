@@ -74,6 +74,8 @@ export const personal = <S extends z.ZodType>(schema: S, whose: string): S => sc
 export interface FactType {
   readonly kind: ActorKind
   readonly v: number
+  /** what it means, for docs/facts.md */
+  readonly says: string
   readonly schema: z.ZodType
   /** the first makes v2's data of v1's, and so on up to `v`; what they take stays readable for good */
   readonly upcasts?: readonly Upcast[]
@@ -93,7 +95,20 @@ export type FactEventsOf<T extends Record<string, { schema: z.ZodType }>> = {
   [K in keyof T & string]: FactEvent<K, z.infer<T[K]['schema']>>
 }[keyof T & string]
 
-export const factType = <S extends z.ZodType, K extends ActorKind>(kind: K, schema: S, v = 1) => ({ kind, v, schema })
+export const factType = <S extends z.ZodType, K extends ActorKind>(kind: K, says: string, schema: S, v = 1) => ({
+  kind,
+  v,
+  says,
+  schema,
+})
+
+/** Shapes that several facts share, and what they mean: each stands once, under this name, in docs/facts.md. */
+export const shapes = z.registry<{ readonly name: string; readonly says: string }>()
+
+export const shape = <S extends z.ZodType>(name: string, says: string, schema: S): S => {
+  shapes.add(schema, { name, says })
+  return schema
+}
 
 // --- shapes that facts of several kinds share ---
 
@@ -101,7 +116,11 @@ export const factType = <S extends z.ZodType, K extends ActorKind>(kind: K, sche
  * What dialects want kept, each under its own name: whatever JSON can say. A number beyond all numbers (1e400 reads as
  * Infinity) has no form there; it is refused here, where it costs its own command, and not by the log.
  */
-export const kept = z.record(z.string(), z.json() as z.ZodType<unknown>)
+export const kept = shape(
+  'kept',
+  'whatever JSON can say, each dialect under its own name',
+  z.record(z.string(), z.json() as z.ZodType<unknown>),
+)
 
 export const accountRole = z.enum(['admin', 'member', 'robot'])
 export type AccountRole = z.infer<typeof accountRole>
@@ -113,16 +132,33 @@ export type MemberRole = z.infer<typeof memberRole>
 export const shownRole = z.enum(['owner', 'admin', 'mod', 'robot', 'member'])
 export type ShownRole = z.infer<typeof shownRole>
 
-export const person = z.object({
-  id: z.string(),
-  number: z.int(),
-  username: personal(z.string(), 'id'),
-  role: shownRole,
-})
+export const person = shape(
+  'person',
+  'an account as it was then, with the role shown beside its name',
+  z.object({
+    id: z.string(),
+    number: z.int(),
+    username: personal(z.string(), 'id'),
+    role: shownRole,
+  }),
+)
 export type Person = z.infer<typeof person>
 
-/** ms since 1970 */
-export const instant = z.int()
+/** Who did it; null is the server itself (timer, policy, operator's command line). */
+export const by = shape(
+  'by',
+  'whoever did it, as the account was then; null is the server itself, or its operator',
+  z.object({ id: z.string(), number: z.int(), username: personal(z.string(), 'id') }),
+).nullable()
 
-/** A timer's fact names when it was due, when it fired, and the fact that armed it; late = fired well after due. */
-export const fired = { due: instant, fired: instant, late: z.boolean(), armedBy: z.string(), cause: z.literal('timer') }
+/** ms since 1970 */
+export const instant = shape('instant', 'milliseconds since 1970', z.int())
+
+/** A timer's fact names when it was due, when it fired, and the fact that armed it. */
+export const fired = {
+  due: instant,
+  fired: instant,
+  late: z.boolean().describe('fired well after it was due'),
+  armedBy: z.string().describe('the fact that armed the timer'),
+  cause: z.literal('timer'),
+}

@@ -14,25 +14,35 @@ const place = { position: z.int(), at: instant }
 export const nodeFacts = {
   NodeStarted: factType(
     'node',
+    'a process began to serve the log',
     z.object({
       node: z.string(),
       incarnation: z.string(),
       version: z.string(),
-      /** the settings in force as `hansard config` shows them: of a secret, that it was set */
-      settings: z.record(z.string(), z.string()).optional(),
+      settings: z
+        .record(z.string(), z.string())
+        .optional()
+        .describe('the settings in force as `hansard config` shows them: of a secret, that it was set'),
     }),
   ),
-  NodeStopped: factType('node', z.object({ node: z.string(), incarnation: z.string(), cause: z.string() })),
-  /** connections that went before their first frame, and frames beyond limits, counted per minute */
-  ConnectionsTurnedAway: factType('node', z.object({ since: instant, counts: z.record(z.string(), z.int()) })),
-  /** the log stores again; since then an append had failed on it */
-  LogReturned: factType('node', z.object({ since: instant })),
-  /**
-   * What outlives connections that are about to be forgotten: refused acts of staff, as the moderation log shows them, and
-   * how far accounts had read. Each with the position and time of the fact that it was read from.
-   */
+  NodeStopped: factType(
+    'node',
+    'the process ended in order; after a crash there is none',
+    z.object({ node: z.string(), incarnation: z.string(), cause: z.string() }),
+  ),
+  ConnectionsTurnedAway: factType(
+    'node',
+    'connections that went before their first frame, and frames beyond limits, counted per minute',
+    z.object({ since: instant, counts: z.record(z.string(), z.int()) }),
+  ),
+  LogReturned: factType(
+    'node',
+    'the log stores again; since then an append had failed on it',
+    z.object({ since: instant }),
+  ),
   ConnectionsRemembered: factType(
     'node',
+    'what outlives connections that are about to be forgotten: refused acts of staff, as the moderation log shows them, and how far accounts had read; each with the position and time of the fact that it was read from',
     z.object({
       acts: z.array(
         z.object({
@@ -47,39 +57,69 @@ export const nodeFacts = {
       ),
     }),
   ),
-  /**
-   * These connections, closed before that moment, are out of the log, or will be in a moment; `closings` counts them by
-   * cause. Their rows leave every read model on this fact.
-   */
   ConnectionsForgotten: factType(
     'node',
-    z.object({ before: instant, ids: z.array(z.string()).max(4_000), closings: z.record(z.string(), z.int()) }),
+    'these connections, closed before that moment, are out of the log, or will be in a moment; their rows leave every read model on this fact',
+    z.object({
+      before: instant,
+      ids: z.array(z.string()).max(4_000),
+      closings: z.record(z.string(), z.int()).describe('how many closed, by cause'),
+    }),
   ),
-  /** behind the log's last whole commit this start found so many bytes of another, cut short, and left them out */
-  LogTailCut: factType('node', z.object({ bytes: z.int() })),
-  ActorQuarantined: factType('node', z.object({ stream: z.string(), revision: z.int(), error: z.string() })),
-  /** stream `webhook-<hash of the address>`: everything up to this position was confirmed */
-  WebhookDelivered: factType('webhook', z.object({ upTo: z.int() })),
-  ClockStepped: factType('node', z.object({ byMs: z.int() })),
+  LogTailCut: factType(
+    'node',
+    "behind the log's last whole commit this start found so many bytes of another, cut short, and left them out",
+    z.object({ bytes: z.int() }),
+  ),
+  ActorQuarantined: factType(
+    'node',
+    'an actor could not fold a fact of its stream and is out of service until a version can',
+    z.object({ stream: z.string(), revision: z.int(), error: z.string() }),
+  ),
+  WebhookDelivered: factType('webhook', 'everything up to this position was confirmed', z.object({ upTo: z.int() })),
+  ClockStepped: factType('node', "the machine's clock jumped", z.object({ byMs: z.int() })),
 
-  /** stream `rules`: the words blocked in every room, whole at each change */
-  RulesSet: factType('rules', z.object({ version: z.int(), rules: z.array(rule) })),
+  RulesSet: factType(
+    'rules',
+    'the words blocked in every room, whole at each change',
+    z.object({ version: z.int().describe('counts the changes'), rules: z.array(rule) }),
+  ),
 
-  /** stream `import-<room>-<day>`: so many lines of a log of that day are in the room, with the hash of their text */
-  LinesImported: factType('import', z.object({ lines: z.int(), hash: z.string() })),
+  LinesImported: factType(
+    'import',
+    'so many lines of a log of that day are in the room, with the hash of their text',
+    z.object({ lines: z.int(), hash: z.string() }),
+  ),
 
-  /** stream `log`, once: the key that names claims when no setting gives one */
-  LogBorn: factType('node', z.object({ nameKey: z.string().nullable(), nameKeyHash: z.string() })),
-  /** stream `log`: from here on it is another log than the one of that epoch, whose facts up to `head` it has */
-  LogRestored: factType('node', z.object({ previousEpoch: z.string(), head: z.int() })),
-  MachineDefined: factType('machines', z.object({ kind: z.string(), hash: z.string(), definition: z.unknown() })),
+  LogBorn: factType(
+    'node',
+    'stream `log`, once: the key that names claims when no setting gives one',
+    z.object({ nameKey: z.string().nullable(), nameKeyHash: z.string() }),
+  ),
+  LogRestored: factType(
+    'node',
+    'stream `log`: from here on it is another log than the one of that epoch, whose facts up to `head` it has',
+    z.object({ previousEpoch: z.string(), head: z.int() }),
+  ),
+  MachineDefined: factType(
+    'machines',
+    'a statechart as it was when lives began under it',
+    z.object({ kind: z.string(), hash: z.string(), definition: z.unknown() }),
+  ),
 
-  NameClaimed: factType('name', z.object({ owner: z.string() })),
-  NameReleased: factType('name', z.object({ owner: z.string() })),
+  NameClaimed: factType(
+    'name',
+    'a name, alias, phone number or token has an owner, once the owner confirms it in a stream of its own',
+    z.object({ owner: z.string() }),
+  ),
+  NameReleased: factType('name', 'the owner gave it up', z.object({ owner: z.string() })),
 
-  /** the number is the fact's revision + 1 */
-  NumberTaken: factType('numbers', z.object({ owner: z.string() })),
-  IdsReserved: factType('numbers', z.object({ from: z.int(), count: z.int(), node: z.string() })),
+  NumberTaken: factType('numbers', "the number is the fact's revision + 1", z.object({ owner: z.string() })),
+  IdsReserved: factType(
+    'numbers',
+    'a block of message ids that a node may give out',
+    z.object({ from: z.int(), count: z.int(), node: z.string() }),
+  ),
 } as const
 
 export type NodeFact = FactsOf<typeof nodeFacts>

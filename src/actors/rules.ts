@@ -2,12 +2,17 @@
 // the text, whatever anybody writes into it: it is no regular expression.
 
 import { z } from 'zod'
+import { shape } from './fact.ts'
 
 const MAX_RULES = 200
 const MAX_RULE_TEXT = 100
 
 /** Words in order; `*` before the first or behind the last lets that word go on: `spam*`, `*coin`, `buy now`. */
-export const rule = z.object({ name: z.string().min(1).max(64), text: z.string().min(1).max(MAX_RULE_TEXT) })
+export const rule = shape(
+  'rule',
+  'words in order; `*` before the first or behind the last lets that word go on',
+  z.object({ name: z.string().min(1).max(64), text: z.string().min(1).max(MAX_RULE_TEXT) }),
+)
 export type Rule = z.infer<typeof rule>
 
 /** What may be set: names are told to whoever is refused, so each is there once, and each rule says a word. */

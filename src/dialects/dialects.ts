@@ -1,4 +1,4 @@
-// Every protocol this server speaks: a sixth is its codec, its dialogues and a line here.
+// Every protocol this server speaks: a seventh is its codec, its dialogues and a line here.
 
 import { ayakaWith } from './ayaka.ts'
 import type { Dialect } from './dialect.ts'

@@ -1,7 +1,16 @@
 // The connection's facts and commands. Fact names and shapes are storage format (see fact.ts).
 
 import { z } from 'zod'
-import { type CommandFields, type FactEventsOf, type FactsOf, factType, instant, person, personal } from '../fact.ts'
+import {
+  type CommandFields,
+  type FactEventsOf,
+  type FactsOf,
+  factType,
+  instant,
+  person,
+  personal,
+  shape,
+} from '../fact.ts'
 
 export const connectionStream = (connection: string): string => `connection-${connection}`
 
@@ -24,35 +33,46 @@ export const closeCause = z.enum([
 export type CloseCause = z.infer<typeof closeCause>
 
 /** Limits that the chart's timers use: they stand in the fact, so that a replay shows the chart that was. 0 = off. */
-export const connectionLimits = z.object({
-  authTimeoutMs: z.int(),
-  afkMs: z.int(),
-  typingMs: z.int(),
-  badFrameStrikes: z.int(),
-})
+export const connectionLimits = shape(
+  'limits',
+  "limits that the chart's timers use; 0: off",
+  z.object({
+    authTimeoutMs: z.int(),
+    afkMs: z.int(),
+    typingMs: z.int(),
+    badFrameStrikes: z.int(),
+  }),
+)
 export type ConnectionLimits = z.infer<typeof connectionLimits>
 
 /** What of a dialect's profile the chart and the policies use. */
-export const connectionOptions = z.object({
-  /** put out of its only room, it has nothing left and is closed */
-  oneRoom: z.boolean(),
-  /** a newer connection of the account in this dialect closes older ones; 0: any number */
-  socketsPerAccount: z.int(),
-  /** the dialect's own close code for each cause; a cause without one closes without a code */
-  closeCodes: z.partialRecord(closeCause, z.int()),
-})
+export const connectionOptions = shape(
+  'options',
+  "what of a dialect's profile the chart and the policies use",
+  z.object({
+    oneRoom: z.boolean().describe('put out of its only room, it has nothing left and is closed'),
+    socketsPerAccount: z
+      .int()
+      .describe('a newer connection of the account in this dialect closes older ones; 0: any number'),
+    closeCodes: z
+      .partialRecord(closeCause, z.int())
+      .describe("the dialect's own close code for each cause; a cause without one closes without a code"),
+  }),
+)
 export type ConnectionOptions = z.infer<typeof connectionOptions>
 
 export const connectionFacts = {
   ConnectionOpened: factType(
     'connection',
+    'a socket opened, or a request came over REST',
     z.object({
       connection: z.string(),
-      /** null until the first event tells (socket.io on a shared listener): DialectChosen follows */
-      dialect: z.string().nullable(),
+      dialect: z
+        .string()
+        .nullable()
+        .describe('null until the first event tells (socket.io on a shared listener): DialectChosen follows'),
       version: z.int(),
-      /** when the socket opened; its fact follows with the first frame, or after a second */
-      since: instant,
+      since: instant.describe('when the socket opened; its fact follows with the first frame, or after a second'),
       transport: z.string(),
       limits: connectionLimits,
       options: connectionOptions,
@@ -63,63 +83,91 @@ export const connectionFacts = {
   ),
   DialectChosen: factType(
     'connection',
+    'on an address that several dialects share, the first event told which it speaks',
     z.object({ dialect: z.string(), version: z.int(), limits: connectionLimits, options: connectionOptions }),
   ),
-  /** `user` null: an anonymous reader */
-  AuthSucceeded: factType('connection', z.object({ user: person.nullable(), token: z.string().nullable() })),
-  AuthFailed: factType('connection', z.object({ code: z.string() })),
+  AuthSucceeded: factType(
+    'connection',
+    'signed in',
+    z.object({
+      user: person.nullable().describe('null: an anonymous reader'),
+      token: z.string().nullable().describe("the token's id"),
+    }),
+  ),
+  AuthFailed: factType('connection', 'a sign-in was refused', z.object({ code: z.string() })),
   RoomEntered: factType(
     'connection',
+    'the room has its presence, and it hears what is live there',
     z.object({
       room: z.string(),
-      /** the room's revision that the snapshot was read at; live facts follow above it */
-      revision: z.int(),
+      revision: z.int().describe("the room's revision that the snapshot was read at; live facts follow above it"),
       history: z.object({ count: z.int(), firstId: z.int().nullable(), lastId: z.int().nullable() }),
     }),
   ),
-  /** Rooms that are heard without entering them: room → the revision that live facts follow above. */
-  RoomsFollowed: factType('connection', z.object({ rooms: z.record(z.string(), z.int()) })),
-  /** entered or followed, it is neither any more */
-  RoomLeft: factType('connection', z.object({ room: z.string() })),
+  RoomsFollowed: factType(
+    'connection',
+    'rooms that are heard without entering them',
+    z.object({ rooms: z.record(z.string(), z.int()).describe('room → the revision that live facts follow above') }),
+  ),
+  RoomLeft: factType('connection', 'entered or followed, it is neither any more', z.object({ room: z.string() })),
   HistoryRead: factType(
     'connection',
+    'older messages were handed to it',
     z.object({ room: z.string(), count: z.int(), firstId: z.int().nullable(), lastId: z.int().nullable() }),
   ),
-  /** `named`: by a client that shows who types by name */
-  TypingStarted: factType('connection', z.object({ room: z.string(), named: z.literal(true).optional() })),
+  TypingStarted: factType(
+    'connection',
+    'shown to those in the room',
+    z.object({
+      room: z.string(),
+      named: z.literal(true).optional().describe('by a client that shows who types by name'),
+    }),
+  ),
   TypingStopped: factType(
     'connection',
+    'typing ended, and why',
     z.object({ room: z.string(), cause: z.enum(['client', 'message', 'timeout', 'left']) }),
   ),
-  /** its account has read the room up to this message */
-  ReadMarked: factType('connection', z.object({ room: z.string(), upTo: z.int() })),
-  WentIdle: factType('connection', z.object({ since: instant })),
-  BecameActive: factType('connection', z.object({})),
-  /** What the socket was surely handed: room → revision. Written when it falls behind, has caught up, and at its end. */
-  Delivered: factType('connection', z.object({ rooms: z.record(z.string(), z.int()) })),
-  /** `count` repeats of the same refusal within a second are one fact. */
+  ReadMarked: factType(
+    'connection',
+    'its account has read the room up to this message',
+    z.object({ room: z.string(), upTo: z.int() }),
+  ),
+  WentIdle: factType(
+    'connection',
+    'it said nothing for as long as the dialect allows, or its client said so',
+    z.object({ since: instant }),
+  ),
+  BecameActive: factType('connection', 'it is idle no more', z.object({})),
+  Delivered: factType(
+    'connection',
+    'what the socket was surely handed; written when it falls behind, has caught up, and at its end',
+    z.object({ rooms: z.record(z.string(), z.int()).describe('room → revision') }),
+  ),
   CommandRefused: factType(
     'connection',
+    'something was asked and not done: who decided, in which state, by which guard, on what values',
     z.object({
       command: z.string(),
       code: z.string(),
-      /** the chart's state, guard and allow-listed values it was decided at */
-      state: z.string(),
+      state: z.string().describe("the chart's state, guard and allow-listed values it was decided at"),
       guard: z.string().nullable(),
       values: z.record(z.string(), z.unknown()),
-      /** the other actor that refused, and its revision then; null: the connection itself */
-      at: z.object({ stream: z.string(), revision: z.int() }).nullable(),
-      count: z.int(),
+      at: z
+        .object({ stream: z.string(), revision: z.int() })
+        .nullable()
+        .describe('the other actor that refused, and its revision then; null: the connection itself'),
+      count: z.int().describe('repeats of the same refusal within a second are one fact'),
     }),
   ),
   ConnectionClosed: factType(
     'connection',
+    'its last fact',
     z.object({
       code: z.int().nullable(),
       reason: personal(z.string().nullable(), 'self'),
       cause: closeCause,
-      /** appended after the socket was gone already (transport limit, crash) */
-      late: z.boolean(),
+      late: z.boolean().describe('appended after the socket was gone already (transport limit, crash)'),
     }),
   ),
 } as const

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import {
   type AccountRole,
   accountRole,
+  by,
   type CommandFields,
   type FactEventsOf,
   type FactsOf,
@@ -21,7 +22,6 @@ import { type Blocked, type Rule, rule } from '../rules.ts'
 
 export const roomStream = (room: string): string => `room-${room}`
 
-const by = z.object({ id: z.string(), number: z.int(), username: personal(z.string(), 'id') }).nullable()
 const reason = (whose: string) => personal(z.string().nullable(), whose)
 const roomMode = z.enum(['open', 'slow', 'locked'])
 export type RoomMode = z.infer<typeof roomMode>
@@ -46,92 +46,147 @@ export const notedOwner = (extra: RoomExtra, dialect: string): string | null => 
 export const roomFacts = {
   RoomOpened: factType(
     'room',
+    'the first fact of a room, or of a space of rooms',
     z.object({
       room: z.string(),
       number: z.int(),
       name: z.string(),
       kind: z.enum(['room', 'space']),
       parent: z.string().nullable(),
-      /** `moneypot:18`: where each dialect sees this room */
-      aliases: z.array(z.string()),
+      aliases: z.array(z.string()).describe('`moneypot:18`: where each dialect sees this room'),
       extra: kept.optional(),
-      /** hash of the statechart in force, see MachineDefined */
-      machine: z.string(),
+      machine: z.string().describe('hash of the statechart in force, see MachineDefined'),
     }),
   ),
   RoomChanged: factType(
     'room',
+    'what is in it has another value from now on; what is absent stays',
     z.object({
       name: z.string().optional(),
       mode: roomMode.optional(),
-      /** least time between two messages of one member in mode `slow` */
-      slowMs: z.int().optional(),
+      slowMs: z.int().optional().describe('least time between two messages of one member in mode `slow`'),
       aliases: z.array(z.string()).optional(),
-      /** replaces what the dialects named in it kept before; of others it says nothing */
-      extra: kept.optional(),
+      extra: kept.optional().describe('replaces what the dialects named in it kept before; of others it says nothing'),
     }),
   ),
-  RoomArchived: factType('room', z.object({ by, reason: reason('by') })),
+  RoomArchived: factType('room', 'closed for good; its record stays', z.object({ by, reason: reason('by') })),
 
-  MemberAdded: factType('room', z.object({ user: z.string(), role: memberRole, by })),
-  /** `after`: a plain member was put out, and so is none any more */
-  MemberRemoved: factType('room', z.object({ user: z.string(), by, after: z.enum(['kicked', 'banned']).optional() })),
-  MemberRoleGranted: factType('room', z.object({ user: z.string(), role: memberRole, by })),
-  MemberRoleRevoked: factType('room', z.object({ user: z.string(), by })),
+  MemberAdded: factType('room', 'an account belongs to the room', z.object({ user: z.string(), role: memberRole, by })),
+  MemberRemoved: factType(
+    'room',
+    'an account left, or was taken out',
+    z.object({
+      user: z.string(),
+      by,
+      after: z.enum(['kicked', 'banned']).optional().describe('a plain member was put out, and so is none any more'),
+    }),
+  ),
+  MemberRoleGranted: factType(
+    'room',
+    'a member is owner or mod from now on',
+    z.object({ user: z.string(), role: memberRole, by }),
+  ),
+  MemberRoleRevoked: factType('room', 'an owner or mod is a plain member again', z.object({ user: z.string(), by })),
 
-  /** One per connection; `first` when the account had no other connection here. */
   PresenceEntered: factType(
     'room',
-    z.object({ user: person, account: accountRole, connection: z.string(), node: z.string(), first: z.boolean() }),
+    'a connection entered, one fact each',
+    z.object({
+      user: person,
+      account: accountRole,
+      connection: z.string(),
+      node: z.string(),
+      first: z.boolean().describe('the account had no other connection here'),
+    }),
   ),
   PresenceLeft: factType(
     'room',
-    z.object({ user: person, connection: z.string(), last: z.boolean(), cause: leaveCause }),
+    'a connection left, and why',
+    z.object({
+      user: person,
+      connection: z.string(),
+      last: z.boolean().describe('the account has no other connection here'),
+      cause: leaveCause,
+    }),
   ),
 
   MessagePosted: factType(
     'room',
+    'a message, told to nobody before this fact is on disk',
     z.object({
       id: z.int(),
       author: person,
       text: personal(z.string(), 'author.id'),
       kind: z.enum(['text', 'action']),
-      clientRef: z.string().nullable(),
+      clientRef: z.string().nullable().describe('the reference it was sent with: a repeat of it says nothing new'),
       replyTo: z.int().nullable(),
       extra,
     }),
   ),
   MessageEdited: factType(
     'room',
+    'its author gave a message another text; the one before stays on record',
     z.object({ id: z.int(), author: z.string(), text: personal(z.string(), 'author'), by }),
   ),
-  MessageRemoved: factType('room', z.object({ id: z.int(), author: z.string(), by, reason: reason('by') })),
-  MessageRestored: factType('room', z.object({ id: z.int(), author: z.string(), original: z.int(), by })),
+  MessageRemoved: factType(
+    'room',
+    'hidden from every history; its text stays in the fact that posted it',
+    z.object({ id: z.int(), author: z.string(), by, reason: reason('by') }),
+  ),
+  MessageRestored: factType(
+    'room',
+    'a removed message is shown again',
+    z.object({
+      id: z.int(),
+      author: z.string(),
+      original: z.int().describe('the revision of the fact that posted it'),
+      by,
+    }),
+  ),
 
-  /** Kept by folded name: a mute may precede the account. `until` null: no end. Replaces an earlier mute of the name. */
   UserMuted: factType(
     'room',
+    'may not write here. Kept by folded name: a mute may precede the account, and replaces an earlier one of the name',
     z.object({
-      name: personal(z.string(), 'name'),
-      user: z.string().nullable(),
+      name: personal(z.string(), 'name').describe('folded'),
+      user: z.string().nullable().describe('null: no account has the name'),
       by,
       seconds: z.int().nullable(),
-      until: instant.nullable(),
+      until: instant.nullable().describe('null: no end'),
       reason: reason('name'),
     }),
   ),
-  UserUnmuted: factType('room', z.object({ name: personal(z.string(), 'name'), by })),
-  MuteExpired: factType('room', z.object({ name: personal(z.string(), 'name'), ...fired })),
+  UserUnmuted: factType(
+    'room',
+    'a mute was lifted before its end',
+    z.object({ name: personal(z.string(), 'name'), by }),
+  ),
+  MuteExpired: factType('room', 'a mute came to its end', z.object({ name: personal(z.string(), 'name'), ...fired })),
 
-  MemberKicked: factType('room', z.object({ user: z.string(), by, reason: reason('user') })),
-  MemberBanned: factType('room', z.object({ user: z.string(), by, until: instant.nullable(), reason: reason('user') })),
-  MemberBanLifted: factType('room', z.object({ user: z.string(), by })),
-  MemberBanExpired: factType('room', z.object({ user: z.string(), ...fired })),
+  MemberKicked: factType(
+    'room',
+    'put out of the room; may come back',
+    z.object({ user: z.string(), by, reason: reason('user') }),
+  ),
+  MemberBanned: factType(
+    'room',
+    'put out of the room and kept out',
+    z.object({ user: z.string(), by, until: instant.nullable().describe('null: no end'), reason: reason('user') }),
+  ),
+  MemberBanLifted: factType(
+    'room',
+    'a ban from the room was lifted before its end',
+    z.object({ user: z.string(), by }),
+  ),
+  MemberBanExpired: factType('room', 'a ban from the room came to its end', z.object({ user: z.string(), ...fired })),
 
-  /** the words blocked in this room, whole at each change; `version` counts the changes */
-  RoomRulesSet: factType('room', z.object({ version: z.int(), rules: z.array(rule), by })),
+  RoomRulesSet: factType(
+    'room',
+    'the words blocked in this room, whole at each change',
+    z.object({ version: z.int().describe('counts the changes'), rules: z.array(rule), by }),
+  ),
 
-  InviteCreated: factType('room', z.object({ code: z.string(), by })),
+  InviteCreated: factType('room', 'whoever has the code may come in', z.object({ code: z.string(), by })),
 } as const
 
 export type RoomFact = FactsOf<typeof roomFacts>

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import {
   type AccountRole,
   accountRole,
+  by,
   type CommandFields,
   type FactEventsOf,
   type FactsOf,
@@ -17,12 +18,12 @@ import type { Asker } from '../room/room.facts.ts'
 
 export const userStream = (user: string): string => `user-${user}`
 
-const by = z.object({ id: z.string(), number: z.int(), username: personal(z.string(), 'id') }).nullable()
 const reason = personal(z.string().nullable(), 'self')
 
 export const userFacts = {
   UserRegistered: factType(
     'user',
+    'the first fact of an account',
     z.object({
       user: z.string(),
       number: z.int(),
@@ -32,21 +33,50 @@ export const userFacts = {
       machine: z.string(),
     }),
   ),
-  UserRenamed: factType('user', z.object({ username: personal(z.string(), 'self') })),
-  /** `hash` is SHA-256 of the hex of the token's SHA-256; never shown to any reader */
-  TokenIssued: factType('user', z.object({ token: z.string(), hash: z.string() })),
-  TokenRevoked: factType('user', z.object({ token: z.string() })),
-  /** fields of a dialect's own; those not named keep their values */
-  ProfileSet: factType('user', z.object({ dialect: z.string(), fields: personal(kept, 'self') })),
-  RoleGranted: factType('user', z.object({ role: accountRole, by })),
-  RoleRevoked: factType('user', z.object({ role: accountRole, by })),
-  CameOnline: factType('user', z.object({ connection: z.string(), node: z.string(), first: z.boolean() })),
-  WentOffline: factType('user', z.object({ connection: z.string(), last: z.boolean() })),
-  StatusChanged: factType('user', z.object({ status: personal(kept, 'self') })),
-  UserBanned: factType('user', z.object({ by, until: instant.nullable(), reason })),
-  BanLifted: factType('user', z.object({ by, reason })),
-  BanExpired: factType('user', z.object(fired)),
-  UserKicked: factType('user', z.object({ by, reason })),
+  UserRenamed: factType('user', 'another username from now on', z.object({ username: personal(z.string(), 'self') })),
+  TokenIssued: factType(
+    'user',
+    'a token that signs in; its text is shown once and never kept',
+    z.object({
+      token: z.string().describe('its id'),
+      hash: z.string().describe("SHA-256 of the hex of the token's SHA-256; shown to no reader"),
+    }),
+  ),
+  TokenRevoked: factType('user', 'a token signs in no more, and its connections end', z.object({ token: z.string() })),
+  ProfileSet: factType(
+    'user',
+    "fields of a dialect's own; those not named keep their values",
+    z.object({ dialect: z.string(), fields: personal(kept, 'self') }),
+  ),
+  RoleGranted: factType('user', 'what the account may do on the whole server', z.object({ role: accountRole, by })),
+  RoleRevoked: factType('user', 'a role was taken away', z.object({ role: accountRole, by })),
+  CameOnline: factType(
+    'user',
+    'a connection signed in as this account',
+    z.object({ connection: z.string(), node: z.string(), first: z.boolean().describe('no other was open') }),
+  ),
+  WentOffline: factType(
+    'user',
+    'a connection of this account ended',
+    z.object({ connection: z.string(), last: z.boolean().describe('no other is open') }),
+  ),
+  StatusChanged: factType(
+    'user',
+    'what the account shows of itself to those who share a room with it',
+    z.object({ status: personal(kept, 'self') }),
+  ),
+  UserBanned: factType(
+    'user',
+    'may not sign in anywhere; its connections end',
+    z.object({ by, until: instant.nullable().describe('null: no end'), reason }),
+  ),
+  BanLifted: factType('user', 'a ban from everywhere was lifted before its end', z.object({ by, reason })),
+  BanExpired: factType('user', 'a ban from everywhere came to its end', z.object(fired)),
+  UserKicked: factType(
+    'user',
+    'every connection of the account was closed; it may come back',
+    z.object({ by, reason }),
+  ),
 } as const
 
 export type UserFact = FactsOf<typeof userFacts>
