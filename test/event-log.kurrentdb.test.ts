@@ -49,7 +49,7 @@ it('comes back after an outage, and knows what was in doubt', async () => {
   server.stop()
 })
 
-it('asks for no more of the log than its head, and what is left unread holds up no later call', async () => {
+it('asks for no more of the log than its head or a page, and what is left unread holds up no later call', async () => {
   const server = await EventStoreServer.start('kurrentdb')
   const log = await EventStoreLog.open(server.address, { silenceMs: 1_000 })
   const facts = Array.from({ length: 200 }, (_, n) => fact(100 + n))
@@ -57,6 +57,23 @@ it('asks for no more of the log than its head, and what is left unread holds up 
   const before = server.eventsRead
   for (let n = 0; n < 10; n++) expect(await log.head()).toBeGreaterThan(0)
   expect(server.eventsRead - before).toBeLessThan(300)
+
+  let last = 199
+  for (let n = 0; n < 9; n++) {
+    const more = Array.from({ length: 200 }, (_, m) => fact(1_000 + 200 * n + m))
+    last = (await log.append('room-1', more, last)).lastRevision
+  }
+  // Readers that have enough.
+  for await (const { revision } of log.readStream('room-1')) if (revision === 1) break
+  for await (const { revision } of log.readAll()) if (revision === 1) break
+  expect(server.mostAsked).toBeLessThanOrEqual(500)
+  // And those that want it all, page after page.
+  const revisions: number[][] = [[], [], []]
+  for await (const { revision } of log.readStream('room-1')) revisions[0]?.push(revision)
+  for await (const { revision } of log.readAll()) revisions[1]?.push(revision)
+  for await (const { revision } of log.readStream('room-1', { direction: 'backwards' })) revisions[2]?.unshift(revision)
+  const every = Array.from({ length: 2_000 }, (_, revision) => revision)
+  expect(revisions).toEqual([every, every, every])
   await log.close()
   server.stop()
 })

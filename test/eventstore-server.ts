@@ -46,6 +46,8 @@ export class EventStoreServer {
   untold = false
   /** to reads of all */
   eventsRead = 0
+  /** the most that one read asked for */
+  mostAsked = 0
   /** to subscriptions, and whether one waits for its reader now */
   eventsSent = 0
   heldBack = false
@@ -202,6 +204,7 @@ export class EventStoreServer {
     const backwards = options.getReadDirection() === 1
     const from = asked.hasRevision() ? Number(asked.getRevision()) : asked.hasEnd() ? there.length - 1 : 0
     let revision = backwards ? Math.min(from, there.length - 1) : from
+    this.mostAsked = Math.max(this.mostAsked, Number(options.getCount()))
     for (let left = Number(options.getCount()); left > 0 && !gone.aborted; left--) {
       const event = there[revision]
       if (!event) return
@@ -218,6 +221,7 @@ export class EventStoreServer {
     const before = asked.hasPosition() ? lowerBound(all, from) : all.length
     let index = backwards ? before - 1 : before
     if (!backwards && !asked.hasPosition()) index = 0
+    this.mostAsked = Math.max(this.mostAsked, Number(options.getCount()))
     for (let left = Number(options.getCount()); left > 0 && !gone.aborted; left--) {
       const event = all[index]
       if (!event) return

@@ -18,6 +18,11 @@ import { after, factOf } from './eventstore-codec.ts'
 
 /** Events looked through at a time for the last fact, where the server's own stand behind it. */
 const PAGE_BEFORE_HEAD = 100
+/**
+ * Events that one call asks for. KurrentDB's bridge cannot cancel: what is left unread of a call stays in the window that
+ * all its calls share, until none of them gets an answer. So much, left by a reader that has enough, it can bear.
+ */
+const PAGE = 500
 
 export class ServerReads {
   /** the last call found no server */
@@ -38,14 +43,20 @@ export class ServerReads {
     yield* this.#again(
       () => left > 0 && (next === undefined || next >= 0),
       async function* (this: ServerReads) {
-        const fromRevision = next !== undefined ? BigInt(next) : direction === 'forwards' ? 'start' : 'end'
-        const call = this.#client.readStream(stream, { fromRevision, direction, maxCount: left, ...LEADER })
-        for await (const event of events(call, this.#patience)) {
-          const fact = factOf(event)
-          if (!fact) throw new LogUnavailable(`${stream}@${event.revision} was written by something else`, 'no')
-          next = fact.revision + step
-          left--
-          yield fact
+        for (let whole = true; whole && left > 0 && (next === undefined || next >= 0); ) {
+          const fromRevision = next !== undefined ? BigInt(next) : direction === 'forwards' ? 'start' : 'end'
+          const maxCount = Math.min(left, PAGE)
+          const call = this.#client.readStream(stream, { fromRevision, direction, maxCount, ...LEADER })
+          let got = 0
+          for await (const event of events(call, this.#patience)) {
+            const fact = factOf(event)
+            if (!fact) throw new LogUnavailable(`${stream}@${event.revision} was written by something else`, 'no')
+            got++
+            next = fact.revision + step
+            left--
+            yield fact
+          }
+          whole = got === maxCount
         }
       },
     )
@@ -70,12 +81,21 @@ export class ServerReads {
   }
 
   async *#whole(from: Position, to: Position): AsyncGenerator<Recorded> {
-    const call = this.#client.readAll({ fromPosition: after(from), direction: 'forwards', ...LEADER })
-    for await (const event of events(call, this.#patience)) {
-      const fact = factOf(event)
-      if (!fact || fact.position <= from) continue
-      if (fact.position > to) return
-      yield fact
+    let fromPosition = after(from)
+    let last = from
+    for (let got = PAGE; got === PAGE; ) {
+      const call = this.#client.readAll({ fromPosition, direction: 'forwards', maxCount: PAGE, ...LEADER })
+      got = 0
+      for await (const event of events(call, this.#patience)) {
+        got++
+        fromPosition = event.position ?? fromPosition
+        const fact = factOf(event)
+        // The first of a page is the last of the one before it.
+        if (!fact || fact.position <= last) continue
+        if (fact.position > to) return
+        last = fact.position
+        yield fact
+      }
     }
   }
 
@@ -95,10 +115,7 @@ export class ServerReads {
     }
   }
 
-  /**
-   * No more is asked for than is read: KurrentDB's bridge cannot cancel, and what is left unread stays in the window
-   * that all its calls share, until none of them gets an answer.
-   */
+  /** No more is asked for than is read, as PAGE says. */
   async head(): Promise<Position> {
     let fromPosition: LogPosition | 'end' = 'end'
     let maxCount = 1
