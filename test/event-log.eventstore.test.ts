@@ -306,7 +306,7 @@ describe('the log on a server', () => {
       const log = await open()
       await log.append(
         'room-1',
-        Array.from({ length: 250 }, () => fact()),
+        Array.from({ length: 150 }, () => fact()),
         'no-stream',
       )
       const slow = log.readStream('room-1')[Symbol.asyncIterator]()
@@ -316,7 +316,7 @@ describe('the log on a server', () => {
       await expect(all(log.readAll({ to: 10 ** 9, filter: { types: ['Rare'] } }))).rejects.toThrow(/did not answer/)
       let read = 1
       while (!(await slow.next()).done) read++
-      expect(read).toBe(250)
+      expect(read).toBe(150)
     })
 
     it('a close is not held up', async () => {

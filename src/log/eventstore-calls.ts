@@ -51,16 +51,22 @@ export async function* listening<Item>(call: AsyncIterable<Item>, { silenceMs, s
 export const silent = (ms: number, stored: 'no' | 'unknown' = 'no'): LogUnavailable =>
   new LogUnavailable(`the log did not answer in ${ms} ms`, stored)
 
-/** The events of one read. */
+/**
+ * The events of one read, which asks for a page. All are taken in before the first is handed on, for KurrentDB's bridge
+ * cannot cancel: what a reader leaves, or lets wait, would stay in the window that all its calls share, until none of
+ * them gets an answer.
+ */
 export async function* events(call: Reading, patience: Patience): AsyncGenerator<StoredEvent> {
   // An error before the first item is asked for would find no listener and end the process.
   call.on?.('error', () => {})
+  const page: StoredEvent[] = []
   try {
-    for await (const { event } of listening(call, patience)) if (event) yield event
+    for await (const { event } of listening(call, patience)) if (event) page.push(event)
   } finally {
     // Leaving the stream does not end the call behind it (ReadStream.js pipes one into the other).
     call.cancel?.().catch(() => {})
   }
+  yield* page
 }
 
 /** What matches before this position has been handed on; the server gives where its next record begins, or the last. */

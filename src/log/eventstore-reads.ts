@@ -18,11 +18,8 @@ import { after, factOf } from './eventstore-codec.ts'
 
 /** Events looked through at a time for the last fact, where the server's own stand behind it. */
 const PAGE_BEFORE_HEAD = 100
-/**
- * Events that one call asks for. KurrentDB's bridge cannot cancel: what is left unread of a call stays in the window that
- * all its calls share, until none of them gets an answer. So much, left by a reader that has enough, it can bear.
- */
-const PAGE = 500
+/** Events that one call asks for: they are in memory together, see `events`. */
+const PAGE = 200
 
 export class ServerReads {
   /** the last call found no server */
@@ -115,7 +112,6 @@ export class ServerReads {
     }
   }
 
-  /** No more is asked for than is read, as PAGE says. */
   async head(): Promise<Position> {
     let fromPosition: LogPosition | 'end' = 'end'
     let maxCount = 1
