@@ -103,23 +103,13 @@ export const consoleRoutes = (root: FastifyInstance, requests: Requests): void =
       await requests.admin(request)
       const { of } = request.query
       const streamPrefixes = of === 'all' ? Object.values(STREAMS) : [STREAMS[of]]
-      const events = requests.events(request, reply)
       let told = 0
-      try {
-        const from = await deps.log.head()
-        for await (const fact of deps.log.subscribe({ from, filter: { streamPrefixes }, signal: events.gone })) {
-          if ('caughtUp' in fact) continue
-          const wait = told + TELL_EVERY_MS - deps.clock.now()
-          if (wait > 0) continue
-          told = deps.clock.now()
-          const position = requests.position(fact.position)
-          await events.send('changed', { position }, position)
-        }
-      } catch (error) {
-        deps.onFault('GET /api/v1/console/changes', error)
-      } finally {
-        events.end()
-      }
+      await requests.follow(request, reply, { from: null, filter: { streamPrefixes } }, async (fact, events) => {
+        if ('caughtUp' in fact || told + TELL_EVERY_MS > deps.clock.now()) return
+        told = deps.clock.now()
+        const position = requests.position(fact.position)
+        await events.send('changed', { position }, position)
+      })
     },
   )
 }

@@ -5,6 +5,9 @@ import type { Clock } from '../actors/ports.ts'
 
 const BREATH_MS = 15_000
 
+export const wantsEvents = (request: FastifyRequest): boolean =>
+  /\btext\/event-stream\b/.test(request.headers.accept ?? '')
+
 export interface Events {
   /** aborted when the reader is gone, or may not listen any more */
   readonly gone: AbortSignal

@@ -1,10 +1,11 @@
 // The record itself: connections, the moderation log and facts. Whole lives are in timeline.ts.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Filter, Recorded } from '../log/event-log.ts'
 import type { ConnectionRow } from '../projections/connections.ts'
+import { wantsEvents } from './event-streams.ts'
 import { factItem } from './fact-item.ts'
 import { operation } from './operation.ts'
 import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, readPosition, temporalQuery } from './position.ts'
@@ -164,7 +165,11 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
         ...(type === undefined ? {} : { types: type.split(',') }),
         ...(stream === undefined ? {} : { streamPrefixes: [stream] }),
       }
-      if (/\btext\/event-stream\b/.test(request.headers.accept ?? '')) return streamFacts(request, reply, after, filter)
+      if (wantsEvents(request))
+        return requests.follow(request, reply, { from: after, filter }, async (fact, events) => {
+          if ('caughtUp' in fact) await events.send('caught-up', { position: requests.position(fact.caughtUp) })
+          else await events.send('fact', shown(fact), requests.position(fact.position))
+        })
       const items: ReturnType<typeof factItem>[] = []
       let last = after
       const cut = at && 'time' in at ? {} : { limit, ...(at ? { to: at.position } : {}) }
@@ -183,23 +188,4 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       }
     },
   )
-
-  const streamFacts = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    from: number,
-    filter: Filter,
-  ): Promise<void> => {
-    const events = requests.events(request, reply)
-    try {
-      for await (const fact of log.subscribe({ from, filter, signal: events.gone })) {
-        if ('caughtUp' in fact) await events.send('caught-up', { position: requests.position(fact.caughtUp) })
-        else await events.send('fact', shown(fact), requests.position(fact.position))
-      }
-    } catch (error) {
-      requests.deps.onFault('GET /api/v1/facts', error)
-    } finally {
-      events.end()
-    }
-  }
 }

@@ -12,7 +12,7 @@ import type { Refusal } from '../actors/refusals.ts'
 import { inForce } from '../actors/room/room.context.ts'
 import { type Asker, roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef, Rooms } from '../actors/rooms.ts'
-import type { EventLog } from '../log/event-log.ts'
+import type { CaughtUp, EventLog, Filter, Position, Recorded } from '../log/event-log.ts'
 import type { QueryArgs, QueryName } from '../projections/queries.ts'
 import type { ReadModels } from '../projections/read-models.ts'
 import type { Freshness } from '../projections/runner.ts'
@@ -243,9 +243,26 @@ export class Requests {
     return this.command(request, bearer, roomStream(room.id), { ...archiving, asker })
   }
 
-  /** Answers with server-sent events; over when the reader goes, its session ends or the server stops. */
-  events(request: FastifyRequest, reply: FastifyReply): Events {
-    return this.#streams.open(request, reply, this.console.overOf(request))
+  /**
+   * Answers with server-sent events: `tell` sends what it will of each fact after `from` (null: from now on). Over when
+   * the reader goes, its session ends or the server stops; what goes wrong ends it and is a fault.
+   */
+  async follow(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { from, filter }: { from: Position | null; filter: Filter },
+    tell: (item: Recorded | CaughtUp, events: Events) => Promise<void>,
+  ): Promise<void> {
+    const events = this.#streams.open(request, reply, this.console.overOf(request))
+    try {
+      const { log } = this.deps
+      const after = from ?? (await log.head())
+      for await (const item of log.subscribe({ from: after, filter, signal: events.gone })) await tell(item, events)
+    } catch (error) {
+      this.deps.onFault(`GET ${request.routeOptions.url}`, error)
+    } finally {
+      events.end()
+    }
   }
 
   async stop(): Promise<void> {

@@ -11,6 +11,7 @@ import { roomStream } from '../actors/room/room.facts.ts'
 import { type ShownKind, shownContext, shownFact, withoutCredentials } from '../actors/shown.ts'
 import { userStream } from '../actors/user/user.facts.ts'
 import type { RefusalRow } from '../projections/refusals.ts'
+import { wantsEvents } from './event-streams.ts'
 import { type Life, Lives, type StepTaken } from './lives.ts'
 import { operation } from './operation.ts'
 import { iso, limit, nextCursor, readNumberCursor, readPosition } from './position.ts'
@@ -203,7 +204,7 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
         const life = await lives.of(kind, await stream(request, request.params.id))
         const { cursor, from, limit: most } = request.query
         const resumed = request.headers['last-event-id']
-        if (/\btext\/event-stream\b/.test(request.headers.accept ?? '')) {
+        if (wantsEvents(request)) {
           const after =
             typeof resumed === 'string'
               ? life.lastUpTo({ position: readPosition(requests.epoch, resumed) }) + 1
@@ -229,35 +230,18 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
   }
 
   /** What comes from here on, as server-sent events whose id is the position. */
-  const follow = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    life: Life,
-    replay: Replay,
-  ): Promise<FastifyReply | undefined> => {
-    const events = requests.events(request, reply)
+  const follow = async (request: FastifyRequest, reply: FastifyReply, life: Life, replay: Replay): Promise<void> => {
     let before = replay.moment
-    const from = life.positions[before.revision] ?? 0
-    try {
-      for await (const fact of log.subscribe({
-        from,
-        filter: { streamPrefixes: [life.stream] },
-        signal: events.gone,
-      })) {
-        if ('caughtUp' in fact) await events.send('caught-up', { position: requests.position(fact.caughtUp) })
-        else if (fact.stream === life.stream && fact.revision > before.revision) {
-          const step = await life.step(replay, fact)
-          const [item] = await stepItems(life, before, [step])
-          before = step.moment
-          await events.send('step', item, requests.position(fact.position))
-        }
+    const news = { from: life.positions[before.revision] ?? 0, filter: { streamPrefixes: [life.stream] } }
+    await requests.follow(request, reply, news, async (fact, events) => {
+      if ('caughtUp' in fact) await events.send('caught-up', { position: requests.position(fact.caughtUp) })
+      else if (fact.stream === life.stream && fact.revision > before.revision) {
+        const step = await life.step(replay, fact)
+        const [item] = await stepItems(life, before, [step])
+        before = step.moment
+        await events.send('step', item, requests.position(fact.position))
       }
-    } catch (error) {
-      requests.deps.onFault(`GET ${request.routeOptions.url}`, error)
-    } finally {
-      events.end()
-    }
-    return undefined
+    })
   }
 
   app.get(
