@@ -9,15 +9,15 @@ import { record } from '../src/cli/record-command.ts'
 import { JsonWebTokens } from '../src/json-web-tokens.ts'
 import { WallClock } from '../src/wall-clock.ts'
 import { playDialogue } from './dialogue.ts'
-import { IoParticipant, NEWEST, type Participant, WsParticipant } from './dialogue-people.ts'
+import { NEWEST, type Participant } from './dialogue-people.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
+import { participants } from './participants.ts'
 import { JWT, openRoom, runServer, type TestServer, type TestServerOptions } from './running-server.ts'
 
-const ALL = { has: () => true } as unknown as ReadonlySet<string>
 let server: TestServer
 let directory: string
 let file: string
-const people: Participant[] = []
+const { people, io, ws } = participants(() => server.url)
 
 const begin = async (options: TestServerOptions = {}) => {
   server = await runServer(options)
@@ -54,13 +54,6 @@ const recorded = async (act: () => Promise<unknown>, more: { user?: string; room
   return text
 }
 
-const here = async <P extends Participant>(connecting: Promise<P>): Promise<P> => {
-  const participant = await connecting
-  people.push(participant)
-  return participant
-}
-const io = () => here(IoParticipant.connect(server.url, ALL))
-const ws = (path: string) => here(WsParticipant.connect(`${server.url.replace('http', 'ws')}${path}`, ALL))
 const send = (participant: Participant, step: object) => participant.send({ who: '', dir: 'C>S', ...step })
 const hears = (participant: Participant, text: string) =>
   participant.until(() => JSON.stringify([participant.frames, [...participant.acks]]).includes(text), text)

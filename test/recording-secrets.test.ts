@@ -4,17 +4,17 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { sent, told } from '../src/recording/placeholders.ts'
 import { Secrets } from '../src/recording/secrets.ts'
-import { IoParticipant, type Participant, WsParticipant } from './dialogue-people.ts'
+import type { Participant } from './dialogue-people.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
+import { participants } from './participants.ts'
 import { openRoom, runServer, type TestServer } from './running-server.ts'
 
-const ALL = { has: () => true } as unknown as ReadonlySet<string>
 /** as an operator may choose one */
 const OWNERS = 'of.the.owner/any:form+it=has~0123'
 const PUSH = 'APA91bHun4MxP5egoKMwt2KZFBaFUH'
 
 let server: TestServer
-const people: Participant[] = []
+const { people, io, ws } = participants(() => server.url)
 
 beforeEach(async () => {
   server = await runServer({ adminToken: OWNERS })
@@ -24,13 +24,6 @@ afterEach(async () => {
   await server.stop()
 })
 
-const here = async <P extends Participant>(connecting: Promise<P>): Promise<P> => {
-  const participant = await connecting
-  people.push(participant)
-  return participant
-}
-const io = () => here(IoParticipant.connect(server.url, ALL))
-const ws = (path: string) => here(WsParticipant.connect(`${server.url.replace('http', 'ws')}${path}`, ALL))
 const send = (participant: Participant, step: object) => participant.send({ who: '', dir: 'C>S', ...step })
 const post = (path: string, body: unknown, authorization?: string) =>
   fetch(`${server.url}${path}`, {

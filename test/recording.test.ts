@@ -9,8 +9,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { record } from '../src/cli/record-command.ts'
 import { playDialogue } from './dialogue.ts'
-import { IoParticipant, NEWEST, type Participant, WsParticipant } from './dialogue-people.ts'
+import { NEWEST, type Participant } from './dialogue-people.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
+import { participants } from './participants.ts'
 import { runServer, type TestServer } from './running-server.ts'
 
 let server: TestServer
@@ -19,9 +20,7 @@ let file: string
 let stop: AbortController
 let said: string
 const tokens: Record<string, string> = {}
-const people: Participant[] = []
-/** every kind: what is not waited for is heard all the same */
-const ALL = { has: () => true } as unknown as ReadonlySet<string>
+const { people, io, ws } = participants(() => server.url)
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'hansard-recording-'))
@@ -61,14 +60,6 @@ const recording = async (more: { user?: string; dialect?: string } = {}) => {
     return readFile(file, 'utf8')
   }
 }
-
-const here = async <P extends Participant>(connecting: Promise<P>): Promise<P> => {
-  const participant = await connecting
-  people.push(participant)
-  return participant
-}
-const io = () => here(IoParticipant.connect(server.url, ALL))
-const ws = (path: string) => here(WsParticipant.connect(`${server.url.replace('http', 'ws')}${path}`, ALL))
 
 const says = async (participant: Participant, step: object, heard: string) => {
   participant.send({ who: '', dir: 'C>S', ...step })
