@@ -20,7 +20,7 @@ describe('read models of other definitions', () => {
     await server.stop()
     server.fill(60_000)
     // What only the old fold has made shows which of the two answers.
-    server.madeByOthers('room-history', 'fold', "update texts set text = 'as it was told before'")
+    server.madeByOthers('room-history', 'fold', "update messages set posted_text = 'as it was told before'")
     await server.start()
     expect((await server.ready()).problems).toEqual([
       expect.stringMatching(/^read models are being made anew: \d+ of \d+$/),
@@ -78,10 +78,7 @@ describe('a fact that cannot be folded', () => {
     const position = server.spoil('MessagePosted', MALFORMED)
     // The checkpoint goes back to before it, so that it is folded while the server runs.
     server.onFile('read.db', (db) => {
-      for (const table of ['messages', 'texts']) {
-        const column = table === 'messages' ? 'position' : 'from_position'
-        db.exec(`delete from ${table} where ${column} >= ${position}`)
-      }
+      db.exec(`delete from messages where position >= ${position}`)
       db.exec(`delete from search where rowid >= ${position}; update meta set checkpoint = ${position - 1}`)
       db.exec(`delete from connections where opened_position >= ${position}`)
     })

@@ -23,6 +23,11 @@ import { type Freshness, type Later, Runner, type Source } from './runner.ts'
 /** Questions are answered between two of these, so it is what one may have to wait. */
 const CHUNK = 1_000
 const AGAIN_MS = 1_000
+/**
+ * Pages of the write-ahead log between two of its checkpoints while one is being made, 64 MiB: a page that many chunks
+ * write to is then moved and synced once. Where it answers, SQLite's own 1,000 keep what waits for one short.
+ */
+const CHECKPOINT_PAGES = 16_384
 const SHOWN_PARKED = 10
 
 /** What a fact that cannot be folded does to read models being made: ends the making, or is parked. */
@@ -188,6 +193,7 @@ export class Generations {
 
   #begin(file: string, db: DatabaseSync, atPoison: AtPoison): void {
     const { source, later, seen } = this.#options
+    db.exec(`pragma wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
     const runner = new Runner(db, source, later)
     this.#next = { runner, file, atPoison, head: seen.head, stopped: null, running: false }
     this.#run(this.#next)

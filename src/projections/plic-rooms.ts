@@ -1,6 +1,7 @@
 // What lists of PLIC rooms need, over the tables of rooms, people and room-history.
 
 import type { DatabaseSync } from 'node:sqlite'
+import { EDITED_NOW, TEXT } from './room-history.ts'
 import { type RoomRow, roomRow, SELECT_ROOM } from './rooms.ts'
 
 export interface LastMessage {
@@ -39,8 +40,7 @@ const withPeople = (db: DatabaseSync, room: RoomRow): RoomOfParticipants => {
     .all(room.id) as { user: string; role: string }[]
   const last = db
     .prepare(
-      `select m.id, t.text, m.author, m.at from messages m
-       join texts t on t.room = m.room and t.id = m.id and t.to_position is null
+      `select m.id, ${TEXT} as text, m.author, m.at from messages m ${EDITED_NOW}
        where m.room = ? and not exists (
          select 1 from removals d where d.room = m.room and d.id = m.id and d.to_position is null)
        order by m.id desc limit 1`,

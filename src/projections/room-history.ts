@@ -2,19 +2,19 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type At, idOf, inForce, json, type Projection, TEMPORAL, Temporal } from './projection.ts'
 
 /**
- * Messages of a room. What never changes stands in `messages`; a text is a temporal row, so that an edit leaves the
- * earlier one; a removal is a temporal row, ended by a restoration.
+ * Messages of a room. What never changes stands in `messages`, with the text as it was posted; the text of an edit is a
+ * temporal row in `texts`, so that it leaves the earlier ones; a removal is a temporal row, ended by a restoration.
  */
 export const roomHistory: Projection = {
   name: 'room-history',
-  version: 2,
+  version: 3,
   tables: `
     create table messages (
-      room text not null, id integer not null, revision integer not null, position integer not null, at integer not null,
+      position integer primary key, room text not null, id integer not null, revision integer not null, at integer not null,
       author text not null, author_number integer not null, author_name text not null, author_role text not null,
-      kind text not null, ref text, reply_to integer, extra text,
-      primary key (room, id)
-    ) without rowid;
+      kind text not null, ref text, reply_to integer, extra text, posted_text text not null
+    );
+    create unique index messages_by_id on messages (room, id);
     create table texts (
       room text not null, id integer not null, text text not null, ${TEMPORAL},
       primary key (room, id, from_position)
@@ -22,20 +22,19 @@ export const roomHistory: Projection = {
     create table removals (room text not null, id integer not null, by text, reason text, ${TEMPORAL});
     create index removals_by_message on removals (room, id, from_position);`,
   prepare(db) {
-    const insert = db.prepare('insert into messages values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    const insert = db.prepare('insert into messages values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
     const texts = new Temporal(db, 'texts', ['room', 'id', 'text'], ['room', 'id'])
     const removals = new Temporal(db, 'removals', ['room', 'id', 'by', 'reason'], ['room', 'id'])
     return {
       MessagePosted: (fact) => {
         const { id, author, text, kind, clientRef, replyTo, extra } = fact.data
-        const room = idOf(fact.stream)
         const { revision, position, metadata } = fact
         const { id: user, number, username, role } = author
         insert.run(
-          room,
+          position,
+          idOf(fact.stream),
           id,
           revision,
-          position,
           metadata.at,
           user,
           number,
@@ -45,8 +44,8 @@ export const roomHistory: Projection = {
           clientRef,
           replyTo,
           json(extra),
+          text,
         )
-        texts.begin(fact, { room, id, text })
       },
       MessageEdited: (fact) => {
         const room = idOf(fact.stream)
@@ -80,15 +79,21 @@ export interface MessageItem {
   readonly removed: { readonly by: unknown; readonly reason: string | null; readonly at: number } | null
 }
 
+/** The text now, of `messages m`: joined as `t`, absent where it was never edited. */
+export const EDITED_NOW = 'left join texts t on t.room = m.room and t.id = m.id and t.to_position is null'
+export const TEXT = 'coalesce(t.text, m.posted_text)'
+/** What never changes of `messages m`, and the text as `t` has it. */
+export const MESSAGE = `m.*, ${TEXT} as text, t.text is not null as edited`
+
 export const selectMessages = (at: At, where: string, order: string) => {
   const text = inForce(at, 't')
   const removal = inForce(at, 'd')
   const seen = at === null ? '' : 'position' in at ? 'and m.position <= ?' : 'and m.at <= ?'
   const cut = at === null ? [] : ['position' in at ? at.position : at.time]
   const sql = `
-    select m.*, t.text, t.from_position > m.position as edited, d.from_at as removed_at, d.by as removed_by, d.reason as removed_reason
+    select ${MESSAGE}, d.from_at as removed_at, d.by as removed_by, d.reason as removed_reason
     from messages m
-    join texts t on t.room = m.room and t.id = m.id and ${text.sql}
+    left join texts t on t.room = m.room and t.id = m.id and ${text.sql}
     left join removals d on d.room = m.room and d.id = m.id and ${removal.sql}
     where ${where} ${seen} ${order}`
   return { sql, before: [...text.values, ...removal.values], after: cut }

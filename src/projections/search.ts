@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { idOf, type Projection } from './projection.ts'
-import { item, type MessageItem, selectMessages } from './room-history.ts'
+import { EDITED_NOW, item, MESSAGE, type MessageItem, selectMessages, TEXT } from './room-history.ts'
 import { VISIBLE } from './rooms.ts'
 
 /**
@@ -9,26 +9,25 @@ import { VISIBLE } from './rooms.ts'
  */
 export const search: Projection = {
   name: 'search',
-  version: 1,
+  version: 2,
   tables: `
     create virtual table search using fts5(text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2');
-    create virtual table search_words using fts5vocab(search, 'instance');
-    create unique index messages_by_position on messages (position);`,
+    create virtual table search_words using fts5vocab(search, 'instance');`,
   prepare(db) {
     const add = db.prepare('insert into search (rowid, text) values (?, ?)')
     const drop = db.prepare('delete from search where rowid = ?')
     // The tables of the projection of history, which has folded the same fact before.
-    const place = db.prepare('select position from messages where room = ? and id = ?')
-    const shown = db.prepare(
-      `select t.text from texts t where t.room = ? and t.id = ? and t.to_position is null
-         and not exists (select 1 from removals d where d.room = t.room and d.id = t.id and d.to_position is null)`,
+    const now = db.prepare(
+      `select m.position, ${TEXT} as text,
+         exists (select 1 from removals d where d.room = m.room and d.id = m.id and d.to_position is null) as removed
+       from messages m ${EDITED_NOW} where m.room = ? and m.id = ?`,
     )
     const index = (room: string, id: number) => {
-      const { position } = (place.get(room, id) ?? {}) as { position?: number }
-      if (position === undefined) return
+      const found = now.get(room, id)
+      if (!found) return
+      const { position, text, removed } = found as { position: number; text: string; removed: number }
       drop.run(position)
-      const { text } = (shown.get(room, id) ?? {}) as { text?: unknown }
-      if (typeof text === 'string') add.run(position, text)
+      if (!removed) add.run(position, text)
     }
     const anew = (fact: { stream: string; data: { id: number } }) => index(idOf(fact.stream), fact.data.id)
     return {
@@ -93,10 +92,8 @@ export const searchQueries = {
     need('m.at <= ?', args.to)
     need(`m.room in (select room from rooms where to_position is null and ${VISIBLE})`, args.visibleTo)
     // From the index of words on, which gives its rows in order by itself.
-    const sql = `select m.*, t.text, t.from_position > m.position as edited,
-        null as removed_at, null as removed_by, null as removed_reason
-      from search cross join messages m on m.position = search.rowid
-      join texts t on t.room = m.room and t.id = m.id and t.to_position is null
+    const sql = `select ${MESSAGE}, null as removed_at, null as removed_by, null as removed_reason
+      from search cross join messages m on m.position = search.rowid ${EDITED_NOW}
       where ${where.join(' and ')} order by search.rowid desc limit ?`
     return db
       .prepare(sql)

@@ -2,6 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { notedOwner } from '../actors/room/room.facts.ts'
+import { EDITED_NOW, TEXT } from './room-history.ts'
 import { type RoomRow, roomRow, SELECT_ROOM } from './rooms.ts'
 
 interface Named {
@@ -35,8 +36,8 @@ const ownerOf = (db: DatabaseSync, { id, extra }: RoomRow, dialect: string): Nam
 const lastOf = (db: DatabaseSync, room: string): TopicRow['last'] => {
   const found = db
     .prepare(
-      `select m.id, t.text, m.at, m.author_number as number, m.author_name as username
-       from messages m join texts t on t.room = m.room and t.id = m.id and t.to_position is null
+      `select m.id, ${TEXT} as text, m.at, m.author_number as number, m.author_name as username
+       from messages m ${EDITED_NOW}
        where m.room = ? and m.author_role <> 'robot'
          and not exists (select 1 from removals d where d.room = m.room and d.id = m.id and d.to_position is null)
        order by m.id desc limit 1`,
