@@ -1,7 +1,7 @@
 // Starting and stopping as an operator does: one process a data directory, SIGTERM tells clients and loses nothing.
 
 import { spawnSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { io } from 'socket.io-client'
@@ -22,6 +22,18 @@ afterEach(async () => {
 })
 
 const hansard = (args: readonly string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' })
+
+describe('the process', () => {
+  it('keeps what Node made of the sources where the environment says', async () => {
+    const env = { ...process.env, NODE_COMPILE_CACHE: join(directory, 'compiled') }
+    expect(spawnSync(process.execPath, [MAIN, 'help'], { env }).status).toBe(0)
+    expect((await readdir(directory, { recursive: true })).length).toBeGreaterThan(5)
+    // Where nothing can be written it does without.
+    const nowhere = { ...process.env, NODE_COMPILE_CACHE: '/dev/null/nowhere' }
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, 'help'], { env: nowhere, encoding: 'utf8' })
+    expect([status, stderr]).toEqual([0, ''])
+  })
+})
 
 describe('hansard serve', () => {
   it('says where it listens, what to try, and is ready', async () => {
