@@ -41,7 +41,7 @@ export const serveWebSockets = (http: HttpServer, sessions: Sessions, options: W
   const ports = new Set<WsPort>()
   http.on('upgrade', (request, socket, head) => {
     if (request.url?.startsWith(SOCKET_IO_PATH)) return
-    socket.on('error', () => socket.destroy())
+    dropWhenBroken(socket)
     const turned = turnAway(request, sessions, ports.size, options)
     if (typeof turned === 'string') {
       socket.end(`HTTP/1.1 ${turned}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
@@ -49,22 +49,27 @@ export const serveWebSockets = (http: HttpServer, sessions: Sessions, options: W
     }
     server.handleUpgrade(request, socket, head, (webSocket) => {
       // Whoever is turned away may still break RFC 6455: an error that nobody hears would end this process.
-      webSocket.on('error', () => {})
+      webSocket.on('error', nothing)
       const port = new WsPort(webSocket, socket, options.newConnectionId(), options.addressOf(request))
       const session = sessions.open(port, turned)
       if (!session) {
         port.close(turned.profile.whenFull ?? { code: 1013, reason: 'try again later' }, 'flush')
         return
       }
-      ports.add(port)
       if (turned.readsAddress) session.receive({ query: new URL(request.url ?? '', 'http://server').searchParams })
-      webSocket.on('close', () => ports.delete(port))
-      port.serve(session)
+      port.serve(session, ports)
     })
   })
   const { pingIntervalMs } = options
   const heartbeat = pingIntervalMs > 0 ? setInterval(() => beat(ports), pingIntervalMs).unref() : undefined
   return () => clearInterval(heartbeat)
+}
+
+// What hears of a socket for as long as it lives stands outside of the upgrade's handler: the request with all its headers
+// would live as long.
+const nothing = (): void => {}
+const dropWhenBroken = (socket: Duplex): void => {
+  socket.on('error', () => socket.destroy())
 }
 
 const turnAway = (
@@ -115,8 +120,10 @@ class WsPort implements Socket {
     this.address = address
   }
 
-  serve(session: Session): void {
+  /** `ports`: where it stands among the others until it is closed. */
+  serve(session: Session, ports: Set<WsPort>): void {
     this.#session = session
+    ports.add(this)
     const webSocket = this.#webSocket
     webSocket.on('message', (data: RawData, binary: boolean) => {
       this.#alive = true
@@ -133,7 +140,10 @@ class WsPort implements Socket {
     webSocket.on('error', (error: NodeJS.ErrnoException) =>
       session.closed(BROKEN.test(error.code ?? '') ? 'protocol-error' : 'client', error.message),
     )
-    webSocket.on('close', (code: number) => session.closed('client', `close ${code}`))
+    webSocket.on('close', (code: number) => {
+      ports.delete(this)
+      session.closed('client', `close ${code}`)
+    })
   }
 
   /** One ping; whoever sent nothing since the last one is gone. */
