@@ -118,6 +118,7 @@ describe.each(charts)(
       'message.edit',
       'message.remove',
       'message.restore', // the host brings the row, which has changed by then
+      'removed.read',
     ])
 
     const decider = new Decider(machine)

@@ -232,9 +232,39 @@ describe('messages', () => {
     const now = (await ask('GET', '/rooms/moneypot:41/messages')).body.items
     expect(now[0].text).toBe('better')
     expect(now[1]).toMatchObject({ text: null, removed: { reason: 'spam', by: { username: 'owner' } } })
-    expect(await texts(`at=${positions[4]}`)).toEqual(['m1', 'm2', 'm3', 'm4', 'm5'])
     expect((await ask('POST', `/rooms/moneypot:41/messages/${ids[1]}/restore`)).body.text).toBe('m2')
+    expect(await texts(`at=${positions[4]}`)).toEqual(['m1', 'm2', 'm3', 'm4', 'm5'])
     expect((await ask('DELETE', '/rooms/moneypot:41/messages/999999')).status).toBe(404)
+  })
+
+  it('that were removed are read by staff alone, at no moment by others, and who read them is on record', async () => {
+    const { id } = await room('moneypot:140', ['@ann', { user: '@bob', role: 'mod' }])
+    const { id: said, position } = (await ask('POST', `/rooms/${id}/messages`, { text: 'a secret' }, ann)).body
+    await ask('POST', `/rooms/${id}/messages`, { text: 'hello' }, ann)
+    const read = async (query: string, who: string) =>
+      (await ask('GET', `/rooms/${id}/messages?${query}`, undefined, who)).body
+    const texts = async (query: string, who: string) =>
+      (await read(query, who)).items.map(({ text }: { text: string | null }) => text)
+    const noted = async () => {
+      const { position: end } = (await ask('GET', '/facts?limit=1')).body
+      return (await ask('GET', `/moderation?room=${id}&kind=RemovedTextRead&atLeast=${end}`)).body.items
+    }
+    expect(await texts('removed=read', bob)).toEqual(['a secret', 'hello'])
+    await ask('DELETE', `/rooms/${id}/messages/${said}?reason=no`, undefined, bob)
+    // Asking about the moment before does not bring it back.
+    for (const who of [ann, bob])
+      for (const when of ['', `at=${position}`]) {
+        const [removed] = (await read(when, who)).items
+        expect(removed).toMatchObject({ id: said, text: null, removed: { reason: 'no', by: { username: 'bob' } } })
+      }
+    expect(await read('removed=read', ann)).toMatchObject({ status: 403, code: 'not-authorized' })
+    expect(await noted()).toEqual([])
+    expect(await texts('removed=read', bob)).toEqual(['a secret', 'hello'])
+    const then = (await read(`removed=read&at=${position}`, bob)).items
+    expect(then).toEqual([expect.not.objectContaining({ removed: expect.anything() })])
+    expect(then[0].text).toBe('a secret')
+    const twice = { by: { username: 'bob' }, target: null, detail: { ids: [said] } }
+    expect(await noted()).toMatchObject([twice, twice])
   })
 
   it('with a reference are stored once, also in parallel', async () => {

@@ -82,6 +82,7 @@ export const ACTS: Readonly<Record<string, readonly Act[]>> = {
     },
     { says: 'remove an own message', asks: 'DELETE /rooms/{room}/messages/{own}', may: everybody },
     { says: 'remove another’s message', asks: 'DELETE /rooms/{room}/messages/{message}', may: staff },
+    { says: 'read removed messages', asks: 'GET /rooms/{room}/messages?removed=read', may: staff },
     { says: 'restore a removed message', asks: 'POST /rooms/{room}/messages/{removed}/restore', may: staff },
   ],
   Order: [

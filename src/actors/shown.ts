@@ -54,6 +54,7 @@ export const factsShown: Readonly<
   MessageEdited: ['id', 'text', 'by'],
   MessageRemoved: ['id', 'by', 'reason'],
   MessageRestored: ['id', 'original', 'by'],
+  RemovedTextRead: ['ids', 'by'],
   UserMuted: ['name', 'user', 'by', 'until', 'reason'],
   UserUnmuted: ['name', 'by'],
   MuteExpired: ['name', 'due', 'fired', 'late', 'armedBy'],

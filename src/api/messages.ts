@@ -1,14 +1,15 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { RoomFact, TextFault } from '../actors/room/room.facts.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
+import type { MessageItem } from '../projections/room-history.ts'
 import { messageItem } from './message-item.ts'
 import { DONE, operation } from './operation.ts'
 import { cursorText, pageQuery, readCursor } from './position.ts'
 import { notFound, Problem } from './problem.ts'
 import { ofRoom } from './references.ts'
-import type { Requests } from './request.ts'
+import type { Bearer, Requests } from './request.ts'
 import * as shapes from './shapes.ts'
 
 const MAX_TEXT = 5_000
@@ -46,19 +47,42 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     return messageItem(requests.epoch, result)
   }
 
+  /** Before anybody sees a removed text, it is on record that they do. @throws Problem */
+  const noteRead = async (request: FastifyRequest, bearer: Bearer, messages: readonly MessageItem[]) => {
+    const read = messages.filter(({ removed, removedNow }) => removed ?? removedNow)
+    const [first] = read
+    if (!first) return
+    const { asker } = await requests.asked(bearer, first.room)
+    const ids = read.map(({ id }) => id)
+    await requests.command(request, bearer, roomStream(first.room), { type: 'removed.read', asker, ids })
+  }
+
   app.get(
     '/rooms/:room/messages',
     {
       schema: {
         ...operation('messages', 'listMessages', 'Messages of a room, oldest first; without a bound the newest'),
         params: ofRoom,
-        querystring: z.strictObject({ ...pageQuery, before: messageId.optional(), after: messageId.optional() }),
+        querystring: z.strictObject({
+          ...pageQuery,
+          before: messageId.optional(),
+          after: messageId.optional(),
+          removed: z
+            .enum(['hidden', 'read'])
+            .default('hidden')
+            .describe(
+              'read: with the texts of those that are removed, for staff; that they were read is put on record',
+            ),
+        }),
         response: { 200: shapes.pageOf(shapes.message) },
       },
     },
     async (request) => {
       const bearer = await requests.bearer(request)
-      const { id: room } = await requests.readable(bearer, request.params.room)
+      const asItWas = request.query.removed === 'read'
+      const { id: room } = asItWas
+        ? await requests.moderated(request, bearer, request.params.room)
+        : await requests.readable(bearer, request.params.room)
       const { limit, atLeast, cursor } = request.query
       const { before, after } = { ...request.query, ...goingOn(cursor) }
       const bounds = { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }
@@ -68,7 +92,8 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       const last = after === undefined ? result[0] : result.at(-1)
       const next =
         last && result.length === limit ? cursorText(`${after === undefined ? 'before' : 'after'}:${last.id}`) : null
-      const items = result.map((message) => messageItem(requests.epoch, message))
+      if (asItWas) await noteRead(request, bearer, result)
+      const items = result.map((message) => messageItem(requests.epoch, message, asItWas))
       return { items, next, position: requests.position(position) }
     },
   )

@@ -99,7 +99,7 @@ export const message = named(
     room: z.string(),
     author: person,
     role: z.string().describe('as shown beside the name then'),
-    text: z.string().nullable().describe('null: removed'),
+    text: z.string().nullable().describe('null: removed, at that moment or since'),
     kind: z.enum(['text', 'action']),
     at: time,
     position,

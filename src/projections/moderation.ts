@@ -13,6 +13,7 @@ const STAFF_COMMANDS: ReadonlySet<string> = new Set([
   'member.promote',
   'member.demote',
   'message.restore',
+  'removed.read',
   'rules.set',
   'room.change',
   'room.archive',
@@ -25,7 +26,7 @@ const STAFF_COMMANDS: ReadonlySet<string> = new Set([
 /** Every act of staff, the end of what it set, and every refused try at one. What people do to themselves is none. */
 export const moderation: Projection = {
   name: 'moderation',
-  version: 3,
+  version: 4,
   tables: `
     create table moderation (
       position integer primary key, at integer not null, act text not null, room text, target text, name text, actor text,
@@ -96,6 +97,7 @@ export const moderation: Projection = {
       MessageRemoved: ofAuthor,
       MessageRestored: ofAuthor,
       InviteCreated: inRoom(),
+      RemovedTextRead: inRoom(),
       RoomRulesSet: inRoom(),
       RoomArchived: inRoom(),
       RoomChanged: (fact) =>

@@ -76,7 +76,17 @@ export interface MessageItem {
   readonly replyTo: number | null
   readonly extra: Readonly<Record<string, unknown>> | null
   readonly edited: boolean
-  readonly removed: { readonly by: unknown; readonly reason: string | null; readonly at: number } | null
+  /** at the moment asked about */
+  readonly removed: Removal | null
+  /** now: what has been removed since is not to be read by asking about a moment before */
+  readonly removedNow: Removal | null
+}
+
+interface Removal {
+  readonly by: unknown
+  readonly reason: string | null
+  /** ms since 1970 */
+  readonly at: number
 }
 
 /** The text now, of `messages m`: joined as `t`, absent where it was never edited. */
@@ -91,10 +101,12 @@ export const selectMessages = (at: At, where: string, order: string) => {
   const seen = at === null ? '' : 'position' in at ? 'and m.position <= ?' : 'and m.at <= ?'
   const cut = at === null ? [] : ['position' in at ? at.position : at.time]
   const sql = `
-    select ${MESSAGE}, d.from_at as removed_at, d.by as removed_by, d.reason as removed_reason
+    select ${MESSAGE}, d.from_at as removed_at, d.by as removed_by, d.reason as removed_reason,
+      n.from_at as now_at, n.by as now_by, n.reason as now_reason
     from messages m
     left join texts t on t.room = m.room and t.id = m.id and ${text.sql}
     left join removals d on d.room = m.room and d.id = m.id and ${removal.sql}
+    left join removals n on n.room = m.room and n.id = m.id and n.to_position is null
     where ${where} ${seen} ${order}`
   return { sql, before: [...text.values, ...removal.values], after: cut }
 }
@@ -118,7 +130,13 @@ interface Row {
   readonly removed_at: number | null
   readonly removed_by: string | null
   readonly removed_reason: string | null
+  readonly now_at: number | null
+  readonly now_by: string | null
+  readonly now_reason: string | null
 }
+
+const removal = (at: number | null, by: string | null, reason: string | null): Removal | null =>
+  at === null ? null : { by: by === null ? null : JSON.parse(by), reason, at }
 
 export const item = (found: unknown): MessageItem => {
   const { room, id, revision, position, at, text, kind, ref, ...row } = found as Row
@@ -135,14 +153,8 @@ export const item = (found: unknown): MessageItem => {
     replyTo: row.reply_to,
     extra: row.extra === null ? null : JSON.parse(row.extra),
     edited: row.edited === 1,
-    removed:
-      row.removed_at === null
-        ? null
-        : {
-            by: row.removed_by === null ? null : JSON.parse(row.removed_by),
-            reason: row.removed_reason,
-            at: row.removed_at,
-          },
+    removed: removal(row.removed_at, row.removed_by, row.removed_reason),
+    removedNow: removal(row.now_at, row.now_by, row.now_reason),
   }
 }
 

@@ -92,7 +92,8 @@ export const searchQueries = {
     need('m.at <= ?', args.to)
     need(`m.room in (select room from rooms where to_position is null and ${VISIBLE})`, args.visibleTo)
     // From the index of words on, which gives its rows in order by itself.
-    const sql = `select ${MESSAGE}, null as removed_at, null as removed_by, null as removed_reason
+    // None of them is removed.
+    const sql = `select ${MESSAGE}, null as removed_at, null as now_at
       from search cross join messages m on m.position = search.rowid ${EDITED_NOW}
       where ${where.join(' and ')} order by search.rowid desc limit ?`
     return db

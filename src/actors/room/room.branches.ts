@@ -131,6 +131,13 @@ export const unmuting = (...mode: (typeof closed)[]) => [
   yes('mute.lift', { UserUnmuted: ({ name, asker }) => ({ name, by: byOf(asker) }) }),
 ]
 
+/** Also in the archive: its record is asked for as long as it is kept. */
+export const readingRemoved = [
+  isBanned,
+  no('isNotStaff', 'not-authorized'),
+  yes('removed.read', { RemovedTextRead: ({ ids, asker }) => ({ ids: [...ids], by: byOf(asker) }) }),
+]
+
 export const leaving = [
   nothingNew('isNotHere'),
   yes('presence.leave', {

@@ -143,6 +143,11 @@ export const roomFacts = {
       by,
     }),
   ),
+  RemovedTextRead: factType(
+    'room',
+    'staff were shown the texts of removed messages, which nobody else is',
+    z.object({ ids: z.array(z.int()), by }),
+  ),
 
   UserMuted: factType(
     'room',
@@ -273,6 +278,7 @@ export type RoomCommand =
     })
   | (Asked & { type: 'message.remove'; message: MessageRow | null; id: number; reason: string | null })
   | (Asked & { type: 'message.restore'; message: MessageRow | null; id: number })
+  | (Asked & { type: 'removed.read'; ids: readonly number[] })
   | (Asked & {
       type: 'mute.set'
       /** folded */

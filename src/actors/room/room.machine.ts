@@ -21,6 +21,7 @@ import {
   no,
   nothingNew,
   posting,
+  readingRemoved,
   tooFast,
   tooSoon,
   unmuting,
@@ -91,6 +92,7 @@ const memory = {
   MuteExpired: { actions: [cancelMute, fold(unmuted)], description: 'a mute ended by its time' },
   MemberBanLifted: { actions: [cancelBan, fold(unbanned)], description: 'a ban was lifted' },
   MemberBanExpired: { actions: [cancelBan, fold(unbanned)], description: 'a ban ended by its time' },
+  RemovedTextRead: { description: 'the record has who read what was removed' },
 } as const
 
 const existsAlready = {
@@ -227,6 +229,7 @@ export const roomMachine = room.createMachine({
             }),
           }),
         ],
+        'removed.read': readingRemoved,
         'member.add': [
           isBanned,
           no('mayNotAddMember', 'not-authorized'),
@@ -356,6 +359,7 @@ export const roomMachine = room.createMachine({
       description: 'read only; those still inside leave, and timers end',
       on: {
         'presence.leave': leaving,
+        'removed.read': readingRemoved,
         'mute.expire': muteExpiring,
         'ban.expire': banExpiring,
         'room.archive': { actions: nothing(), description: 'nothing new' },

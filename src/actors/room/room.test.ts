@@ -623,6 +623,21 @@ describe('a message that was posted', () => {
   })
 })
 
+describe('the texts of removed messages', () => {
+  const readRemoved = (who: Asker) => ({ type: 'removed.read', asker: who, ids: [3, 4] }) as const
+
+  it('are read by staff alone, each time on record, in an archived room too', () => {
+    for (const who of [mona, olga, ada])
+      room()
+        .when(readRemoved(who))
+        .yields(['RemovedTextRead', { ids: [3, 4], by: { id: who.id } }])
+    room().when(readRemoved(ann)).refused('not-authorized')
+    room(banned('mona')).when(readRemoved(mona)).refused('banned')
+    room(archived).when(readRemoved(mona)).yields(['RemovedTextRead'])
+    room(archived).when(readRemoved(ann)).refused('not-authorized')
+  })
+})
+
 describe('the room itself', () => {
   const change = (who: Asker, data: object) => ({ type: 'room.change', asker: who, ...data }) as const
 
