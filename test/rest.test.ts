@@ -5,6 +5,7 @@ import { asking } from './asking.ts'
 import { describedBy } from './described.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
+import { metric } from './witness.ts'
 
 let server: TestServer
 let clock: VirtualClock
@@ -577,7 +578,9 @@ describe('the past', () => {
 })
 
 describe('what is malformed', () => {
-  it('is told with its field and limit, and changes nothing', async () => {
+  it('is told with its field and limit, counted, and changes nothing', async () => {
+    const malformed = () => metric(server, 'hansard_http_answers_total{status="400"}')
+    const already = await malformed()
     const before = (await ask('GET', '/facts?limit=1')).body.position
     const cases: [string, string, unknown, number][] = [
       ['POST', '/users', { username: 5 }, 400],
@@ -604,7 +607,15 @@ describe('what is malformed', () => {
       expect(answer.headers.get('content-type')).toContain('application/problem+json')
     }
     expect((await ask('GET', '/facts?limit=1')).body.position).toBe(before)
+    expect(await malformed()).toBe(already + cases.filter(([, , , status]) => status === 400).length)
     expect(server.faults).toEqual([])
+  })
+
+  it('and what is refused is counted by why', async () => {
+    const refused = () => metric(server, 'hansard_refusals_total{code="not-authorized"}')
+    const already = await refused()
+    expect((await ask('POST', '/rooms/moneypot:2/mutes', { user: '@ann' }, bob)).status).toBe(403)
+    expect(await refused()).toBe(already + 1)
   })
 
   it('is not a content type without a body', async () => {

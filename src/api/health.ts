@@ -43,7 +43,20 @@ export const readiness = async ({ log, readModels, host }: Pick<ApiDependencies,
   return { ready, lag, parked: read?.parked ?? null, building: read?.building ?? null, quarantined, problems }
 }
 
-export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void => {
+/** How many requests were answered with which status. Before any route, so that it hears of all. */
+export const countAnswers = (app: FastifyInstance): ReadonlyMap<number, number> => {
+  const answers = new Map<number, number>()
+  app.addHook('onResponse', async (_request, { statusCode }) => {
+    answers.set(statusCode, (answers.get(statusCode) ?? 0) + 1)
+  })
+  return answers
+}
+
+export const healthRoutes = (
+  app: FastifyInstance,
+  deps: ApiDependencies,
+  answers: ReadonlyMap<number, number>,
+): void => {
   const { host, readModels, sessions, version, node } = deps
 
   app.get('/healthz', async () => ({ status: 'ok', version, node }))
@@ -135,12 +148,22 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies): void 
   })
   new Counter({
     name: 'hansard_refusals_total',
-    help: 'commands refused on sockets',
+    help: 'commands refused, on sockets and over REST',
     labelNames: ['code'],
     registers,
     collect: function () {
       this.reset()
       for (const [code, count] of sessions.refusals) this.inc({ code }, count)
+    },
+  })
+  new Counter({
+    name: 'hansard_http_answers_total',
+    help: 'HTTP requests answered',
+    labelNames: ['status'],
+    registers,
+    collect: function () {
+      this.reset()
+      for (const [status, count] of answers) this.inc({ status }, count)
     },
   })
   new Counter({

@@ -219,6 +219,7 @@ export class Requests {
     if (outcome.ok) return outcome as Extract<O, { ok: true }>
     const { refusal } = outcome as { refusal: Refusal }
     const connection = await this.connections.of(account)
+    this.deps.sessions.refused(refusal.code)
     await connection.refusals.note(command, refusal)
     throw refusalProblem(refusal.code, refusal.values)
   }

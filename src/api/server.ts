@@ -10,7 +10,7 @@ import { consoleRoutes } from './console.ts'
 import { servePages } from './console-pages.ts'
 import { driversRoutes } from './drivers.ts'
 import { CONTENT_TYPES, withoutTypes } from './files.ts'
-import { healthRoutes } from './health.ts'
+import { countAnswers, healthRoutes } from './health.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
 import { API, describeApi } from './openapi.ts'
@@ -61,6 +61,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   tellDialectsApart(app)
   acceptEmptyJson(app)
   handleProblems(app, deps.onFault)
+  const answers = countAnswers(app)
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-correlation-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
@@ -96,7 +97,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     await plicRoutes(guarded, requests)
     await guarded.register((ayaka) => ayakaRoutes(ayaka, requests))
   })
-  healthRoutes(app, deps)
+  healthRoutes(app, deps, answers)
   await servePage(app)
   await servePages(app)
   app.addHook('preClose', () => requests.stop())

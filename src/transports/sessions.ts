@@ -46,7 +46,7 @@ export class Sessions {
       dialectOf: (event) => dialects.find(({ events }) => events.includes(event)) ?? null,
       flushLater: (session) => this.#flushLater(session),
       count: (what) => bump(this.counters, what),
-      refused: (code) => bump(this.refusals, code),
+      refused: (code) => this.refused(code),
       turnedAway: (cause) => this.#turnAway(cause),
       gone: (session) => this.#sessions.delete(session.id),
       stopping: () => this.#stopping,
@@ -62,6 +62,11 @@ export class Sessions {
       if (kind === 'user') for (const fact of facts) this.#hearUser(fact)
       if (kind === 'user') for (const fact of facts) statuses.hear(fact)
     })
+  }
+
+  /** Counts one, on whatever door. */
+  refused(code: RefusalCode): void {
+    bump(this.refusals, code)
   }
 
   #hearConnection({ type, stream, data }: Fact): void {
