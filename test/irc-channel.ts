@@ -13,6 +13,8 @@ import { SqliteLog } from '../src/log/sqlite.ts'
 import { dump } from '../src/projections/read-database.ts'
 import { LocalReadModels } from '../src/projections/read-models.ts'
 import { SecureChance } from '../src/secure-chance.ts'
+import { SeededChance } from './seeded-chance.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 export const ROOM = 'moneypot:100'
 
@@ -74,19 +76,21 @@ export const DATA = join(import.meta.dirname, '../../shared/data/irc-ubuntu')
 export const isThere = existsSync(DATA)
 if (!isThere) console.warn(`SKIPPED: the logs of a real channel are not at ${DATA}`)
 
-/** The first so many days: line for line; who was there at any moment; and found by their words. */
-export const expectEqual = async (days: number): Promise<void> => {
+/** The first so many days: line for line; who was there at 200 moments, from a seed; and found by their words. */
+export const expectEqual = async (days: number, given: number): Promise<void> => {
+  const seed = Number(process.env.HANSARD_TEST_SEED ?? given)
+  console.log(`moments of the channel: HANSARD_TEST_SEED=${seed}`)
   const directory = await mkdtemp(join(tmpdir(), 'hansard-irc-'))
   const log = await SqliteLog.open(directory)
   try {
-    await compare(log, days)
+    await compare(log, days, new SeededChance(seed, new VirtualClock()))
   } finally {
     await log.close()
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-const compare = async (log: EventLog, days: number): Promise<void> => {
+const compare = async (log: EventLog, days: number, chance: SeededChance): Promise<void> => {
   const files = readdirSync(DATA)
     .filter((name) => name.endsWith('.log'))
     .slice(0, days)
@@ -106,24 +110,25 @@ const compare = async (log: EventLog, days: number): Promise<void> => {
   const { result: rooms } = await readModels.query('rooms.list', { limit: 10 }, { atLeast: await log.head() })
   const room = rooms.find(({ aliases }) => aliases.includes(ROOM))?.id ?? ''
   const lines = files.flatMap(({ text, day }) => readIrcLog(text, day))
+  const first = lines[0]?.at ?? 0
   // In the last minute everybody leaves with the log.
-  const seen = lines.filter(({ at }) => at < (lines.at(-1)?.at ?? 0))
+  const span = (lines.at(-1)?.at ?? 0) - first
   for (let sample = 0; sample < 200; sample++) {
-    const { at } = seen[(sample * 7_919) % seen.length] as (typeof lines)[number]
+    const at = first + chance.below(span)
     const { result } = await readModels.query('room.presence', { room, at: { time: at } })
     const names = result.map(({ user }) => foldName(user.username)).filter((name) => !name.startsWith('nick-'))
     expect(new Set(names), new Date(at).toISOString()).toEqual(presentAt(lines, at))
     const { result: shown } = await readModels.query('room.messages', { room, limit: 20, at: { time: at } })
     const then = said.filter((each) => each.at <= at).slice(-20)
     expect(shown.map(({ text }) => text)).toEqual(then.map(({ text }) => text))
-    const [first] = shown
-    if (!first) continue
+    const [earliest] = shown
+    if (!earliest) continue
     const { result: cut } = await readModels.query('room.messages', {
       room,
       limit: 3,
-      at: { position: first.position },
+      at: { position: earliest.position },
     })
-    expect(cut.at(-1)).toEqual(first)
+    expect(cut.at(-1)).toEqual(earliest)
   }
   const words = new Set(said.flatMap(({ text }) => text.match(/\b[a-z]{4,12}\b/g) ?? []))
   const { result: all } = await readModels.query('room.messages', { room, limit: 100_000 })
