@@ -12,6 +12,7 @@ import { Empty, Failed, State, Waiting } from './parts.ts'
 import { ask, query, to } from './place.ts'
 import { type Person, params, useAnswer } from './server.ts'
 import { Timeline } from './timeline.ts'
+import { Tokens } from './tokens.ts'
 import { Transcript } from './transcript.ts'
 import { short, when } from './words.ts'
 
@@ -21,12 +22,12 @@ interface Looked {
   readonly kind: Kind
   readonly id: string
   readonly head: ComponentChildren
-  /** beside the timeline: its name, and what it shows at this moment */
-  readonly also?: {
+  /** beside the timeline: tabs by name, and what each shows at this moment */
+  readonly also?: readonly {
     readonly tab: string
     readonly title: string
     shown(at: string | null, again: number): ComponentChildren
-  }
+  }[]
 }
 
 const useLife = (kind: Kind, id: string): LifeStore => {
@@ -55,11 +56,12 @@ const useLife = (kind: Kind, id: string): LifeStore => {
   return store
 }
 
-const Look = ({ kind, id, head, also }: Looked) => {
+const Look = ({ kind, id, head, also = [] }: Looked) => {
   const store = useLife(kind, id)
   const life = store.life.value
   const step = store.step.value
-  const tab = also && query('tab') === also.tab ? also.tab : 'timeline'
+  const other = also.find(({ tab }) => tab === query('tab'))
+  const tab = other?.tab ?? 'timeline'
   const at = store.live.value ? null : (step?.position ?? null)
   if (!life) return store.error.value ? Failed({ error: store.error.value }) : Waiting()
   if (life.facts === 0) return div({ class: 'page' }, head, Empty({ text: 'Nothing is on record of it.' }))
@@ -102,15 +104,15 @@ const Look = ({ kind, id, head, also }: Looked) => {
           part(Moment, { store }),
         ),
         section(
-          { class: 'panel grows', 'aria-label': also ? 'Timeline and more' : 'Timeline' },
-          also
+          { class: 'panel grows', 'aria-label': also.length > 0 ? 'Timeline and more' : 'Timeline' },
+          also.length > 0
             ? nav(
                 { class: 'tabs ways', 'aria-label': 'What is shown' },
                 tabLink('timeline', 'Timeline'),
-                tabLink(also.tab, also.title),
+                also.map(({ tab: name, title }) => tabLink(name, title)),
               )
             : h2(null, 'Timeline'),
-          tab === 'timeline' ? part(Timeline, { store }) : also?.shown(at, life.facts),
+          other ? other.shown(at, life.facts) : part(Timeline, { store }),
         ),
       ),
     ),
@@ -133,11 +135,7 @@ export const RoomPage = ({ id }: { id: string }) => {
     kind: 'room',
     id,
     head: h1({ title: id }, crumb('rooms', room?.name ?? short(id))),
-    also: {
-      tab: 'transcript',
-      title: 'Transcript',
-      shown: (at, again) => part(Transcript, { room: id, at, again }),
-    },
+    also: [{ tab: 'transcript', title: 'Transcript', shown: (at, again) => part(Transcript, { room: id, at, again }) }],
   })
 }
 
@@ -155,11 +153,10 @@ export const UserPage = ({ id }: { id: string }) => {
     kind: 'user',
     id,
     head: h1({ title: id }, crumb('users', user ? `@${user.username}` : short(id))),
-    also: {
-      tab: 'connections',
-      title: 'Connections',
-      shown: (at, again) => part(TheirConnections, { id, at, again }),
-    },
+    also: [
+      { tab: 'connections', title: 'Connections', shown: (at, again) => part(TheirConnections, { id, at, again }) },
+      { tab: 'tokens', title: 'Tokens', shown: (at, again) => part(Tokens, { user: id, at, again }) },
+    ],
   })
 }
 
