@@ -1,5 +1,7 @@
 // What is made in the console: what a session may write and what it may not, and the forms in a real browser.
 
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { asking } from './asking.ts'
@@ -214,6 +216,33 @@ describe.skipIf(!hasBrowser())('the forms', () => {
       (await context.cookies()).map(({ value }) => value),
     ])
   const shownToken = async () => (await page.locator('code.token').textContent()) ?? ''
+
+  it('are no way in for a page of another port of this machine, in the browser that is signed in', async () => {
+    await come()
+    const other = createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<p>other'))
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const stranger = await context.newPage()
+    await stranger.goto(`http://127.0.0.1:${(other.address() as AddressInfo).port}/`)
+    // The same site, so the browser sends the cookie, and an origin that CORS lets in.
+    const tries = await stranger.evaluate(async (url) => {
+      const send = (headers: Record<string, string>) =>
+        fetch(url, { method: 'POST', credentials: 'include', headers, body: '{"name":"theirs"}' }).then(
+          ({ status }) => status,
+          () => 'not sent',
+        )
+      const json = { 'content-type': 'application/json' }
+      return [
+        await send({ ...json, 'x-hansard-console': '1' }),
+        await send(json),
+        await send({ 'content-type': 'text/plain' }),
+      ]
+    }, `${server.url}/api/v1/rooms`)
+    expect(tries).toEqual(['not sent', 401, 400])
+    other.close()
+    const { items } = (await admin('GET', '/rooms')).body
+    expect(items.map(({ name }: { name: string }) => name)).not.toContain('theirs')
+    await leave()
+  }, 20_000)
 
   it('make a room by keys alone, say at its field what is wrong, and show it in the list', async () => {
     await come()

@@ -77,7 +77,7 @@ export const Tokens = ({ user, at, again }: { user: string; at: string | null; a
           token.revokedAt === null
             ? span({ class: 'state alive' }, 'in force')
             : span({ class: 'state ended' }, 'revoked ', when(token.revokedAt)),
-          when(token.issuedAt),
+          span({ class: 'issued' }, span({ class: 'quiet' }, 'issued '), when(token.issuedAt)),
           now &&
             token.revokedAt === null &&
             button(
