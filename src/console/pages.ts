@@ -5,8 +5,9 @@ import { useEffect, useMemo } from 'preact/hooks'
 import { Bar } from './bar.ts'
 import { Chart } from './chart.ts'
 import { a, div, h1, h2, nav, p, part, section, span } from './elements.ts'
+import { Facts } from './facts.ts'
 import { useKeys } from './keys.ts'
-import { type Kind, LifeStore } from './life.ts'
+import { type Kind, LifeStore, SPEEDS } from './life.ts'
 import { Moment } from './moment.ts'
 import { Empty, Failed, State, Waiting } from './parts.ts'
 import { ask, query, to } from './place.ts'
@@ -52,6 +53,11 @@ const useLife = (kind: Kind, id: string): LifeStore => {
     { keys: ['End'], says: 'to the newest fact', run: () => store.show(Number.MAX_SAFE_INTEGER) },
     { keys: ['l'], says: 'back to live', run: () => store.toLive() },
     { keys: [' '], says: 'play, or stop', run: () => store.play() },
+    {
+      keys: ['s'],
+      says: 'play faster',
+      run: () => store.playAt(SPEEDS[(SPEEDS.indexOf(store.speed.value) + 1) % SPEEDS.length] ?? 1),
+    },
   ])
   return store
 }
@@ -60,11 +66,13 @@ const Look = ({ kind, id, head, also = [] }: Looked) => {
   const store = useLife(kind, id)
   const life = store.life.value
   const step = store.step.value
-  const other = also.find(({ tab }) => tab === query('tab'))
+  const tabs = [...also, { tab: 'facts', title: 'Facts', shown: () => part(Facts, { store }) }]
+  const other = tabs.find(({ tab }) => tab === query('tab'))
   const tab = other?.tab ?? 'timeline'
   const at = store.live.value ? null : (step?.position ?? null)
   if (!life) return store.error.value ? Failed({ error: store.error.value }) : Waiting()
   if (life.facts === 0) return div({ class: 'page' }, head, Empty({ text: 'Nothing is on record of it.' }))
+  const picked = (query('arrow') ?? '').split(' ').filter(Boolean)
   const closed = life.marks.some(({ mark }) => mark === 'end')
   const tabLink = (name: string, title: string) =>
     a(
@@ -94,6 +102,8 @@ const Look = ({ kind, id, head, also = [] }: Looked) => {
           value: step?.value ?? null,
           arrow: step?.arrow ?? null,
           taken: life.arrows,
+          picked,
+          pick: (arrows) => ask({ arrow: arrows.join(' '), tab: null }),
         }),
       ),
       div(
@@ -104,15 +114,13 @@ const Look = ({ kind, id, head, also = [] }: Looked) => {
           part(Moment, { store }),
         ),
         section(
-          { class: 'panel grows', 'aria-label': also.length > 0 ? 'Timeline and more' : 'Timeline' },
-          also.length > 0
-            ? nav(
-                { class: 'tabs ways', 'aria-label': 'What is shown' },
-                tabLink('timeline', 'Timeline'),
-                also.map(({ tab: name, title }) => tabLink(name, title)),
-              )
-            : h2(null, 'Timeline'),
-          other ? other.shown(at, life.facts) : part(Timeline, { store }),
+          { class: 'panel grows', 'aria-label': 'Timeline and more' },
+          nav(
+            { class: 'tabs ways', 'aria-label': 'What is shown' },
+            tabLink('timeline', 'Timeline'),
+            tabs.map(({ tab: name, title }) => tabLink(name, title)),
+          ),
+          other ? other.shown(at, life.facts) : part(Timeline, { store, only: picked }),
         ),
       ),
     ),
