@@ -2,6 +2,7 @@
 
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { connect } from '../src/client/client.ts'
 import { asking } from './asking.ts'
 import { hasBrowser, openBrowser, violations } from './browser.ts'
 import { runServer, type TestServer } from './running-server.ts'
@@ -143,6 +144,72 @@ describe.skipIf(!hasBrowser())('a life', () => {
     await page.locator('[aria-label*="Asks wasLast."]').first().hover()
     await said.filter({ hasText: 'the last connection' }).waitFor()
     expect(await violations(page)).toEqual([])
+  }, 40_000)
+
+  it('is told as a sequence: who asked whom, what was stored, and what that led to in rooms and accounts', async () => {
+    const { account, token } = await server.account('bob')
+    const chat = await connect({ url: `${server.url.replace('http', 'ws')}/native`, token })
+    const lobby = await chat.join('moneypot:2')
+    await lobby.post('hello')
+    const place = (await server.rooms.byAlias('moneypot:2'))?.id
+    const mute = { type: 'mute.set', asker: null, name: 'bob', user: account.id, seconds: 60, reason: null } as const
+    await server.host.send(`room-${place}`, mute)
+    await lobby.post('may I?').catch(() => {})
+    chat.close()
+    await server.settled()
+    const { items } = (await admin('GET', '/connections?user=@bob')).body
+    await page.goto(`${server.url}/console/connections/${items[0].id}?tab=sequence`)
+    const arrows = page.locator('.stretch .arrow')
+    const told = () => arrows.evaluateAll((found) => found.map((one) => one.getAttribute('aria-label')))
+    // What it leads to when it ends comes of no client, and is found by its correlation.
+    await page.getByRole('link', { name: 'connection to room: presence.leave' }).waitFor()
+    expect(await told()).toEqual([
+      'client to connection: connection.open',
+      'connection to log: ConnectionOpened',
+      'client to user: connection.attach',
+      'user to log: CameOnline',
+      'client to connection: auth.succeed',
+      'connection to log: AuthSucceeded',
+      'client to room: presence.enter',
+      'room to log: PresenceEntered',
+      'client to connection: room.enter',
+      'connection to log: RoomEntered',
+      'client to room: message.post',
+      'room to log: MessagePosted',
+      'client to room: message.post',
+      'room to client: ✕ muted',
+      'connection itself: delivery.note',
+      'connection to log: Delivered',
+      'client to connection: a command',
+      'connection to log: ConnectionClosed',
+      'connection to room: presence.leave',
+      'room to log: PresenceLeft',
+      'connection to user: connection.detach',
+      'user to log: WentOffline',
+    ])
+    expect(await violations(page)).toEqual([])
+    await page.getByRole('button', { name: 'connection to log: RoomEntered' }).click()
+    await page.waitForURL(/at=/)
+    await page.setViewportSize({ width: 360, height: 740 })
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
+    await page.getByRole('link', { name: 'room to log: MessagePosted' }).click()
+    await page.waitForURL(new RegExp(`/rooms/${place}`))
+    await shows('hello')
+
+    // A room's own: whose connection it was is a link, also of what it refused.
+    await page.goto(`${server.url}/console/rooms/${place}?tab=sequence`)
+    await page.getByRole('link', { name: 'room to connection: ✕ muted' }).waitFor()
+    expect((await told()).slice(-6)).toEqual([
+      'room itself: mute.set',
+      'room to log: UserMuted',
+      'connection to room: message.post',
+      'room to connection: ✕ muted',
+      'room itself: presence.leave',
+      'room to log: PresenceLeft',
+    ])
+    await page.getByRole('link', { name: 'room to connection: ✕ muted' }).click()
+    await page.waitForURL(new RegExp(`/connections/${items[0].id}`))
+    await shows('isMuted')
   }, 40_000)
 
   it('is taken along as JSON, all of it or what was found in it, and only what may be shown', async () => {

@@ -11,6 +11,7 @@ import { type Kind, LifeStore, SPEEDS } from './life.ts'
 import { Moment } from './moment.ts'
 import { Empty, Failed, State, Waiting } from './parts.ts'
 import { ask, query, to } from './place.ts'
+import { Sequence } from './sequence.ts'
 import { type Person, params, useAnswer } from './server.ts'
 import { Timeline } from './timeline.ts'
 import { Tokens } from './tokens.ts'
@@ -19,16 +20,18 @@ import { short, when } from './words.ts'
 
 const LISTS: Readonly<Record<Kind, string>> = { connection: 'connections', room: 'rooms', user: 'users' }
 
+interface Tab {
+  readonly tab: string
+  readonly title: string
+  shown(at: string | null, again: number): ComponentChildren
+}
+
 interface Looked {
   readonly kind: Kind
   readonly id: string
   readonly head: ComponentChildren
   /** beside the timeline: tabs by name, and what each shows at this moment */
-  readonly also?: readonly {
-    readonly tab: string
-    readonly title: string
-    shown(at: string | null, again: number): ComponentChildren
-  }[]
+  readonly also?: readonly Tab[]
 }
 
 const useLife = (kind: Kind, id: string): LifeStore => {
@@ -66,7 +69,11 @@ const Look = ({ kind, id, head, also = [] }: Looked) => {
   const store = useLife(kind, id)
   const life = store.life.value
   const step = store.step.value
-  const tabs = [...also, { tab: 'facts', title: 'Facts', shown: () => part(Facts, { store }) }]
+  const tabs: readonly Tab[] = [
+    ...also,
+    { tab: 'sequence', title: 'Sequence', shown: () => part(Sequence, { store, kind, id }) },
+    { tab: 'facts', title: 'Facts', shown: () => part(Facts, { store }) },
+  ]
   const other = tabs.find(({ tab }) => tab === query('tab'))
   const tab = other?.tab ?? 'timeline'
   const at = store.live.value ? null : (step?.position ?? null)
