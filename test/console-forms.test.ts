@@ -35,17 +35,16 @@ describe('a session', () => {
     cookie = await enter(server.ownerTokenText)
   })
 
-  it('makes rooms, members and robots, and the record says who asked and on which connection', async () => {
+  it('makes rooms and members, and the record says who asked and on which connection', async () => {
     const made = await write('/rooms', { name: 'tea', owner: '@owner' })
     expect(made).toMatchObject({ status: 201, body: { name: 'tea', kind: 'room' } })
-    expect(await write('/users', { username: 'una' })).toMatchObject({ status: 201, body: { role: 'member' } })
-    const robot = await write('/users', { username: 'rob', role: 'robot' })
-    expect(robot).toMatchObject({
+    const member = await write('/users', { username: 'una' })
+    expect(member).toMatchObject({
       status: 201,
-      body: { role: 'robot', token: expect.stringMatching(/^[0-9a-f]{32}$/) },
+      body: { role: 'member', token: expect.stringMatching(/^[0-9a-f]{32}$/) },
     })
     const owner = (await server.identity.byName('owner'))?.id
-    for (const path of [`/rooms/${made.body.id}`, `/users/${robot.body.id}`]) {
+    for (const path of [`/rooms/${made.body.id}`, `/users/${member.body.id}`]) {
       const { items } = (await admin('GET', `${path}/timeline`)).body
       expect(items[0], path).toMatchObject({ by: owner, connection: expect.any(String) })
       const connection = (await admin('GET', `/connections/${items[0].connection}/timeline`)).body
@@ -53,7 +52,7 @@ describe('a session', () => {
     }
   })
 
-  it('makes no admin, and neither gives nor ends a token of anybody: that takes a token', async () => {
+  it('makes no admin and no robot, and neither gives nor ends a token of anybody: that takes a token', async () => {
     const account = await newUser('tom')
     const tokens = `/users/${account.id}/tokens`
     const { items } = (await write(tokens, undefined, OWN, 'GET')).body
@@ -61,6 +60,7 @@ describe('a session', () => {
     const own = { ...OWN, authorization: `Bearer ${server.ownerTokenText}` }
     const acts = [
       ['POST', '/users', { username: 'ada', role: 'admin' }],
+      ['POST', '/users', { username: 'rob', role: 'robot' }],
       ['POST', tokens, undefined],
       ['DELETE', `${tokens}/${items[0].id}`, undefined],
     ] as const
@@ -169,6 +169,7 @@ describe('what is wrong with what was sent', () => {
       ['/rooms', { name: 'x', members: ['@max', '@nobody'] }, { field: 'members', user: '@nobody' }],
       ['/rooms', { name: 'x', owner: '@nobody' }, { field: 'owner', user: '@nobody' }],
       ['/rooms', { name: 'x', parent: '#99' }, { field: 'parent', room: '#99' }],
+      ['/rooms', { name: 'x', parent: '#1' }, { field: 'parent', rule: 'a room, and no space' }],
       ['/users', { username: '' }, { field: 'username', rule: 'at least one character' }],
       ['/users', { username: 'a b' }, { field: 'username', rule: expect.stringContaining('letters') }],
       ['/users', { username: 'max' }, { field: 'username' }],
@@ -261,7 +262,7 @@ describe.skipIf(!hasBrowser())('the forms', () => {
     await page.getByRole('alert').filter({ hasText: 'this alias is taken: moneypot:2' }).waitFor()
     await expect.poll(focused).toBe('aliases')
     expect(await violations(page)).toEqual([])
-    await page.getByLabel('Known as').fill('moneypot:77')
+    await page.getByLabel('Known as').fill('moneypot:77 moneypot:77')
     await page.getByRole('textbox', { name: 'Members' }).fill('nobody')
     await page.keyboard.press('Enter')
     await page.getByRole('alert').filter({ hasText: 'no such user: @nobody' }).waitFor()
@@ -356,8 +357,14 @@ describe.skipIf(!hasBrowser())('the forms', () => {
 
   it('make an admin for whoever types a token of an admin', async () => {
     await come()
+    // As in a page without TLS, which has no clipboard.
+    await page.addInitScript(`Object.defineProperty(navigator, 'clipboard', { value: undefined })`)
     await goTo('/users?new=yes')
     await page.getByLabel('Username').fill('ada2')
+    await page.getByLabel('robot').check()
+    await page.getByLabel('Your token, once more').waitFor()
+    await page.getByLabel('member').check()
+    await page.getByLabel('Your token, once more').waitFor({ state: 'detached' })
     await page.getByLabel('admin').check()
     const own = page.getByLabel('Your token, once more')
     await button('Make the user').click()
@@ -375,6 +382,9 @@ describe.skipIf(!hasBrowser())('the forms', () => {
     await button('Make the user').click()
     await page.getByRole('heading', { name: '@ada2 is made' }).waitFor()
     expect(await server.identity.byName('ada2')).toMatchObject({ role: 'admin' })
+    await button('Copy the token').click()
+    await page.getByRole('status').filter({ hasText: 'Selected' }).waitFor()
+    expect(await page.evaluate('String(getSelection())')).toBe(await shownToken())
     expect(await page.content()).not.toContain(server.ownerTokenText)
     expect(await kept()).not.toContain(server.ownerTokenText)
     await leave()

@@ -1,9 +1,9 @@
 // Who is signed in to the console. A session stands for a token without being it: an opaque cookie that only this node
 // knows, good for reading what the console reads, and over as soon as its token, its account or its role is.
 //
-// It writes little: rooms, and accounts that can do no more than any new member. What outlives a session and may do more
-// than that takes the token itself (`Authorization: Bearer`), as if there were no session: making an admin, and giving or
-// ending a token of an account that exists. So whoever gets hold of a cookie for an hour has read for an hour, and has
+// It writes little: rooms, and accounts with the role member. What outlives a session and may do more than a new member
+// takes the token itself (`Authorization: Bearer`), as if there were no session: making an admin, or a robot (which hears
+// every room that its protocol shows), and giving or ending a token of an account that exists. So whoever gets hold of a cookie for an hour has read for an hour, and has
 // become nobody; the page asks for the token again where it is needed, sends it with that one request, and forgets it.
 
 import { createHash } from 'node:crypto'
@@ -53,10 +53,7 @@ const READABLE: ReadonlySet<string> = new Set(
 /** What a session may write, and of which bodies; they are checked by their schemas before anybody asks who it is. */
 const WRITABLE: Readonly<Record<string, (body: unknown) => boolean>> = {
   'POST /api/v1/rooms': () => true,
-  'POST /api/v1/users': (body) => {
-    const { role } = body as { role?: unknown }
-    return role === 'member' || role === 'robot'
-  },
+  'POST /api/v1/users': (body) => (body as { role?: unknown }).role === 'member',
 }
 
 interface Session {

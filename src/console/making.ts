@@ -129,7 +129,7 @@ const RoomMade = ({ room, again, close }: { room: RoomItem; again: () => void; c
 
 const ROLES = {
   member: 'talks in the rooms it belongs to',
-  robot: 'the same, for a program; shown as one',
+  robot: 'a program; hears every room that its protocol shows',
   admin: 'may do everything, everywhere',
 }
 
@@ -140,7 +140,7 @@ export const MakeUser = ({ made, close }: Making<UserItem>) => {
     const { token, ...account } = await post<Person & { role: string; token: string }>(
       '/users',
       { username: typed.get('username'), role },
-      role === 'admin' ? tokenTyped(typed) : undefined,
+      role === 'member' ? undefined : tokenTyped(typed),
     )
     made({ ...account, guest: false, registeredAt: new Date().toISOString() })
     setSecret({ id: account.id, title: `@${account.username} is made`, token })
@@ -175,7 +175,7 @@ export const MakeUser = ({ made, close }: Making<UserItem>) => {
           hint: 'Letters, digits and _-.[]{}|^`\\ , at most 32; no two are the same.',
         }),
         Choice({ name: 'role', title: 'Role', values: ROLES, chosen: role, choose: setRole }),
-        role === 'admin' && TokenAgain({ of, why: 'An admin outlives this session and can do all that you can.' }),
+        role !== 'member' && TokenAgain({ of, why: `A session alone makes no ${role}: it would outlive it.` }),
       ],
     }),
   )
