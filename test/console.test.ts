@@ -340,6 +340,9 @@ describe.skipIf(!hasBrowser())('the console', () => {
     [`/rooms/${room}`, 'MessagePosted'],
     [`/rooms/${room}?tab=transcript`, 'hello'],
     [`/users/${bob.account.id}`, 'UserRegistered'],
+    [`/users/${bob.account.id}?tab=tokens`, 'in force'],
+    [`/connections/${connection}?tab=sequence`, 'message.post'],
+    [`/rooms/${room}?tab=facts`, '"text":"hello"'],
     ['/machines/connection', 'Only facts move a chart'],
   ]
 
