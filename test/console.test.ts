@@ -1,14 +1,12 @@
 // The console: who may sign in and for how long, what its pages get from the server and what never reaches them, and the
 // pages themselves in a real browser.
 
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { io } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connect } from '../src/client/client.ts'
 import { asking } from './asking.ts'
-import { hasBrowser, openBrowser } from './browser.ts'
+import { hasBrowser, openBrowser, violations } from './browser.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -101,14 +99,14 @@ describe('a session of the console', () => {
     expect((await signIn(token, { 'x-hansard-console': '1', origin: server.url })).status).toBe(200)
   })
 
-  it('reads what the pages show, for those pages alone, and does nothing else', async () => {
+  it('reads what the pages show, for those pages alone, and takes no part', async () => {
     const { cookie, account } = await newAdmin('cleo')
     expect((await by(cookie, '/connections')).status).toBe(200)
     expect((await by(cookie, '/console/session')).body).toMatchObject({ user: { id: account.id } })
-    for (const path of ['/facts', '/moderation', `/users/${account.id}/tokens`]) {
+    for (const path of ['/facts', '/moderation', `/users/${account.id}/roles`]) {
       expect((await by(cookie, path)).status, path).toBe(401)
     }
-    expect((await by(cookie, '/users', {}, 'POST', { username: 'x' })).status).toBe(401)
+    // What little it writes has a file of its own: console-forms.test.ts.
     expect((await by(cookie, `/rooms/${room}/messages`, {}, 'POST', { text: 'x' })).status).toBe(401)
     // Another port of this machine is the same site, and CORS lets it call.
     expect((await by(cookie, '/connections', { 'sec-fetch-site': 'same-site' })).status).toBe(401)
@@ -308,18 +306,6 @@ describe('a statechart', () => {
   })
 })
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-/** Schemes differ in colours alone. */
-const violations = async (page: Page, scheme: 'light' | 'dark' = 'light'): Promise<string[]> => {
-  await page.evaluate(axe)
-  const rules = scheme === 'light' ? '' : `{ runOnly: ['color-contrast', 'link-in-text-block'] }`
-  const { violations: found } = (await page.evaluate(`axe.run(${rules})`)) as {
-    violations: { id: string; nodes: { html: string }[] }[]
-  }
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
-}
-
 describe.skipIf(!hasBrowser())('the console', () => {
   let browser: Browser
   beforeAll(async () => {
@@ -354,6 +340,9 @@ describe.skipIf(!hasBrowser())('the console', () => {
     [`/rooms/${room}`, 'MessagePosted'],
     [`/rooms/${room}?tab=transcript`, 'hello'],
     [`/users/${bob.account.id}`, 'UserRegistered'],
+    [`/users/${bob.account.id}?tab=tokens`, 'in force'],
+    [`/connections/${connection}?tab=sequence`, 'message.post'],
+    [`/rooms/${room}?tab=facts`, '"text":"hello"'],
     ['/machines/connection', 'Only facts move a chart'],
   ]
 

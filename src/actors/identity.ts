@@ -43,6 +43,8 @@ export interface Registration {
   readonly id?: string
   readonly asker: Asker | null
   readonly correlationId?: string
+  /** that it was asked on */
+  readonly connection?: string
   /** a token of the caller's own making, e.g. the owner's from the settings */
   readonly token?: string
   /** as written in digits; one account a number */
@@ -216,10 +218,11 @@ export class Identity {
     )
     const number = (taken?.revision ?? 0) + 1
     const { token, ...credential } = await this.#claimToken(id, wanted.token)
-    const { username, role, guest, asker } = wanted
+    const { username, role, guest, asker, connection = null } = wanted
     const outcome = await this.#host.send(userStream(id), {
       type: 'user.register',
       correlationId,
+      connection,
       by: asker?.id ?? id,
       asker,
       user: id,
@@ -256,15 +259,17 @@ export class Identity {
     return outcome
   }
 
-  /** @throws LogUnavailable */
+  /** `from`: what the fact says of where it was asked. @throws LogUnavailable */
   async issueToken(
     account: Account,
     asker: Asker | null,
     own?: string,
+    from: { readonly connection?: string; readonly correlationId?: string } = {},
   ): Promise<{ ok: true; id: string; token: string; revision: number } | Refused> {
     const { id, hash, token } = await this.#claimToken(account.id, own)
     const outcome = await this.#host.send(userStream(account.id), {
       type: 'token.issue',
+      ...from,
       by: asker?.id ?? null,
       asker,
       token: id,

@@ -31,6 +31,8 @@ export interface RoomOpening {
   readonly extra?: RoomExtra
   readonly asker: Asker | null
   readonly correlationId?: string
+  /** that it was asked on */
+  readonly connection?: string
 }
 
 export interface RoomChange {
@@ -92,7 +94,7 @@ export class Rooms {
     const id = this.#host.chance.uuid()
     const correlationId = wanted.correlationId ?? id
     const taken = await this.#claimAll(id, aliases)
-    if (taken) return refused('alias-taken', { alias: taken })
+    if (taken) return refused('alias-taken', { field: 'aliases', alias: taken })
     const fact = await this.#host.ledger.append(
       numbersStream('room'),
       () => ({ type: 'NumberTaken', data: { owner: id } }),
@@ -101,12 +103,13 @@ export class Rooms {
     const number = (fact?.revision ?? 0) + 1
     if (dialect !== null) {
       const own = await this.#claimNumber(id, dialect, number)
-      if (own === null) return refused('alias-taken', { alias: `${dialect}:${number}` })
+      if (own === null) return refused('alias-taken', { field: 'aliases', alias: `${dialect}:${number}` })
       aliases = [...aliases, own]
     }
     const outcome = await this.#host.send(roomStream(id), {
       type: 'room.open',
       correlationId,
+      connection: wanted.connection ?? null,
       by: asker?.id ?? 'system',
       asker,
       room: id,
@@ -128,7 +131,7 @@ export class Rooms {
     const wanted = change.aliases ?? room.aliases
     const added = wanted.filter((alias) => !room.aliases.includes(alias))
     const taken = await this.#claimAll(room.id, added)
-    if (taken) return refused('alias-taken', { alias: taken })
+    if (taken) return refused('alias-taken', { field: 'aliases', alias: taken })
     const outcome = await this.#host.send(roomStream(room.id), {
       type: 'room.change',
       by: asker?.id ?? null,

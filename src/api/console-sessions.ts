@@ -1,5 +1,10 @@
 // Who is signed in to the console. A session stands for a token without being it: an opaque cookie that only this node
 // knows, good for reading what the console reads, and over as soon as its token, its account or its role is.
+//
+// It writes little: rooms, and accounts with the role member. What outlives a session and may do more than a new member
+// takes the token itself (`Authorization: Bearer`), as if there were no session: making an admin, or a robot (which hears
+// every room that its protocol shows), and giving or ending a token of an account that exists. So whoever gets hold of a cookie for an hour has read for an hour, and has
+// become nobody; the page asks for the token again where it is needed, sends it with that one request, and forgets it.
 
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
@@ -11,7 +16,7 @@ import { userStream } from '../actors/user/user.facts.ts'
 export const COOKIE = 'hansard_console'
 /** the cookie is sent here and nowhere else */
 export const COOKIE_PATH = '/api/v1'
-/** what scripts of other origins cannot send without asking first; needed to sign in and out */
+/** what scripts of other origins cannot send without asking first, and are refused (callers.ts); needed for every write */
 export const CONSOLE_HEADER = 'x-hansard-console'
 export const LIFE_MS = 12 * 3_600_000
 const IDLE_MS = 2 * 3_600_000
@@ -38,11 +43,18 @@ const READABLE: ReadonlySet<string> = new Set(
     '/users',
     '/users/:user',
     '/users/:user/bans',
+    '/users/:user/tokens',
     '/users/:id/life',
     '/users/:id/timeline',
     '/machines/:kind',
   ].map((path) => `/api/v1${path}`),
 )
+
+/** What a session may write, and of which bodies; they are checked by their schemas before anybody asks who it is. */
+const WRITABLE: Readonly<Record<string, (body: unknown) => boolean>> = {
+  'POST /api/v1/rooms': () => true,
+  'POST /api/v1/users': (body) => (body as { role?: unknown }).role === 'member',
+}
 
 interface Session {
   readonly user: string
@@ -99,7 +111,7 @@ export class ConsoleSessions {
   /** Who asks by a cookie, where a cookie counts; null: nobody. @throws LogUnavailable */
   async of(request: FastifyRequest): Promise<Bearing | null> {
     const found = this.#find(request)
-    if (!found || request.method !== 'GET' || !READABLE.has(request.routeOptions.url ?? '')) return null
+    if (!found || !this.#counts(request)) return null
     const [key, session] = found
     const bearing = await this.#identity.stillBears(session.user, session.token)
     if (bearing?.account.role !== 'admin') {
@@ -108,6 +120,15 @@ export class ConsoleSessions {
     }
     session.usedAt = this.#clock.now()
     return bearing
+  }
+
+  #counts(request: FastifyRequest): boolean {
+    const { method, body, headers, routeOptions } = request
+    const { url = '' } = routeOptions
+    if (method === 'GET') return READABLE.has(url)
+    // Every browser says of a POST where it comes from, at least by one of the two: silence is no browser's.
+    const saysFrom = headers.origin !== undefined || headers['sec-fetch-site'] !== undefined
+    return WRITABLE[`${method} ${url}`]?.(body) === true && saysFrom && this.isOwnScript(request)
   }
 
   /** Aborted when the session that asks is over; null when none does. */
@@ -130,6 +151,14 @@ export class ConsoleSessions {
     if (site !== undefined && site !== 'same-origin') return false
     if (origin === undefined || origin === this.#publicOrigin) return true
     return URL.canParse(origin) && new URL(origin).host === host
+  }
+
+  /**
+   * Sent by a script of such a page: forms cannot send the header, nor can scripts of other origins, from whom CORS
+   * withholds it (callers.ts). Each of the three would do alone: SameSite, the origin, the header.
+   */
+  isOwnScript(request: FastifyRequest): boolean {
+    return request.headers[CONSOLE_HEADER] === '1' && this.isOwnPage(request)
   }
 
   #find(request: FastifyRequest): [string, Session] | null {

@@ -1,6 +1,6 @@
 // What the console's pages ask for and nobody else: who is signed in, how things stand, and that something changed.
 
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { withoutCredentials } from '../actors/shown.ts'
@@ -29,10 +29,9 @@ export const consoleRoutes = (root: FastifyInstance, requests: Requests): void =
     )
   }
 
-  /** A page of another origin can neither send the header nor pass for this server's own. */
   const ownPage = { [CONSOLE_HEADER]: z.string().optional() }
-  const checked = (request: Parameters<typeof sessions.isOwnPage>[0]) => {
-    if (request.headers[CONSOLE_HEADER] !== '1' || !sessions.isOwnPage(request)) {
+  const checked = (request: FastifyRequest) => {
+    if (!sessions.isOwnScript(request)) {
       throw new Problem(403, 'not-authorized', `sent by no page of this server: needs ${CONSOLE_HEADER}: 1`)
     }
   }

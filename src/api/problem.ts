@@ -58,7 +58,10 @@ export const handleProblems = (app: FastifyInstance, onFault: (where: string, er
           ({ instancePath, message }) => `${error.validationContext}${instancePath.replaceAll('/', '.')}: ${message}`,
         )
         .join('; ')
-      return send(request, reply, new Problem(400, 'malformed', detail))
+      const [first] = error.validation
+      const field = first?.instancePath.slice(1).replaceAll('/', '.') ?? ''
+      const values: Values = field === '' ? {} : { field, rule: first?.message ?? '' }
+      return send(request, reply, new Problem(400, 'malformed', detail, values))
     }
     if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
       return send(

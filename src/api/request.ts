@@ -198,6 +198,11 @@ export class Requests {
     throw notFound('user')
   }
 
+  /** What a fact says of where it was asked, for what is not put as a command here. */
+  async from(request: FastifyRequest, { account }: Pick<Bearer, 'account'>) {
+    return { connection: (await this.connections.of(account)).id, correlationId: request.id }
+  }
+
   /**
    * Puts a command in the bearer's name: an act, unless it carries a verdict of its own. A refusal is on
    * record before it is answered. @throws Problem
@@ -205,8 +210,7 @@ export class Requests {
   async command(request: FastifyRequest, bearer: Bearer, stream: string, command: Submitted): Promise<Done> {
     if (!('overRate' in command)) await this.permit(bearer, command.type)
     const { account } = bearer
-    const connection = await this.connections.of(account)
-    const from = { by: account.id, connection: connection.id, correlationId: request.id }
+    const from = { by: account.id, ...(await this.from(request, bearer)) }
     return this.accepted(account, command.type, await this.deps.host.send(stream, { ...from, ...command }))
   }
 

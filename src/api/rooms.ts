@@ -12,7 +12,7 @@ import { ofRoom, roomReference, userReference } from './references.ts'
 import type { Requests } from './request.ts'
 import * as shapes from './shapes.ts'
 
-const name = z.string().trim().min(1).max(100)
+const name = z.string().trim().min(1, 'at least one character').max(100, 'at most 100 characters')
 const aliases = z.array(z.string().regex(ALIAS, 'a dialect and a number, e.g. moneypot:18')).max(20)
 const user = userReference
 
@@ -24,7 +24,7 @@ const shown = ({ openedAt, lockedAt: _lockedAt, extra: _extra, aliases: seen, ..
 
 export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
-  const { rooms } = requests.deps
+  const { rooms, identity } = requests.deps
 
   const listing = {
     ...operation('rooms', 'listRooms', 'Rooms that the bearer may read'),
@@ -69,15 +69,22 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
       )
       const all = owner === undefined ? listed : [{ user: owner, role: 'owner' as const }, ...listed]
       const accounts = await Promise.all(
-        all.map(async (member) => ({ account: await requests.user(member.user), role: member.role })),
+        all.map(async ({ user: reference, role }) => {
+          const account = await identity.resolve(reference)
+          if (account) return { account, role }
+          throw refusalProblem('unknown-user', { field: reference === owner ? 'owner' : 'members', user: reference })
+        }),
       )
-      const space = parent === undefined ? null : await requests.room(parent)
+      const space = parent === undefined ? null : await rooms.resolve(parent)
+      if (parent !== undefined && !space) throw refusalProblem('unknown-room', { field: 'parent', room: parent })
+      if (space?.kind === 'room') throw refusalProblem('malformed', { field: 'parent', rule: 'a room, and no space' })
       const outcome = await rooms.open({
         ...wanted,
+        aliases: [...new Set(wanted.aliases)],
         parent: space?.id ?? null,
         members: accounts,
         asker: bearer.asker,
-        correlationId: request.id,
+        ...(await requests.from(request, bearer)),
       })
       const { room, revision } = await requests.accepted(bearer.account, 'room.open', outcome)
       const { result } = await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })

@@ -15,7 +15,7 @@ import { ofUser } from './references.ts'
 import type { Requests } from './request.ts'
 import * as shapes from './shapes.ts'
 
-const username = z.string().min(1).max(128)
+const username = z.string().min(1, 'at least one character').max(128, 'at most 32 characters')
 const seconds = z.int().min(1).max(31_536_000)
 const reason = z.string().max(1_000)
 
@@ -60,7 +60,7 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
         ...wanted,
         guest: false,
         asker: bearer.asker,
-        correlationId: request.id,
+        ...(await requests.from(request, bearer)),
         ...(id ? { id } : {}),
       }
       const registered = await requests.accepted(bearer.account, 'user.register', await identity.register(registration))
@@ -226,7 +226,9 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
     const bearer = await requests.bearer(request)
     const user = await requests.user(request.params.user)
     await requests.permit(bearer, 'token.issue')
-    const issued = await requests.accepted(bearer.account, 'token.issue', await identity.issueToken(user, bearer.asker))
+    const from = await requests.from(request, bearer)
+    const outcome = await identity.issueToken(user, bearer.asker, undefined, from)
+    const issued = await requests.accepted(bearer.account, 'token.issue', outcome)
     await requests.read('users.tokens', { user: user.id }, { stream: userStream(user.id), revision: issued.revision })
     return reply.code(201).send({ id: issued.id, token: issued.token })
   })

@@ -1,7 +1,7 @@
 // The whole life as a bar: how many facts when, and where something stands out. Where it is pulled to, that is shown.
 
-import { button, div, input, rect, span, svg } from './elements.ts'
-import type { LifeAnswer, LifeStore } from './life.ts'
+import { button, div, input, label, rect, span, svg } from './elements.ts'
+import { type LifeAnswer, type LifeStore, SPEEDS } from './life.ts'
 import { clock, day, length } from './words.ts'
 
 const HEIGHT = 40
@@ -74,6 +74,29 @@ export const Bar = ({ store, closed }: { store: LifeStore; closed: boolean }) =>
       button(
         { type: 'button', class: 'play', disabled: life.facts < 2, onClick: () => store.play() },
         store.playing.value ? 'Stop' : 'Play',
+      ),
+      div(
+        { class: 'speeds', role: 'group', 'aria-label': 'Speed' },
+        SPEEDS.map((speed) =>
+          button(
+            {
+              key: speed,
+              type: 'button',
+              'aria-pressed': store.speed.value === speed,
+              onClick: () => store.playAt(speed),
+            },
+            `${speed}×`,
+          ),
+        ),
+      ),
+      label(
+        { class: 'idle', title: 'when nothing happens for longer than a second, play on' },
+        input({
+          type: 'checkbox',
+          checked: store.skipsIdle.value,
+          onChange: (event) => store.playAt(store.speed.value, event.currentTarget.checked),
+        }),
+        'skip idle',
       ),
       span(
         { class: 'at num' },

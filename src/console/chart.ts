@@ -1,4 +1,5 @@
 // A statechart as SVG: the states it is in filled, the last arrow lit, arrows never taken pale and often taken ones thick.
+// An arrow says what it means when it is pointed at or has the focus, of which the chart takes one stop: ↑ and ↓ go on.
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { type Drawn, type Edge, type Line, type Node, rounded, statesIn } from './drawing.ts'
@@ -21,21 +22,32 @@ export interface ChartView {
   readonly value: unknown
   readonly arrow: string | null
   readonly taken: Readonly<Record<string, number>>
+  /** the arrows that the timeline is narrowed to, and how that is changed; none: nothing to narrow */
+  readonly picked?: readonly string[]
+  readonly pick?: (arrows: readonly string[]) => void
 }
 
 const times = (arrows: readonly string[], taken: ChartView['taken']): number =>
   arrows.reduce((sum, arrow) => sum + (taken[arrow] ?? 0), 0)
 
-const told = (event: string, says: string, count: number): string =>
-  `${event}${says ? `: ${says}` : ''}. ${count === 0 ? 'Never taken' : `Taken ${many(count, 'time')}`}.`
+const told = ({ event, says, guards }: Pick<Edge, 'event' | 'says' | 'guards'>, count: number): string =>
+  [
+    `${event}${says ? `: ${says}` : ''}.`,
+    guards.length > 0 && `Asks ${guards.join(', ')}.`,
+    count === 0 ? 'Never taken.' : `Taken ${many(count, 'time')}.`,
+  ]
+    .filter(Boolean)
+    .join(' ')
 
 const LEAST = 0.7
 
-export const Chart = ({ kind, hash, value, arrow, taken }: ChartView) => {
+export const Chart = ({ kind, hash, value, arrow, taken, picked = [], pick }: ChartView) => {
   const { value: machine, error } = useAnswer<Machine>(`/machines/${kind}${hash ? `?hash=${hash}` : ''}`)
   const [drawn, setDrawn] = useState<Drawn | null>(null)
   const [fault, setFault] = useState<string | null>(null)
   const [told_, setTold] = useState<string | null>(null)
+  /** the arrow that a step by Tab comes to */
+  const [stop, setStop] = useState<string | null>(null)
   useEffect(() => {
     if (!machine) return
     let wanted = true
@@ -64,41 +76,86 @@ export const Chart = ({ kind, hash, value, arrow, taken }: ChartView) => {
   const counted = Object.keys(taken).length > 0
   const leaves = drawn.nodes.filter(({ id, hasInner }) => active.has(id) && !hasInner).map(({ key }) => key)
 
-  const edge = ({ id, event, says, arrows, points, label }: Edge) => {
+  /** What moves by ↑ and ↓, in the order of the drawing. */
+  const stops = [
+    ...drawn.edges.map(({ id }) => id),
+    ...drawn.nodes.flatMap(({ id, lines }) =>
+      lines.filter((one) => one.kind === 'fact').map((one) => `${id} ${one.event}`),
+    ),
+  ]
+  const first = stop !== null && stops.includes(stop) ? stop : stops[0]
+  const moved = (event: KeyboardEvent, id: string, arrows: readonly string[]) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key]
+    if (by !== undefined) {
+      const next = stops[(stops.indexOf(id) + by + stops.length) % stops.length]
+      frame.current?.querySelector<SVGElement>(`[data-stop="${next}"]`)?.focus()
+    } else if (pick && (event.key === 'Enter' || event.key === ' ')) pick(isPicked(arrows) ? [] : arrows)
+    else if (pick && event.key === 'Escape') pick([])
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+  const isPicked = (arrows: readonly string[]) => arrows.some((one) => picked.includes(one))
+  const reached = (id: string, arrows: readonly string[], sentence: string) => ({
+    ...say(sentence),
+    'data-stop': id,
+    tabIndex: id === first ? 0 : -1,
+    role: pick ? ('button' as const) : ('img' as const),
+    'aria-label': sentence,
+    ...(pick ? { 'aria-pressed': isPicked(arrows), onClick: () => pick(isPicked(arrows) ? [] : arrows) } : {}),
+    onFocus: () => {
+      setStop(id)
+      setTold(sentence)
+    },
+    onBlur: () => setTold(null),
+    onKeyDown: (event: KeyboardEvent) => moved(event, id, arrows),
+  })
+  const lookOf = (arrows: readonly string[]) => [pick && 'may', isPicked(arrows) && 'picked']
+
+  const edge = (drawnEdge: Edge) => {
+    const { id, event, arrows, points, label } = drawnEdge
     const count = times(arrows, taken)
+    const sentence = told(drawnEdge, count)
     const isLast = arrow !== null && arrows.includes(arrow)
-    const look = ['edge', isLast && 'last', counted && count === 0 && 'never'].filter(Boolean).join(' ')
+    const look = ['edge', isLast && 'last', counted && count === 0 && 'never', ...lookOf(arrows)]
     return g(
-      { class: look, key: isLast ? `${id} last` : id, ...say(told(event, says, count)) },
+      { class: look.filter(Boolean).join(' '), key: id, ...reached(id, arrows, sentence) },
+      // What can be pointed at is wider than what is drawn.
+      points.map((line, index) => path({ key: `hit${index}`, class: 'hit', d: rounded(line) })),
       points.map((line, index) =>
         path({
-          key: index,
+          // Anew, so that it moves once more.
+          key: isLast ? `last${index}` : index,
+          class: 'drawn',
           d: rounded(line),
           'marker-end': `url(#${isLast ? 'arrow-last' : 'arrow'})`,
           'stroke-width': 1.25 + Math.min(1.75, Math.log10(count + 1)),
         }),
       ),
       label &&
-        text(
-          { x: label.x + label.width / 2, y: label.y + 13, 'text-anchor': 'middle' },
-          event,
-          title(null, told(event, says, count)),
-        ),
+        text({ x: label.x + label.width / 2, y: label.y + 13, 'text-anchor': 'middle' }, event, title(null, sentence)),
     )
   }
-  const line = (node: Node, { kind: sort, event, text: word, says, arrows }: Line, index: number) => {
+  const line = (node: Node, drawnLine: Line, index: number) => {
+    const { kind: sort, event, text: word, says, arrows } = drawnLine
     const count = times(arrows, taken)
     const isLast = arrow !== null && arrows.includes(arrow)
     const [column, row] = [Math.floor(index / node.rows), index % node.rows]
-    const sentence = sort === 'timer' ? `${word}: a timer. ${says}.` : told(event, says, count)
-    const look = ['line', sort, isLast && 'last', counted && sort === 'fact' && count === 0 && 'never']
+    const sentence = sort === 'timer' ? `${word}: a timer. ${says}.` : told(drawnLine, count)
+    const look = [
+      'line',
+      sort,
+      isLast && 'last',
+      counted && sort === 'fact' && count === 0 && 'never',
+      ...lookOf(arrows),
+    ]
     return text(
       {
         key: event,
         class: look.filter(Boolean).join(' '),
         x: node.linesAt.x + column * node.column,
         y: node.linesAt.y + 14 + row * 18,
-        ...say(sentence),
+        ...(sort === 'timer' ? say(sentence) : reached(`${node.id} ${event}`, arrows, sentence)),
       },
       sort === 'timer' ? '◷ ' : '↻ ',
       word,
@@ -157,7 +214,7 @@ export const Chart = ({ kind, hash, value, arrow, taken }: ChartView) => {
           height: drawn.height,
           // Smaller than this nobody reads it: then it is scrolled.
           style: { minWidth: `${Math.round(drawn.width * LEAST)}px` },
-          role: 'img',
+          role: 'group',
           'aria-label': leaves.length > 0 ? `The chart; it is in ${leaves.join(' and ')}` : 'The chart',
         },
         defs(null, head('arrow'), head('arrow-last', 'lit')),

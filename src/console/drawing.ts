@@ -10,6 +10,8 @@ export interface Line {
   readonly event: string
   readonly text: string
   readonly says: string
+  /** what its branches ask */
+  readonly guards: readonly string[]
   /** as timelines name them */
   readonly arrows: readonly string[]
 }
@@ -37,6 +39,7 @@ export interface Edge {
   readonly to: string
   readonly event: string
   readonly says: string
+  readonly guards: readonly string[]
   readonly arrows: readonly string[]
   readonly points: readonly (readonly Point[])[]
   readonly label: { readonly x: number; readonly y: number; readonly width: number; readonly height: number } | null

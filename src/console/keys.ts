@@ -16,11 +16,13 @@ const tables = signal<readonly { readonly current: readonly Key[] }[]>([])
 export const keysNow = (): readonly Key[] => tables.value.flatMap(({ current }) => current)
 
 const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && target.matches('input:not([type=range]), textarea, select')
+  target instanceof HTMLElement && target.matches('input:not([type=range], [type=checkbox]), textarea, select')
 
 /** Space and Enter belong to the control that has the focus. */
 const isPressed = (target: EventTarget | null, key: string): boolean =>
-  (key === ' ' || key === 'Enter') && target instanceof HTMLElement && target.closest('button, a, summary') !== null
+  (key === ' ' || key === 'Enter') &&
+  target instanceof Element &&
+  target.closest('button, a, summary, [type=checkbox], [role=button]') !== null
 
 addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return

@@ -88,23 +88,35 @@ const timerOf = (event: string): string | null => /^xstate\.after\.([^.]+)\./.ex
 const said = (branches: readonly Branch[]): string =>
   [...new Set(branches.map(({ description }) => description).filter(Boolean))].join('; ')
 
+/** As XState writes it down: a name, or an object with one. */
+const guardsOf = (branches: readonly Branch[]): string[] => [
+  ...new Set(
+    branches.flatMap(({ guard }) => {
+      const name = typeof guard === 'object' && guard !== null ? (guard as { type?: unknown }).type : guard
+      return typeof name === 'string' ? [name] : []
+    }),
+  ),
+]
+
 const allOf = (state: Definition): Definition[] => [state, ...Object.values(state.states).flatMap(allOf)]
 
 /** Facts that leave the state where it is, timers, and how many commands are answered. */
 const linesOf = (state: Definition): Line[] =>
   Object.entries(state.on).flatMap(([event, branches]): Line[] => {
     const timer = timerOf(event)
-    if (timer) return [{ kind: 'timer', event, text: timer, says: said(branches), arrows: [] }]
+    if (timer) return [{ kind: 'timer', event, text: timer, says: said(branches), guards: [], arrows: [] }]
     if (!isFact(event)) return []
     const arrows = branches.flatMap(({ target }, index) => (target ? [] : [`${state.id}|${event}|${index}`]))
-    return arrows.length === 0 ? [] : [{ kind: 'fact', event, text: event, says: said(branches), arrows }]
+    const guards = guardsOf(branches.filter(({ target }) => !target))
+    return arrows.length === 0 ? [] : [{ kind: 'fact', event, text: event, says: said(branches), guards, arrows }]
   })
 
 /** Arrows from one state to another are one for each fact, however many branches lead there. */
 const edgesOf = (state: Definition): Edge[] => {
   const edges = new Map<string, Edge & { arrows: string[] }>()
   for (const [event, branches] of Object.entries(state.on).filter(([name]) => isFact(name))) {
-    branches.forEach(({ target, description }, index) => {
+    branches.forEach((branch, index) => {
+      const { target, description } = branch
       for (const to of target ?? []) {
         const id = `${state.id}|${event}|${to.slice(1)}`
         const edge = edges.get(id) ?? {
@@ -113,12 +125,17 @@ const edgesOf = (state: Definition): Edge[] => {
           to: to.slice(1),
           event,
           says: '',
+          guards: [],
           arrows: [],
           points: [],
           label: null,
         }
         edge.arrows.push(`${state.id}|${event}|${index}`)
-        edges.set(id, { ...edge, says: [edge.says, description].filter(Boolean).join('; ') })
+        edges.set(id, {
+          ...edge,
+          says: [edge.says, description].filter(Boolean).join('; '),
+          guards: [...new Set([...edge.guards, ...guardsOf([branch])])],
+        })
       }
     })
   }

@@ -71,7 +71,12 @@ interface TimelineAnswer {
 export const PAGE = 100
 const AGAIN_AFTER_MS = 5_000
 const LOAD_AFTER_MS = 80
-const PLAY_EVERY_MS = 500
+/** Playing: a fact stays for at least so long at 1×, and for at most so long where idle times are skipped. */
+const LEAST_MS = 250
+const MOST_MS = 1_000
+/** what a browser's timer can wait: 24 days */
+const LONGEST_MS = 2 ** 31 - 1
+export const SPEEDS: readonly number[] = [1, 4, 16]
 
 export class LifeStore {
   readonly life = signal<LifeAnswer | null>(null)
@@ -81,6 +86,10 @@ export class LifeStore {
   /** shows the newest, whatever comes */
   readonly live = signal(true)
   readonly playing = signal(false)
+  /** times as fast as it was */
+  readonly speed = signal<number>(1)
+  /** nothing happening is not waited for */
+  readonly skipsIdle = signal(true)
   readonly pages = signal<ReadonlyMap<number, Page>>(new Map())
   readonly step: ReadonlySignal<Step | null>
   readonly context: ReadonlySignal<Readonly<Record<string, unknown>> | null>
@@ -90,14 +99,13 @@ export class LifeStore {
   #unfollow: (() => void) | null = null
   #refresh: ReturnType<typeof setTimeout> | null = null
   #loading: ReturnType<typeof setTimeout> | null = null
-  #player: ReturnType<typeof setInterval> | undefined
+  #player: ReturnType<typeof setTimeout> | undefined
   #ended = false
 
   constructor(path: string) {
     this.#path = path
     this.step = computed(() => {
-      const revision = this.revision.value
-      return this.pages.value.get(Math.floor(revision / PAGE))?.items.find((step) => step.revision === revision) ?? null
+      return this.#at(this.revision.value)
     })
     this.context = computed(() => {
       const page = this.pages.value.get(Math.floor(this.revision.value / PAGE))
@@ -105,6 +113,10 @@ export class LifeStore {
       const seen = page.items.filter(({ revision }) => revision <= this.revision.value)
       return Object.assign({}, page.context, ...seen.map(({ changed }) => changed))
     })
+  }
+
+  #at(revision: number): Step | null {
+    return this.pages.value.get(Math.floor(revision / PAGE))?.items.find((step) => step.revision === revision) ?? null
   }
 
   async open(at: string | null): Promise<void> {
@@ -222,7 +234,7 @@ export class LifeStore {
     this.show(this.revision.value + by)
   }
 
-  /** From the moment shown to the newest, a fact at a time; or stops. */
+  /** From the moment shown to the newest, as it went; or stops. */
   play(): void {
     const life = this.life.value
     if (this.playing.value || !life) {
@@ -232,15 +244,36 @@ export class LifeStore {
     // From the end there is nothing to play: then the whole life.
     if (this.revision.value >= life.facts - 1) this.show(0)
     this.playing.value = true
-    this.#player = setInterval(() => {
-      this.show(this.revision.value + 1)
-      if (this.revision.value >= (this.life.value?.facts ?? 0) - 1) this.#stop()
-    }, PLAY_EVERY_MS)
+    this.#playOn()
+  }
+
+  /** Waits as long as it took from this fact to the next, by speed; one that is on its way is waited for. */
+  #playOn(): void {
+    clearTimeout(this.#player)
+    const [step, next] = [this.#at(this.revision.value), this.#at(this.revision.value + 1)]
+    if (!next) void this.load(Math.floor((this.revision.value + 1) / PAGE))
+    const took = step && next ? Date.parse(next.at) - Date.parse(step.at) : 0
+    const shown = next ? Math.max(took, LEAST_MS) / this.speed.value : LEAST_MS
+    this.#player = setTimeout(
+      () => {
+        if (next) this.show(next.revision)
+        if (this.revision.value >= (this.life.value?.facts ?? 0) - 1) this.#stop()
+        else this.#playOn()
+      },
+      Math.min(shown, this.skipsIdle.value ? MOST_MS : LONGEST_MS),
+    )
+  }
+
+  /** Also while it plays. */
+  playAt(speed: number, skipsIdle = this.skipsIdle.value): void {
+    this.speed.value = speed
+    this.skipsIdle.value = skipsIdle
+    if (this.playing.value) this.#playOn()
   }
 
   #stop(): void {
     this.playing.value = false
-    clearInterval(this.#player)
+    clearTimeout(this.#player)
   }
 
   toLive(): void {

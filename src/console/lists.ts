@@ -1,6 +1,7 @@
 // Connections, rooms and users as lists: filters in the address, more on demand, and live while the newest are shown.
+// Rooms and users are made here, too (`?new=yes`).
 
-import type { ComponentChildren } from 'preact'
+import type { ComponentChildren, FunctionComponent } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import {
   a,
@@ -11,6 +12,7 @@ import {
   input,
   label,
   option,
+  part,
   select,
   span,
   table,
@@ -21,6 +23,7 @@ import {
   tr,
 } from './elements.ts'
 import { useKeys } from './keys.ts'
+import { MakeRoom, MakeUser, type Making, type RoomItem, type UserItem } from './making.ts'
 import { Empty, Failed, State, Waiting } from './parts.ts'
 import { ask, go, query, to } from './place.ts'
 import { get, type Person, params, useAnswer, useChanges } from './server.ts'
@@ -39,6 +42,7 @@ interface ListOf<Item extends { readonly id: string }> {
   readonly empty: string
   cells(item: Item): ComponentChildren[]
   readonly controls: ComponentChildren
+  readonly make?: { readonly says: string; readonly form: FunctionComponent<Making<Item>> }
 }
 
 const List = <Item extends { readonly id: string }>(list: ListOf<Item>) => {
@@ -48,11 +52,17 @@ const List = <Item extends { readonly id: string }>(list: ListOf<Item>) => {
   const { value, error } = useAnswer<Page<Item>>(path, changes)
   const [more, setMore] = useState<{ path: string; items: readonly Item[]; next: string | null } | null>(null)
   const [chosen, setChosen] = useState(-1)
+  /** made here: on top, wherever else they come in the list */
+  const [made, setMade] = useState<readonly Item[]>([])
+  const { make } = list
+  const making = make !== undefined && query('new') !== null
+  const opener = useRef<HTMLButtonElement>(null)
   const body = useRef<HTMLTableSectionElement>(null)
   const later = more?.path === path ? more : null
-  const first = value?.items ?? []
-  const known = new Set(first.map(({ id }) => id))
-  const items = [...first, ...(later?.items ?? []).filter(({ id }) => !known.has(id))]
+  const newest = at === null ? made : []
+  const items = [
+    ...new Map([...newest, ...(value?.items ?? []), ...(later?.items ?? [])].map((item) => [item.id, item])).values(),
+  ]
   const next = later ? later.next : (value?.next ?? null)
   const move = (by: number) => setChosen((before) => Math.min(Math.max(before + by, 0), items.length - 1))
   useKeys([
@@ -66,6 +76,7 @@ const List = <Item extends { readonly id: string }>(list: ListOf<Item>) => {
         if (item) go(to(list.of, item.id))
       },
     },
+    ...(make ? [{ keys: ['n'], says: make.says.toLowerCase(), run: () => ask({ new: 'yes', at: null }) }] : []),
   ])
   useEffect(() => body.current?.children[chosen]?.scrollIntoView({ block: 'nearest' }), [chosen])
   const showMore = async () => {
@@ -74,11 +85,40 @@ const List = <Item extends { readonly id: string }>(list: ListOf<Item>) => {
   }
   return div(
     { class: 'page' },
-    div({ class: 'title' }, h1(null, list.title), at === null && span({ class: 'live' }, 'live')),
+    div(
+      { class: 'title' },
+      h1(null, list.title),
+      at === null && span({ class: 'live' }, 'live'),
+      make &&
+        button(
+          {
+            ref: opener,
+            type: 'button',
+            class: making ? 'new' : 'new primary',
+            'aria-expanded': making,
+            onClick: () => ask(making ? { new: null } : { new: 'yes', at: null }),
+          },
+          make.says,
+        ),
+    ),
+    making &&
+      part(make.form, {
+        made: (item) => setMade((before) => [item, ...before]),
+        close: () => {
+          ask({ new: null })
+          opener.current?.focus()
+        },
+      }),
     form({ class: 'filters', role: 'search', onSubmit: (event) => event.preventDefault() }, list.controls),
     error && Failed({ error }),
     !value && !error && Waiting(),
-    value && items.length === 0 && Empty({ text: list.empty }),
+    value &&
+      items.length === 0 &&
+      div(
+        { class: 'empty' },
+        Empty({ text: list.empty }),
+        make && !making && button({ type: 'button', onClick: () => ask({ new: 'yes', at: null }) }, `${make.says} now`),
+      ),
     items.length > 0 &&
       div(
         { class: 'panel scroll', tabIndex: 0, role: 'region', 'aria-label': list.title },
@@ -97,7 +137,7 @@ const List = <Item extends { readonly id: string }>(list: ListOf<Item>) => {
               tr(
                 {
                   key: item.id,
-                  class: index === chosen ? 'chosen' : undefined,
+                  class: index === chosen ? 'chosen' : newest.some(({ id }) => id === item.id) ? 'fresh' : undefined,
                   'aria-current': index === chosen || undefined,
                 },
                 list.cells(item).map((cell, column) => td({ key: column }, cell)),
@@ -192,16 +232,6 @@ export const Connections = () => {
   })
 }
 
-interface RoomItem {
-  readonly id: string
-  readonly number: number
-  readonly name: string
-  readonly kind: string
-  readonly mode: string
-  readonly aliases: readonly string[]
-  readonly openedAt: string
-}
-
 export const Rooms = () =>
   List<RoomItem>({
     title: 'Rooms',
@@ -217,13 +247,8 @@ export const Rooms = () =>
       when(item.openedAt),
     ],
     controls: [reach('Room', '#number, id or moneypot:2', 'rooms'), moment()],
+    make: { says: 'New room', form: MakeRoom },
   })
-
-interface UserItem extends Person {
-  readonly role: string
-  readonly guest: boolean
-  readonly registeredAt: string
-}
 
 export const Users = () =>
   List<UserItem>({
@@ -239,6 +264,7 @@ export const Users = () =>
       when(item.registeredAt),
     ],
     controls: [reach('User', '@name, #number or id', 'users'), moment()],
+    make: { says: 'New user', form: MakeUser },
   })
 
 /** Goes to whatever is named. */

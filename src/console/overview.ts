@@ -1,6 +1,26 @@
 // What is alive, what was refused lately, and whether log and read models are well.
 
-import { a, code, dd, div, dl, dt, h1, h2, p, section, span, table, tbody, td, th, thead, tr } from './elements.ts'
+import {
+  a,
+  code,
+  dd,
+  div,
+  dl,
+  dt,
+  h1,
+  h2,
+  li,
+  p,
+  section,
+  span,
+  table,
+  tbody,
+  td,
+  th,
+  thead,
+  tr,
+  ul,
+} from './elements.ts'
 import type { Refusal } from './life.ts'
 import { Failed, Waiting } from './parts.ts'
 import { to } from './place.ts'
@@ -28,6 +48,24 @@ interface OverviewAnswer {
   }
   readonly refused: readonly Refusal[]
 }
+
+/** Nobody but the owner: what to do first. */
+const toBegin = () =>
+  section(
+    { class: 'panel begin', 'aria-labelledby': 'begin-title' },
+    h2({ id: 'begin-title' }, 'To begin'),
+    p(null, 'Nobody but you has an account yet.'),
+    ul(
+      null,
+      li(
+        null,
+        a({ href: `${to('users')}?new=yes` }, 'Make a user'),
+        ' and take its token: it signs in with any client.',
+      ),
+      li(null, a({ href: `${to('rooms')}?new=yes` }, 'Make a room'), ' for them. The lobby is there already.'),
+      li(null, 'Every connection appears here with its first frame.'),
+    ),
+  )
 
 export const Overview = () => {
   const changes = useChanges('all')
@@ -66,6 +104,7 @@ export const Overview = () => {
         ),
       ),
     ),
+    alive.users <= 1 && toBegin(),
     health.problems.length > 0 &&
       section(
         { 'aria-label': 'Problems', class: 'panel warning' },

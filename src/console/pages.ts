@@ -5,28 +5,33 @@ import { useEffect, useMemo } from 'preact/hooks'
 import { Bar } from './bar.ts'
 import { Chart } from './chart.ts'
 import { a, div, h1, h2, nav, p, part, section, span } from './elements.ts'
+import { Facts } from './facts.ts'
 import { useKeys } from './keys.ts'
-import { type Kind, LifeStore } from './life.ts'
+import { type Kind, LifeStore, SPEEDS } from './life.ts'
 import { Moment } from './moment.ts'
 import { Empty, Failed, State, Waiting } from './parts.ts'
 import { ask, query, to } from './place.ts'
+import { Sequence } from './sequence.ts'
 import { type Person, params, useAnswer } from './server.ts'
 import { Timeline } from './timeline.ts'
+import { Tokens } from './tokens.ts'
 import { Transcript } from './transcript.ts'
 import { short, when } from './words.ts'
 
 const LISTS: Readonly<Record<Kind, string>> = { connection: 'connections', room: 'rooms', user: 'users' }
 
+interface Tab {
+  readonly tab: string
+  readonly title: string
+  shown(at: string | null, again: number): ComponentChildren
+}
+
 interface Looked {
   readonly kind: Kind
   readonly id: string
   readonly head: ComponentChildren
-  /** beside the timeline: its name, and what it shows at this moment */
-  readonly also?: {
-    readonly tab: string
-    readonly title: string
-    shown(at: string | null, again: number): ComponentChildren
-  }
+  /** beside the timeline: tabs by name, and what each shows at this moment */
+  readonly also?: readonly Tab[]
 }
 
 const useLife = (kind: Kind, id: string): LifeStore => {
@@ -51,18 +56,30 @@ const useLife = (kind: Kind, id: string): LifeStore => {
     { keys: ['End'], says: 'to the newest fact', run: () => store.show(Number.MAX_SAFE_INTEGER) },
     { keys: ['l'], says: 'back to live', run: () => store.toLive() },
     { keys: [' '], says: 'play, or stop', run: () => store.play() },
+    {
+      keys: ['s'],
+      says: 'play faster',
+      run: () => store.playAt(SPEEDS[(SPEEDS.indexOf(store.speed.value) + 1) % SPEEDS.length] ?? 1),
+    },
   ])
   return store
 }
 
-const Look = ({ kind, id, head, also }: Looked) => {
+const Look = ({ kind, id, head, also = [] }: Looked) => {
   const store = useLife(kind, id)
   const life = store.life.value
   const step = store.step.value
-  const tab = also && query('tab') === also.tab ? also.tab : 'timeline'
+  const tabs: readonly Tab[] = [
+    ...also,
+    { tab: 'sequence', title: 'Sequence', shown: () => part(Sequence, { store, kind, id }) },
+    { tab: 'facts', title: 'Facts', shown: () => part(Facts, { store }) },
+  ]
+  const other = tabs.find(({ tab }) => tab === query('tab'))
+  const tab = other?.tab ?? 'timeline'
   const at = store.live.value ? null : (step?.position ?? null)
   if (!life) return store.error.value ? Failed({ error: store.error.value }) : Waiting()
   if (life.facts === 0) return div({ class: 'page' }, head, Empty({ text: 'Nothing is on record of it.' }))
+  const picked = (query('arrow') ?? '').split(' ').filter(Boolean)
   const closed = life.marks.some(({ mark }) => mark === 'end')
   const tabLink = (name: string, title: string) =>
     a(
@@ -92,6 +109,8 @@ const Look = ({ kind, id, head, also }: Looked) => {
           value: step?.value ?? null,
           arrow: step?.arrow ?? null,
           taken: life.arrows,
+          picked,
+          pick: (arrows) => ask({ arrow: arrows.join(' '), tab: null }),
         }),
       ),
       div(
@@ -102,15 +121,13 @@ const Look = ({ kind, id, head, also }: Looked) => {
           part(Moment, { store }),
         ),
         section(
-          { class: 'panel grows', 'aria-label': also ? 'Timeline and more' : 'Timeline' },
-          also
-            ? nav(
-                { class: 'tabs ways', 'aria-label': 'What is shown' },
-                tabLink('timeline', 'Timeline'),
-                tabLink(also.tab, also.title),
-              )
-            : h2(null, 'Timeline'),
-          tab === 'timeline' ? part(Timeline, { store }) : also?.shown(at, life.facts),
+          { class: 'panel grows', 'aria-label': 'Timeline and more' },
+          nav(
+            { class: 'tabs ways', 'aria-label': 'What is shown' },
+            tabLink('timeline', 'Timeline'),
+            tabs.map(({ tab: name, title }) => tabLink(name, title)),
+          ),
+          other ? other.shown(at, life.facts) : part(Timeline, { store, only: picked }),
         ),
       ),
     ),
@@ -133,11 +150,7 @@ export const RoomPage = ({ id }: { id: string }) => {
     kind: 'room',
     id,
     head: h1({ title: id }, crumb('rooms', room?.name ?? short(id))),
-    also: {
-      tab: 'transcript',
-      title: 'Transcript',
-      shown: (at, again) => part(Transcript, { room: id, at, again }),
-    },
+    also: [{ tab: 'transcript', title: 'Transcript', shown: (at, again) => part(Transcript, { room: id, at, again }) }],
   })
 }
 
@@ -155,11 +168,10 @@ export const UserPage = ({ id }: { id: string }) => {
     kind: 'user',
     id,
     head: h1({ title: id }, crumb('users', user ? `@${user.username}` : short(id))),
-    also: {
-      tab: 'connections',
-      title: 'Connections',
-      shown: (at, again) => part(TheirConnections, { id, at, again }),
-    },
+    also: [
+      { tab: 'connections', title: 'Connections', shown: (at, again) => part(TheirConnections, { id, at, again }) },
+      { tab: 'tokens', title: 'Tokens', shown: (at, again) => part(Tokens, { user: id, at, again }) },
+    ],
   })
 }
 

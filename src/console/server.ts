@@ -13,20 +13,33 @@ export interface Person {
 /** undefined: not known yet; null: nobody */
 export const signedIn = signal<Person | null | undefined>(undefined)
 
+type Values = Readonly<Record<string, unknown>>
+
+/** What the server said no with: its words, and what it looked at. */
 export class Refused extends Error {
+  /** 0: it was not reached */
   readonly status: number
-  constructor(status: number, detail: string) {
+  readonly code: string
+  readonly values: Values
+  constructor(status: number, detail: string, code = '', values: Values = {}) {
     super(detail)
     this.status = status
+    this.code = code
+    this.values = values
   }
 }
 
 const API = '/api/v1'
 
-const ask = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+/** `token`: for what a session may not do; sent with this one request. */
+const ask = async <T>(method: string, path: string, body?: unknown, token?: string): Promise<T> => {
   const response = await fetch(`${API}${path}`, {
     method,
-    headers: { 'x-hansard-console': '1', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: {
+      'x-hansard-console': '1',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   }).catch(() => {
     throw new Refused(0, 'the server cannot be reached')
@@ -34,11 +47,21 @@ const ask = async <T>(method: string, path: string, body?: unknown): Promise<T> 
   if (response.status === 204) return undefined as T
   const answer = await response.json().catch(() => ({}))
   if (response.ok) return answer as T
-  if (response.status === 401 && path !== '/console/session') signedIn.value = null
-  throw new Refused(response.status, (answer as { detail?: string }).detail ?? `the server answered ${response.status}`)
+  // A token that was typed is wrong by itself; without one, the session is over.
+  if (response.status === 401 && path !== '/console/session' && token === undefined) signedIn.value = null
+  const { detail = `the server answered ${response.status}`, code, values } = answer as Partial<ProblemAnswer>
+  throw new Refused(response.status, detail, code, values)
+}
+
+interface ProblemAnswer {
+  readonly detail: string
+  readonly code: string
+  readonly values: Values
 }
 
 export const get = <T>(path: string): Promise<T> => ask<T>('GET', path)
+export const post = <T>(path: string, body?: unknown, token?: string): Promise<T> => ask<T>('POST', path, body, token)
+export const remove = (path: string, token: string): Promise<void> => ask('DELETE', path, undefined, token)
 
 export const params = (values: Readonly<Record<string, string | number | null | undefined>>): string => {
   const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== '')

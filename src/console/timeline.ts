@@ -3,12 +3,13 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { a, button, code, dd, div, dl, dt, li, ol, p, span, strong } from './elements.ts'
 import { type LifeStore, PAGE, type Refusal, type Step } from './life.ts'
-import { to } from './place.ts'
+import { ask, to } from './place.ts'
 import { clock, day, many, short, told } from './words.ts'
 
 const MOST_PAGES = 5
 
-export const Timeline = ({ store }: { store: LifeStore }) => {
+/** `only`: the arrows that are shown; empty: all. */
+export const Timeline = ({ store, only = [] }: { store: LifeStore; only?: readonly string[] }) => {
   const life = store.life.value
   const revision = store.revision.value
   const pages = store.pages.value
@@ -40,7 +41,8 @@ export const Timeline = ({ store }: { store: LifeStore }) => {
     { length: range.to - range.from + 1 },
     (_, index) => pages.get(range.from + index)?.items ?? [],
   )
-  const items = shown.flat()
+  const all = shown.flat()
+  const items = only.length === 0 ? all : all.filter(({ arrow }) => arrow !== null && only.includes(arrow))
   const show = (number: number) => {
     void store.load(number)
     setRange(fitted(Math.min(range.from, number), Math.max(range.to, number), number))
@@ -51,6 +53,14 @@ export const Timeline = ({ store }: { store: LifeStore }) => {
       p(
         { class: 'bad', role: 'alert' },
         `Fact #${life.fault.revision} cannot be folded by this version, and what follows is not shown: ${life.fault.error}`,
+      ),
+    only.length > 0 &&
+      p(
+        { class: 'only', role: 'status' },
+        'Only ',
+        strong(null, [...new Set(only.map((arrow) => arrow.split('|')[1]))].join(', ')),
+        `: ${items.length.toLocaleString('en')} of ${many(all.length, 'fact')} here `,
+        button({ type: 'button', class: 'link', onClick: () => ask({ arrow: null }) }, 'show all'),
       ),
     ol(
       { ref: rows, tabIndex: 0, 'aria-label': 'Timeline' },
