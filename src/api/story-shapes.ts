@@ -64,10 +64,10 @@ const witness = z.object({
     .enum(['live', 'history'])
     .describe('as it happened (or on coming back, with what was missed), or among older ones'),
   why: z
-    .enum(['open', 'ended', 'left', 'removed-then'])
+    .enum(['open', 'ended', 'left', 'answered', 'removed-then'])
     .nullable()
     .describe(
-      'of a maybe: nothing is noted before this connection ends, falls behind or catches up; it ended, or left the room, before it was noted; or that history was read around the message’s removal',
+      'of a maybe: nothing is noted before this connection ends, falls behind or catches up; it ended, or left the room, before it was noted; it asked for older messages, of which nothing is noted; or they were read around the message’s removal',
     ),
   at: time.nullable().describe('noted by then'),
   position: position.describe('of the fact on that connection that tells so'),
@@ -95,8 +95,8 @@ export const story = z
     readModels: z.array(readModel),
     seen: z
       .object({
-        sure: seen.describe('the network took it, or it was in a history that was answered. Nobody knows who looked'),
-        maybe: seen.describe('were there and no fact tells that the network took it'),
+        sure: seen.describe('the network took it from us. Nobody knows who looked'),
+        maybe: seen.describe('were there, or asked for older messages, and no fact tells that the network took it'),
         untold: seen.describe('were there, and their protocol sends them no frame of it: its author’s own'),
         marked: z.object(someOf(mark)).describe('say themselves that they have read up to here'),
         unknownBefore: time

@@ -28,7 +28,8 @@ export const handed: Projection = {
     ) without rowid;
     create table histories (
       room integer not null, last_id integer not null, position integer not null, first_id integer not null,
-      count integer not null, connection integer not null, at integer not null, primary key (room, last_id, position)
+      count integer not null, revision integer, connection integer not null, at integer not null,
+      primary key (room, last_id, position)
     ) without rowid;
     create index histories_by_connection on histories (connection);
     create table unknown_before (one integer primary key check (one = 1), before integer not null);`,
@@ -42,7 +43,7 @@ export const handed: Projection = {
     const leave = db.prepare('update stays set ended = ? where connection = ? and room = ? and ended is null')
     const close = db.prepare('update stays set ended = ? where connection = ? and ended is null')
     const deliver = db.prepare('insert into deliveries values (?, ?, ?, ?, ?)')
-    const show = db.prepare('insert into histories values (?, ?, ?, ?, ?, ?, ?)')
+    const show = db.prepare('insert into histories values (?, ?, ?, ?, ?, ?, ?, ?)')
     const forget = ['stays', 'deliveries', 'histories'].map((table) =>
       db.prepare(`delete from ${table} where connection = ?`),
     )
@@ -53,9 +54,12 @@ export const handed: Projection = {
       readonly count: number
       readonly firstId: number | null
       readonly lastId: number | null
+      /** where the room stood, of one that was entered with it */
+      readonly revision: number | null
     }
-    const showed = (fact: ProjectedFact, connection: number, room: number, { count, firstId, lastId }: History) => {
-      if (lastId !== null) show.run(room, lastId, fact.position, firstId, count, connection, fact.metadata.at)
+    const showed = (fact: ProjectedFact, connection: number, room: number, history: History) => {
+      const { count, firstId, lastId, revision } = history
+      if (lastId !== null) show.run(room, lastId, fact.position, firstId, count, revision, connection, fact.metadata.at)
     }
     return {
       RoomEntered: (fact) => {
@@ -63,7 +67,7 @@ export const handed: Projection = {
         const [connection, room] = [connectionOf(fact), roomOf(fact.data.room)]
         if (connection === null || room === null) return
         stay.run(connection, room, fact.position, resumedFrom)
-        showed(fact, connection, room, history)
+        showed(fact, connection, room, { ...history, revision })
       },
       RoomsFollowed: (fact) => {
         const connection = connectionOf(fact)
@@ -75,7 +79,7 @@ export const handed: Projection = {
       },
       HistoryRead: (fact) => {
         const [connection, room] = [connectionOf(fact), roomOf(fact.data.room)]
-        if (connection !== null && room !== null) showed(fact, connection, room, fact.data)
+        if (connection !== null && room !== null) showed(fact, connection, room, { ...fact.data, revision: null })
       },
       Delivered: (fact) => {
         const connection = connectionOf(fact)
@@ -115,8 +119,11 @@ export interface Witness {
   readonly dialect: string
   readonly user: { readonly id: string; readonly number: number; readonly username: string } | null
   readonly how: 'live' | 'history'
-  /** of a maybe: still open, ended or left before it was noted, or a history that may have left it out */
-  readonly why: 'open' | 'ended' | 'left' | 'removed-then' | null
+  /**
+   * of a maybe: still open; ended or left before it was noted; in an answer of which nothing is noted; or in one that may
+   * have left it out
+   */
+  readonly why: 'open' | 'ended' | 'left' | 'answered' | 'removed-then' | null
   /** of the fact that tells: Delivered, or the history; of a maybe by being there: where it came to hear the room */
   readonly position: number
   /** ms since 1970; null: nothing tells when */
@@ -159,6 +166,9 @@ interface StayRow extends Found {
 
 interface HistoryRow extends Found {
   readonly at: number
+  readonly revision: number | null
+  readonly closed: number | null
+  readonly delivered: number | null
   readonly count: number
   readonly first_id: number
   readonly last_id: number
@@ -186,59 +196,65 @@ const STAYED = `
           and n.position > e.position and n.position < f.position and n.after >= :revision and n.after < f.revision)
     order by f.position limit 1)`
 
-/** Whose history spans it. */
+/**
+ * Whose history spans it. It is noted before it leaves; a Delivered at or above the revision that a room was entered at tells
+ * that it did, and was taken. Of what was asked for later nothing tells that.
+ */
 const SHOWN = `
-  select ${WHOSE}, e.position, e.at, e.count, e.first_id, e.last_id
+  select ${WHOSE}, e.position, e.at, e.count, e.first_id, e.last_id, e.revision, c.closed_position as closed, (
+    select f.position from deliveries f
+    where f.connection = e.connection and f.room = e.room and f.revision >= e.revision and f.position > e.position
+    limit 1) as delivered
   from histories e ${JOINED} where e.room = :room and e.last_id >= :id and e.first_id <= :id`
 
-export const handedQueries = {
-  /** each connection once, by the best evidence of it; in the order of that */
-  'message.handed': (db: DatabaseSync, { room, id, revision, position, reach }: HandedArgs): Handed => {
-    const { before = null } = (db.prepare('select before from unknown_before').get() ?? {}) as { before?: number }
-    const place = db.prepare(ROOM_AT).get(room) as { place: number } | undefined
-    const sure = new Map<string, Witness>()
-    const maybe = new Map<string, Witness>()
-    const untold = new Map<string, Witness>()
-    const note = (into: Map<string, Witness>, row: Found, seen: Pick<Witness, 'how' | 'why' | 'position' | 'at'>) => {
-      const { id: connection, dialect, userId, number, username } = row
-      const known = into.get(connection)
-      if (known && known.position <= seen.position) return
-      into.set(connection, {
-        connection,
-        dialect,
-        user: userId === null ? null : { id: userId, number, username },
-        ...seen,
-      })
-    }
-    const bound = { room: place?.place ?? -1 }
-    for (const found of db.prepare(STAYED).all({ ...bound, revision, position }) as unknown as StayRow[]) {
-      const reached = reach[found.dialect]
-      if (!reached) continue
-      const hears = reached.some((one) => one.exceptConnection !== found.id && one.exceptUser !== (found.userId ?? ''))
-      const { delivered, delivered_at: at, ended, closed } = found
-      const why = ended === null ? 'open' : ended === closed ? 'ended' : 'left'
-      if (!hears) note(untold, found, { how: 'live', why: null, position: found.position, at: null })
-      else if (delivered !== null) note(sure, found, { how: 'live', why: null, position: delivered, at })
-      else note(maybe, found, { how: 'live', why, position: found.position, at: null })
-    }
-    const leftOut = leavesOut(db, room, id)
-    for (const found of db.prepare(SHOWN).all({ ...bound, id }) as unknown as HistoryRow[]) {
-      const verdict = leftOut(found)
-      const { position: shown, at } = found
-      if (verdict === 'no') note(sure, found, { how: 'history', why: null, position: shown, at })
-      else if (verdict === 'maybe') note(maybe, found, { how: 'history', why: 'removed-then', position: shown, at })
-    }
-    const sorted = (some: Map<string, Witness>, unless: readonly Map<string, Witness>[] = []) =>
-      [...some.values()]
-        .filter(({ connection }) => !unless.some((better) => better.has(connection)))
-        .sort((one, other) => one.position - other.position)
-    return {
-      sure: sorted(sure),
-      maybe: sorted(maybe, [sure]),
-      untold: sorted(untold, [sure, maybe]),
-      unknownBefore: before,
-    }
-  },
+export const handedTo = (db: DatabaseSync, { room, id, revision, position, reach }: HandedArgs): Handed => {
+  const { before = null } = (db.prepare('select before from unknown_before').get() ?? {}) as { before?: number }
+  const place = db.prepare(ROOM_AT).get(room) as { place: number } | undefined
+  const sure = new Map<string, Witness>()
+  const maybe = new Map<string, Witness>()
+  const untold = new Map<string, Witness>()
+  const note = (into: Map<string, Witness>, row: Found, seen: Pick<Witness, 'how' | 'why' | 'position' | 'at'>) => {
+    const { id: connection, dialect, userId, number, username } = row
+    const known = into.get(connection)
+    if (known && known.position <= seen.position) return
+    into.set(connection, {
+      connection,
+      dialect,
+      user: userId === null ? null : { id: userId, number, username },
+      ...seen,
+    })
+  }
+  const bound = { room: place?.place ?? -1 }
+  for (const found of db.prepare(STAYED).all({ ...bound, revision, position }) as unknown as StayRow[]) {
+    const reached = reach[found.dialect]
+    if (!reached) continue
+    const hears = reached.some((one) => one.exceptConnection !== found.id && one.exceptUser !== (found.userId ?? ''))
+    const { delivered, delivered_at: at, ended, closed } = found
+    const why = ended === null ? 'open' : ended === closed ? 'ended' : 'left'
+    if (!hears) note(untold, found, { how: 'live', why: null, position: found.position, at: null })
+    else if (delivered !== null) note(sure, found, { how: 'live', why: null, position: delivered, at })
+    else note(maybe, found, { how: 'live', why, position: found.position, at: null })
+  }
+  const leftOut = leavesOut(db, room, id)
+  for (const found of db.prepare(SHOWN).all({ ...bound, id }) as unknown as HistoryRow[]) {
+    const verdict = leftOut(found)
+    const { position: shown, at, revision: entered, delivered, closed } = found
+    const seen = { how: 'history', position: shown, at } as const
+    if (verdict === 'yes') continue
+    if (verdict === 'maybe') note(maybe, found, { ...seen, why: 'removed-then' })
+    else if (delivered !== null) note(sure, found, { ...seen, why: null })
+    else note(maybe, found, { ...seen, why: entered === null ? 'answered' : closed === null ? 'open' : 'ended' })
+  }
+  const sorted = (some: Map<string, Witness>, unless: readonly Map<string, Witness>[] = []) =>
+    [...some.values()]
+      .filter(({ connection }) => !unless.some((better) => better.has(connection)))
+      .sort((one, other) => one.position - other.position)
+  return {
+    sure: sorted(sure),
+    maybe: sorted(maybe, [sure]),
+    untold: sorted(untold, [sure, maybe]),
+    unknownBefore: before,
+  }
 }
 
 /**

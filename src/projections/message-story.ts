@@ -1,7 +1,7 @@
 // All that the read models know of one message, at one position.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { type Handed, type HandedArgs, handedQueries, type Witness } from './handed.ts'
+import { type Handed, type HandedArgs, handedTo, type Witness } from './handed.ts'
 import { type MarkRow, readQueries } from './reads.ts'
 import { type MessageItem, messageQueries } from './room-history.ts'
 
@@ -61,7 +61,7 @@ export const storyQueries = {
     const moderated = db
       .prepare('select count(*) as n from moderation where position in (select value from json_each(?))')
       .get(JSON.stringify(acts.map(({ position }) => position))) as { n: number }
-    const { sure, maybe, untold, unknownBefore } = handedQueries['message.handed'](db, args)
+    const { sure, maybe, untold, unknownBefore } = handedTo(db, args)
     return {
       message,
       acts: some(
