@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs'
-import { type Browser, chromium } from 'playwright-core'
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { type Browser, chromium, type Page } from 'playwright-core'
 
 const EXECUTABLE = '/usr/bin/chromium'
 
@@ -16,3 +17,15 @@ export const openBrowser = (): Promise<Browser> =>
     executablePath: EXECUTABLE,
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
   })
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What axe-core finds that somebody could not use. Schemes differ in colours alone. */
+export const violations = async (page: Page, scheme: 'light' | 'dark' = 'light'): Promise<string[]> => {
+  await page.evaluate(axe)
+  const rules = scheme === 'light' ? '' : `{ runOnly: ['color-contrast', 'link-in-text-block'] }`
+  const { violations: found } = (await page.evaluate(`axe.run(${rules})`)) as {
+    violations: { id: string; nodes: { html: string }[] }[]
+  }
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+}

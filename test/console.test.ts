@@ -1,14 +1,12 @@
 // The console: who may sign in and for how long, what its pages get from the server and what never reaches them, and the
 // pages themselves in a real browser.
 
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { io } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connect } from '../src/client/client.ts'
 import { asking } from './asking.ts'
-import { hasBrowser, openBrowser } from './browser.ts'
+import { hasBrowser, openBrowser, violations } from './browser.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -307,18 +305,6 @@ describe('a statechart', () => {
     expect((await admin('GET', `/machines/room?hash=${'0'.repeat(32)}`)).status).toBe(404)
   })
 })
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-/** Schemes differ in colours alone. */
-const violations = async (page: Page, scheme: 'light' | 'dark' = 'light'): Promise<string[]> => {
-  await page.evaluate(axe)
-  const rules = scheme === 'light' ? '' : `{ runOnly: ['color-contrast', 'link-in-text-block'] }`
-  const { violations: found } = (await page.evaluate(`axe.run(${rules})`)) as {
-    violations: { id: string; nodes: { html: string }[] }[]
-  }
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
-}
 
 describe.skipIf(!hasBrowser())('the console', () => {
   let browser: Browser

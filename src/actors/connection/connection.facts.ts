@@ -146,7 +146,11 @@ export const connectionFacts = {
   Delivered: factType(
     'connection',
     'what the socket was surely handed; written when it falls behind, has caught up, and at its end',
-    z.object({ rooms: z.record(z.string(), z.int()).describe('room → revision') }),
+    z.object({
+      rooms: z
+        .record(z.string(), z.int())
+        .describe('room → revision: what was live up to there, and the history it was entered with'),
+    }),
   ),
   CommandRefused: factType(
     'connection',
