@@ -170,6 +170,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     ...around,
     log,
     sessions,
+    dialects,
     clock,
     chance,
     guests: options.guests,

@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import { createActor } from 'xstate'
 import { definitions } from '../src/actors/definitions.ts'
 import type { Recorded } from '../src/log/event-log.ts'
+import { handedTo } from '../src/projections/handed.ts'
 import { dump } from '../src/projections/read-database.ts'
 import { LocalReadModels } from '../src/projections/read-models.ts'
 import { World } from './simulation.ts'
@@ -47,6 +48,7 @@ const brokenLaws = async (world: World): Promise<string[]> => {
     ...nobodyLeftInside(facts),
     ...mutesEndOnce(facts),
     ...replayIsLife(facts, world),
+    ...witnessesSaw(facts, world),
     ...(await readModelsAreARebuild(world)),
   ]
 }
@@ -178,6 +180,32 @@ const replayIsLife = (facts: readonly Recorded[], world: World): string[] => {
     if (actor.revision !== (recorded.at(-1) as Recorded).revision) broken.push(`${stream}: the live actor is behind`)
   }
   return broken
+}
+
+/** Whoever is said to have been handed a message for sure was shown it; whoever was shown one is said to have been, at least maybe. */
+const witnessesSaw = (facts: readonly Recorded[], world: World): string[] => {
+  const db = world.life?.readModels.generations.db
+  if (!db) return []
+  const reach = { moneypot: [{ exceptConnection: null, exceptUser: null }] }
+  return facts
+    .filter(({ type }) => type === 'MessagePosted')
+    .flatMap((fact) => {
+      const { id } = data(fact) as unknown as { id: number }
+      const { revision, position, stream } = fact
+      const args = { room: stream.slice('room-'.length), id, revision, position, reach }
+      const { sure, maybe } = handedTo(db, args)
+      const [surely, atAll] = [sure, [...sure, ...maybe]].map(
+        (some) => new Set(some.map(({ connection }) => connection)),
+      )
+      return world.clients.flatMap((client) => {
+        const saw = client.seen.includes(id)
+        if (!saw && surely?.has(client.id))
+          return [
+            `${client.id} is said to have been handed ${id}, and was not: ${JSON.stringify(sure.find(({ connection }) => connection === client.id))}`,
+          ]
+        return saw && !atAll?.has(client.id) ? [`${client.id} was shown ${id}, which is not told`] : []
+      })
+    })
 }
 
 const readModelsAreARebuild = async (world: World): Promise<string[]> => {

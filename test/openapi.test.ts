@@ -95,7 +95,7 @@ describe('the API describes itself', () => {
   })
 
   it('with a moment and a page for every read of the record', () => {
-    // Search reads as of now, a life's facts and the charts never change, the log itself is as fresh as it is,
+    // Search and a message's story read as of now, a life's facts and the charts never change, the log itself is as fresh as it is,
     // and what streams has no pages.
     const others: Readonly<Record<string, readonly string[]>> = {
       search: ['atLeast', 'limit', 'cursor'],
@@ -106,6 +106,7 @@ describe('the API describes itself', () => {
       getConnectionLife: ['at'],
       getRoomLife: ['at'],
       getUserLife: ['at'],
+      getMessageStory: ['atLeast', 'limit'],
       getMachine: [],
       getReadModels: [],
       listFacts: ['at', 'from', 'limit'],

@@ -94,8 +94,9 @@ describe('once ana and ben have talked', () => {
   })
 
   it('a debugger’s: the connection, its refusal, the room then', async () => {
-    const { connection, time, minute } = instead
+    const { connection, message, time, minute } = instead
     const said = await paste('docs/debugging.md', {
+      '/17': `/${message}`,
       '2026-01-31T12:00:00Z': time,
       '2026-01-31T12:00Z': minute,
       '01a21526-0f7f-7519-814e-738c20658ba1': connection,
@@ -103,6 +104,7 @@ describe('once ana and ben have talked', () => {
     expect(said).toContain('"ready":true')
     expect(said).toContain('hansard_refusals_total{code="muted"} 1')
     expect(said).toContain('"guard":"isMuted"')
+    expect(said).toContain('"type":"MessagePosted"')
     expect(await readFile(join(directory, 'ana.txt'), 'utf8')).toContain('muted')
     expect(await readFile(join(directory, 'talk.dialogue'), 'utf8')).toContain('# recorded')
   })

@@ -134,6 +134,7 @@ export const ACTS: Readonly<Record<string, readonly Act[]>> = {
     { says: 'see the rules for all rooms', asks: 'GET /rules', may: admins },
     { says: 'set the rules for all rooms', asks: 'PUT /rules', body: { rules: [] }, may: admins },
     { says: 'read the moderation log', asks: 'GET /moderation', may: admins },
+    { says: 'read a message’s whole story', asks: 'GET /rooms/{room}/messages/{message}/story', may: admins },
     { says: 'read the facts', asks: 'GET /facts?limit=1', may: admins },
     { says: 'see own connections', asks: 'GET /connections?user=@self', may: everybody },
     { says: 'see all connections', asks: 'GET /connections', may: admins },

@@ -174,7 +174,11 @@ export class Host {
   /** Folds the stream into memory. @throws LogUnavailable */
   async load(stream: string): Promise<Actor> {
     const present = this.#actors.get(stream)
-    if (present) return present
+    if (present) {
+      // Whoever asked looks at it in a moment: it must not leave in between.
+      present.usedAt = this.clock.now()
+      return present
+    }
     const under = this.#loading.get(stream)
     if (under) return under
     const loading = this.#load(stream).finally(() => this.#loading.delete(stream))

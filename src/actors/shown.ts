@@ -15,7 +15,7 @@ export const factsShown: Readonly<
   DialectChosen: ['dialect', 'version', 'limits'],
   AuthSucceeded: ['user'],
   AuthFailed: ['code'],
-  RoomEntered: ['room', 'revision', 'history'],
+  RoomEntered: ['room', 'revision', 'history', 'resumedFrom'],
   RoomsFollowed: ['rooms'],
   RoomLeft: ['room'],
   HistoryRead: ['room', 'count', 'firstId', 'lastId'],

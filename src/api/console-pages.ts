@@ -26,7 +26,7 @@ const LIBRARIES: Readonly<Record<string, { readonly from: string; readonly file:
 const WORKER = { from: 'elkjs', file: 'lib/elk-worker.min.js' }
 
 const addressOf = (name: string): string => `${PREFIX}/libraries/${name.replace('@', '').replaceAll('/', '-')}.js`
-const IMPORT = /(\bfrom\s*|\bimport\s*)(["'])([^"'.][^"']*)\2/g
+const IMPORT = /(\bfrom\s*|\bimport\s*)(["'])([@a-z][\w@/-]*)\2/g
 
 /** Browsers know no bare names; an import map would be an inline script. @throws Error for a library not listed */
 const addressed = (source: string, file: string): string =>

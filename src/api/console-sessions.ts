@@ -37,6 +37,7 @@ const READABLE: ReadonlySet<string> = new Set(
     '/rooms/:id/life',
     '/rooms/:id/timeline',
     '/rooms/:room/messages',
+    '/rooms/:room/messages/:id/story',
     '/rooms/:room/members',
     '/rooms/:room/mutes',
     '/rooms/:room/bans',
@@ -47,6 +48,7 @@ const READABLE: ReadonlySet<string> = new Set(
     '/users/:id/life',
     '/users/:id/timeline',
     '/machines/:kind',
+    '/search',
   ].map((path) => `/api/v1${path}`),
 )
 

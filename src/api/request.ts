@@ -12,6 +12,7 @@ import type { Refusal } from '../actors/refusals.ts'
 import { inForce } from '../actors/room/room.context.ts'
 import { type Asker, roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef, Rooms } from '../actors/rooms.ts'
+import type { Dialect } from '../dialects/dialect.ts'
 import type { CaughtUp, EventLog, Filter, Position, Recorded } from '../log/event-log.ts'
 import type { QueryArgs, QueryName } from '../projections/queries.ts'
 import type { ReadModels } from '../projections/read-models.ts'
@@ -34,6 +35,7 @@ export interface ApiDependencies {
   readonly readModels: ReadModels
   readonly log: EventLog
   readonly sessions: Sessions
+  readonly dialects: readonly Dialect[]
   readonly clock: Clock
   readonly chance: Chance
   readonly node: string

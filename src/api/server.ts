@@ -26,6 +26,7 @@ import { tellDialectsApart } from './rooms-door.ts'
 import { rulesRoutes } from './rules.ts'
 import { sanctionRoutes } from './sanctions.ts'
 import { searchRoutes } from './search.ts'
+import { storyRoutes } from './story.ts'
 import { timelineRoutes } from './timeline.ts'
 import { userRoutes } from './users.ts'
 
@@ -86,6 +87,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
         searchRoutes(api, requests)
         readModelRoutes(api, requests)
         timelineRoutes(api, requests)
+        storyRoutes(api, requests)
         consoleRoutes(api, requests)
         api.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
       },

@@ -8,7 +8,7 @@ import { connectionStream } from '../actors/connection/connection.facts.ts'
 import { machinesStream } from '../actors/node.facts.ts'
 import { type Moment, type Replay, timerName } from '../actors/replay.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
-import { type ShownKind, shownContext, shownFact, withoutCredentials } from '../actors/shown.ts'
+import { type ShownKind, shownContext, withoutCredentials } from '../actors/shown.ts'
 import { userStream } from '../actors/user/user.facts.ts'
 import type { RefusalRow } from '../projections/refusals.ts'
 import { wantsEvents } from './event-streams.ts'
@@ -16,6 +16,7 @@ import { type Life, Lives, type StepTaken } from './lives.ts'
 import { operation } from './operation.ts'
 import { iso, limit, nextCursor, readNumberCursor, readPosition } from './position.ts'
 import { notFound, Problem } from './problem.ts'
+import { removedAmong, shownBut } from './removed-texts.ts'
 import type { Requests } from './request.ts'
 import * as shapes from './shapes.ts'
 
@@ -79,25 +80,6 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
     timers: timersItem(timers),
   })
 
-  /** Texts of messages that are removed now are not shown among facts: who wants one asks for the room's history. */
-  const removedAmong = async ({ kind, stream }: Life, steps: readonly StepTaken[]): Promise<ReadonlySet<unknown>> => {
-    const removed = new Set<unknown>()
-    if (kind !== 'room') return removed
-    const ids = new Set(
-      steps.flatMap(({ fact }) =>
-        fact.type === 'MessagePosted' || fact.type === 'MessageEdited' ? [(fact.data as { id: number }).id] : [],
-      ),
-    )
-    const room = stream.slice('room-'.length)
-    await Promise.all(
-      [...ids].map(async (id) => {
-        const { result } = await requests.read('room.message', { room, id })
-        if (result?.removed) removed.add(id)
-      }),
-    )
-    return removed
-  }
-
   /** What this room or user refused while it stood there; a connection's own are facts of its stream. */
   const refusedAmong = async ({ kind, stream }: Life, steps: readonly StepTaken[]) => {
     const [first, last] = [steps[0], steps.at(-1)]
@@ -113,11 +95,6 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
     before: Moment,
     removed: ReadonlySet<unknown>,
   ) => {
-    const data = shownFact(fact.type, fact.data)
-    if (removed.has(data.id) && 'text' in data) {
-      delete data.text
-      data.removed = true
-    }
     const { metadata } = fact
     return {
       id: fact.id,
@@ -125,7 +102,7 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
       position: requests.position(position),
       at: iso(metadata.at),
       type: fact.type,
-      data,
+      data: shownBut(removed, fact),
       by: metadata.by,
       connection: metadata.connection,
       correlation: metadata.$correlationId,
@@ -139,7 +116,8 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
   }
 
   const stepItems = async (life: Life, from: Moment, steps: readonly StepTaken[]) => {
-    const removed = await removedAmong(life, steps)
+    const facts = life.kind === 'room' ? steps.map(({ fact }) => fact) : []
+    const removed = await removedAmong(requests, life.stream, facts)
     const refused = await refusedAmong(life, steps)
     return steps.map((step, index) => {
       const item = stepItem(life, step, steps[index - 1]?.moment ?? from, removed)

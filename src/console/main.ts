@@ -10,6 +10,7 @@ import { ConnectionPage, MachinePage, RoomPage, UserPage } from './pages.ts'
 import { steps, to } from './place.ts'
 import { signedIn, signOut, whoIsIt } from './server.ts'
 import { SignIn } from './sign-in.ts'
+import { StoryPage } from './story.ts'
 
 const SECTIONS = [
   { name: 'Overview', path: [] },
@@ -20,9 +21,11 @@ const SECTIONS = [
 ] as const
 
 const page = () => {
-  const [section, id] = steps.value
+  const [section, id, within, message] = steps.value
   if (section === undefined) return part(Overview, {})
   if (section === 'connections') return id ? part(ConnectionPage, { id, key: id }) : part(Connections, {})
+  if (section === 'rooms' && id && within === 'messages' && message)
+    return part(StoryPage, { room: id, id: message, key: `${id} ${message}` })
   if (section === 'rooms') return id ? part(RoomPage, { id, key: id }) : part(Rooms, {})
   if (section === 'users') return id ? part(UserPage, { id, key: id }) : part(Users, {})
   if (section === 'machines' && id) return part(MachinePage, { kind: id, key: id })

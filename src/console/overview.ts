@@ -24,6 +24,7 @@ import {
 import type { Refusal } from './life.ts'
 import { Failed, Waiting } from './parts.ts'
 import { to } from './place.ts'
+import { finding } from './search.ts'
 import { useAnswer, useChanges } from './server.ts'
 import { clock, day, many, short, who } from './words.ts'
 
@@ -111,6 +112,7 @@ export const Overview = () => {
         h2(null, 'To look at'),
         health.problems.map((problem) => p({ key: problem }, problem)),
       ),
+    finding(),
     div(
       { class: 'columns' },
       section(

@@ -126,7 +126,7 @@ const row = (store: LifeStore, step: Step, isCurrent: boolean, before: Step | un
             span({ class: 'quiet' }, gist(step)),
           ),
     ),
-    isCurrent && opened(step),
+    isCurrent && opened(step, store.life.value?.stream ?? ''),
     step.refused?.map(refusal),
   )
 }
@@ -192,8 +192,11 @@ const linked = (name: string, value: unknown, position: string) => {
   return told(name, value)
 }
 
-const opened = (step: Step) => {
-  const { data, position, by, connection, cause, id } = step
+/** Facts of a room that are about a message. */
+const OF_A_MESSAGE = /^Message(Posted|Edited|Removed|Restored)$/
+
+const opened = (step: Step, stream: string) => {
+  const { data, position, by, connection, cause, id, type } = step
   const rest: [string, unknown][] = Object.entries(data).filter(([, value]) => value !== undefined)
   return dl(
     { class: 'pairs opened' },
@@ -211,6 +214,13 @@ const opened = (step: Step) => {
     connection !== null && [
       dt({ key: 'on' }, 'on connection'),
       dd({ key: 'on-' }, linked('connection', connection, position)),
+    ],
+    OF_A_MESSAGE.test(type) && [
+      dt({ key: 'story' }, 'message'),
+      dd(
+        { key: 'story-' },
+        a({ href: to('rooms', stream.slice('room-'.length), 'messages', String(data.id)) }, 'its whole story'),
+      ),
     ],
     dt(null, 'cause'),
     dd(null, code({ title: cause.id }, short(cause.id))),

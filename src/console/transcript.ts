@@ -54,13 +54,14 @@ export const Transcript = ({ room, at, again }: { room: string; at: string | nul
       button({ type: 'button', class: 'link', onClick: () => void showEarlier() }, 'earlier messages'),
     ol(
       { ref: list, tabIndex: 0, 'aria-label': 'Transcript' },
-      items.map((message, index) => row(message, items[index - 1])),
+      items.map((message, index) => row(room, message, items[index - 1])),
     ),
   )
 }
 
-const row = ({ id, author, role, text, kind, at, position, edited, removed }: Message, before: Message | undefined) =>
-  li(
+const row = (room: string, message: Message, before: Message | undefined) => {
+  const { id, author, role, text, kind, at, position, edited, removed } = message
+  return li(
     { key: id },
     (before === undefined || day(before.at) !== day(at)) && div({ class: 'day quiet' }, day(at)),
     div(
@@ -79,5 +80,10 @@ const row = ({ id, author, role, text, kind, at, position, edited, removed }: Me
           : span({ class: kind === 'action' ? 'text action' : 'text', dir: 'auto' }, text),
         edited && span({ class: 'quiet' }, ' (edited)'),
       ),
+      a(
+        { class: 'quiet', href: to('rooms', room, 'messages', String(id)), 'aria-label': `Story of message ${id}` },
+        'story',
+      ),
     ),
   )
+}

@@ -50,6 +50,7 @@ export const ayakaWith = (options: EncodeOptions): Dialect => ({
     lostCode: LOST.code,
   },
   events: [],
+  posts: null,
   path: '/ayaka',
   greeting: [],
   decode,

@@ -298,6 +298,8 @@ export interface Dialect {
   readonly profile: Profile
   /** socket.io: the events that tell this dialect apart on a shared listener; no two dialects share one */
   readonly events: readonly string[]
+  /** the frame that says something in a room, by the name its page has for it; null: clients say it over REST */
+  readonly posts: string | null
   /** WebSocket: the path it is served at; null: it speaks socket.io */
   readonly path: string | null
   /** WebSocket: the address it was opened at says something, too */

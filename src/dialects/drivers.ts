@@ -252,6 +252,7 @@ export const drivers: Dialect = {
     showsWholeMessages: true,
   },
   events: EVENTS,
+  posts: 'message_events',
   path: null,
   greeting: [],
   decode: (frame, standing) => ('event' in frame ? decode(frame, standing) : { is: 'ignored' }),

@@ -262,6 +262,7 @@ export const maint: Dialect = {
     tellsOfSanctions: true,
   },
   events: [],
+  posts: 'send',
   path: '/maint',
   // The one frame with t 1: the seed's client sends its token whenever it sees one.
   greeting: [{ json: { t: 1 } }],

@@ -187,6 +187,7 @@ export const moneypot: Dialect = {
     showsWholeMessages: false,
   },
   events: ['auth', 'new_message'],
+  posts: 'new_message',
   path: null,
   greeting: [],
   decode: (frame, standing) => {

@@ -158,6 +158,7 @@ export const plic = (afkMs: number): Dialect => ({
     showsWholeMessages: false,
   },
   events: [],
+  posts: 'SendMessage',
   path: '/plic',
   readsAddress: true,
   greeting: [],

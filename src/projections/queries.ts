@@ -3,6 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { connectionQueries } from './connections.ts'
 import { deadlineQueries } from './deadlines.ts'
+import { storyQueries } from './message-story.ts'
 import { moderationQueries } from './moderation.ts'
 import { peopleQueries } from './people.ts'
 import { plicRoomQueries } from './plic-rooms.ts'
@@ -42,6 +43,7 @@ export const queries = {
   ...readQueries,
   ...sanctionQueries,
   ...searchQueries,
+  ...storyQueries,
   ...topicQueries,
   ...peopleQueries,
   ...presenceQueries,

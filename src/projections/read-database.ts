@@ -9,6 +9,8 @@ import { constants, DatabaseSync } from 'node:sqlite'
 import type { Position } from '../log/event-log.ts'
 import { connections } from './connections.ts'
 import { deadlines } from './deadlines.ts'
+import { handed } from './handed.ts'
+import { messageActs } from './message-acts.ts'
 import { moderation } from './moderation.ts'
 import { people } from './people.ts'
 import { PARKED_TABLE } from './poison.ts'
@@ -29,7 +31,9 @@ export const projections: readonly Projection[] = [
   people,
   presence,
   roomHistory,
+  messageActs,
   sanctions,
+  handed,
   connections,
   reads,
   deadlines,

@@ -66,7 +66,33 @@ const until = (at: At): { sql: string; values: SQLInputValue[] } => {
   return 'position' in at ? { sql: 'r.position <= ?', values: [at.position] } : { sql: 'r.at <= ?', values: [at.time] }
 }
 
+/** Accounts with marks in a room, one look into an index each: `user` after `user`. */
+const READERS = `with recursive readers(user) as (
+  select min(user) from reads where room = :room
+  union all select (select min(user) from reads where room = :room and user > readers.user) from readers where readers.user is not null)`
+
+export interface MarkRow extends ReadRow {
+  /** null: forgotten */
+  readonly connection: string | null
+}
+
 export const readQueries = {
+  /** who has marked this message or a later one as read, by the first such mark of each; in the order of those */
+  'message.marks': (db: DatabaseSync, { room, id }: { room: string; id: number }): MarkRow[] =>
+    db
+      .prepare(
+        `${READERS} select u.user as id, u.number, u.username, r.message, r.at, c.id as connection
+         from readers join reads r on r.room = :room and r.user = readers.user and r.position = (
+           select m.position from reads m where m.room = :room and m.user = readers.user and m.message >= :id
+           order by m.message, m.position limit 1)
+         join users u on u.user = r.user and u.to_position is null
+         left join connections c on c.id = r.connection order by r.position`,
+      )
+      .all({ room, id })
+      .map((found) => {
+        const { id: user, number, username, ...mark } = found as Record<string, never>
+        return { user: { id: user, number, username }, ...mark } as unknown as MarkRow
+      }),
   'reads.of': (db: DatabaseSync, { room, user }: { room: string; user: string }): number | null => {
     const found = db.prepare('select max(message) as message from reads where room = ? and user = ?').get(room, user)
     return (found as { message: number | null }).message

@@ -146,7 +146,9 @@ export class Arrival {
     const role = account?.role ?? null
     const welcome: Welcome = { connection: session.id, epoch, user, account: role, rooms, history, missed, readUpTo }
     session.send(dialect.welcome(request, welcome, ack))
-    if (missed?.length && rooms[0]) hub.catchUp(rooms[0].room.room, session, missed)
+    const [entered] = rooms
+    if (history.length > 0 && entered) session.reached(entered.room.room, entered.revision)
+    if (missed?.length && entered) hub.catchUp(entered.room.room, session, missed)
     for (const { room } of rooms) hub.release(room.room, session)
   }
 

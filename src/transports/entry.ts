@@ -84,7 +84,8 @@ export class Entry {
     const readUpTo = await readIn(session, room)
     const shown = { count: history.length, firstId: history.at(0)?.id ?? null, lastId: history.at(-1)?.id ?? null }
     const { own = false } = this.#terms
-    const noted = await session.record.command({ type: 'room.enter', room, revision, history: shown, own })
+    const resumed = since && missed ? { resumedFrom: since.revision } : {}
+    const noted = await session.record.command({ type: 'room.enter', room, revision, history: shown, own, ...resumed })
     return noted.ok ? { view, history, missed, readUpTo } : noted
   }
 

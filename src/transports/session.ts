@@ -230,7 +230,12 @@ export class Session implements Listener {
 
   deliver(batch: Batch, room: string, revision: number | null): void {
     this.#add(batch)
-    if (revision !== null) this.#outbox.reached(room, revision)
+    if (revision !== null) this.reached(room, revision)
+  }
+
+  /** What was sent so far tells all of this room up to there. */
+  reached(room: string, revision: number): void {
+    this.#outbox.reached(room, revision)
   }
 
   /** What is news to everybody of its dialect. */

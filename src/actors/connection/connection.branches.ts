@@ -46,6 +46,13 @@ export const closing = yes('connection.close', 'ConnectionClosed', ({ code, reas
   late,
 }))
 
+export const entering = yes('room.enter', 'RoomEntered', ({ room, revision, history, resumedFrom }) => ({
+  room,
+  revision,
+  history,
+  ...(resumedFrom === undefined ? {} : { resumedFrom }),
+}))
+
 export const timedOut = (cause: 'auth-timeout' | 'afk') => ({
   actions: fact<ConnectionContext, ConnectionEvent>('ConnectionClosed', ({ context }) => ({
     code: codeOf(context, cause),

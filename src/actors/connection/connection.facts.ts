@@ -102,6 +102,10 @@ export const connectionFacts = {
       room: z.string(),
       revision: z.int().describe("the room's revision that the snapshot was read at; live facts follow above it"),
       history: z.object({ count: z.int(), firstId: z.int().nullable(), lastId: z.int().nullable() }),
+      resumedFrom: z
+        .int()
+        .optional()
+        .describe('a client that came back: it is handed the facts above this revision, in place of history'),
     }),
   ),
   RoomsFollowed: factType(
@@ -142,7 +146,11 @@ export const connectionFacts = {
   Delivered: factType(
     'connection',
     'what the socket was surely handed; written when it falls behind, has caught up, and at its end',
-    z.object({ rooms: z.record(z.string(), z.int()).describe('room → revision') }),
+    z.object({
+      rooms: z
+        .record(z.string(), z.int())
+        .describe('room → revision: what was live up to there, and the history it was entered with'),
+    }),
   ),
   CommandRefused: factType(
     'connection',

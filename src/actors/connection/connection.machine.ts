@@ -10,6 +10,7 @@ import {
   already,
   choosing,
   closing,
+  entering,
   failing,
   no,
   nothingNew,
@@ -158,12 +159,7 @@ export const connectionMachine = connection.createMachine({
         'connection.close': closing,
         'refusal.note': noting,
         'command.permit': [no('user-required', 'isReader'), tooMany, already],
-        'room.enter': [
-          nothingNew('isInRoom'),
-          tooMany,
-          no('too-many-rooms', 'roomsAreFull'),
-          yes('room.enter', 'RoomEntered', ({ room, revision, history }) => ({ room, revision, history })),
-        ],
+        'room.enter': [nothingNew('isInRoom'), tooMany, no('too-many-rooms', 'roomsAreFull'), entering],
         'rooms.follow': [
           nothingNew('followsNothingNew'),
           no('too-many-rooms', 'followedAreFull'),

@@ -161,6 +161,7 @@ export const native: Dialect = {
     tellsReads: true,
   },
   events: [],
+  posts: 'post',
   path: '/native',
   greeting: [event({ is: 'hello', protocol: 1 })],
   decode,
