@@ -9,7 +9,7 @@ import type { TestServer } from './running-server.ts'
 const TRACES = [
   ...['ConnectionOpened', 'DialectChosen', 'AuthSucceeded', 'AuthFailed', 'CommandRefused', 'ConnectionClosed'],
   ...['CameOnline', 'WentOffline', 'PresenceEntered', 'PresenceLeft', 'RoomEntered', 'RoomsFollowed', 'RoomLeft'],
-  'ConnectionsTurnedAway',
+  ...['Delivered', 'ConnectionsTurnedAway'],
 ]
 
 export class Witness {

@@ -172,6 +172,9 @@ describe('a history', () => {
     const back = story().say(4).add('room-tea', 'MessageRemoved', removal).add('room-tea', 'MessageRestored', restoral)
     back.opens('a', 'ben').enters('a', 6, [1, 2, 3, 4]).delivered('a', 6).add('room-tea', 'MessageRemoved', removal)
     expect(back.handed(2)).toEqual({ 2: ['a'] })
+    // Read a moment before the removal that was stored before it: it has them all.
+    const all = story().say(4).add('room-tea', 'MessageRemoved', removal).opens('a', 'ben').enters('a', 5, [1, 2, 3, 4])
+    expect(all.delivered('a', 5).handed(2)).toEqual({ 2: ['a'] })
     // A page that agrees with neither was read around that very moment.
     const around = story().say(4).add('room-tea', 'MessageRemoved', removal)
     around.add('room-tea', 'MessageRemoved', gone(3)[0] as object)
@@ -187,6 +190,7 @@ it('keeps nothing of a connection that is forgotten, but that some are', () => {
   const before = handedTo(lived.db(), { room: 'tea', id: 1, revision: 1, position: 4, reach: {} })
   expect(before.unknownBefore).toBe(null)
   lived.add('node-main', 'ConnectionsForgotten', { before: 77, ids: ['a'], closings: { client: 1 } })
+  lived.add('node-other', 'ConnectionsForgotten', { before: 70, ids: [], closings: {} })
   expect(lived.handed(1, 2)).toEqual({ 1: ['b'], 2: ['b'] })
   const db = lived.db()
   for (const table of ['stays', 'deliveries', 'histories']) {
