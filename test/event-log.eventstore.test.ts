@@ -7,6 +7,7 @@ import {
   type Envelope,
   type EventLog,
   LogUnavailable,
+  NoSuchPosition,
   type Recorded,
   WrongExpectedRevision,
 } from '../src/log/event-log.ts'
@@ -249,6 +250,28 @@ describe('the log on a server', () => {
       await expect(refused).rejects.toThrow(WrongExpectedRevision)
       await expect(refused).rejects.toMatchObject({ expected: 0, actual: 2 })
     })
+  })
+
+  it('that a caller goes on from a place that is none says nothing of the server: appends need not ask for it', async () => {
+    const log = await open()
+    await log.append('room-1', [fact(), fact()], 'no-stream')
+    const [{ position } = { position: 0 }] = await all(log.readAll())
+    await expect(all(log.readAll({ from: position + 1 }))).rejects.toThrow(NoSuchPosition)
+    await expect(all(log.subscribe({ from: position + 1 }))).rejects.toThrow(NoSuchPosition)
+    const { read } = server.calls
+    await log.append('room-1', [fact()], 1)
+    expect(server.calls.read).toBe(read)
+  })
+
+  it('a subscription from a place that is none is told so when the server comes, where it was away', async () => {
+    const log = await open()
+    await log.append('room-1', [fact(), fact()], 'no-stream')
+    const [{ position } = { position: 0 }] = await all(log.readAll())
+    server.stop()
+    const refused = expect(all(log.subscribe({ from: position + 1 }))).rejects.toThrow(NoSuchPosition)
+    await expect(log.head()).rejects.toThrow(LogUnavailable)
+    await server.start()
+    await refused
   })
 
   describe('while the server is away', () => {

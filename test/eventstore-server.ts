@@ -188,10 +188,23 @@ export class EventStoreServer {
     if (options.hasSubscription()) this.calls.subscribe++
     else this.calls.read++
     if (this.silent) return
-    if (options.hasSubscription()) await this.#subscribe(call, options, send, gone.signal)
+    if (options.hasAll() && this.#isInARecord(options)) {
+      const said = options.hasSubscription() ? 'Exception was thrown by handler.' : 'Unexpected ReadAllResult: Error'
+      call.emit('error', { ...status(grpc.status.UNKNOWN), details: said })
+    } else if (options.hasSubscription()) await this.#subscribe(call, options, send, gone.signal)
     else if (options.hasAll()) await this.#readAll(options, send, gone.signal)
     else await this.#readStream(options, send, gone.signal)
     if (!call.destroyed && !call.writableEnded) call.end()
+  }
+
+  /** 23.10 tells of it as of any fault of its own. Beyond its end, reads forwards find nothing, those backwards fail. */
+  #isInARecord(options: ReadReq.Options): boolean {
+    const asked = options.getAll()?.getPosition()
+    if (!asked) return false
+    const position = Number(asked.getCommitPosition())
+    const { all, end } = this.store
+    if (position >= end) return position > end && options.getReadDirection() === 1
+    return all[lowerBound(all, position)]?.position !== position
   }
 
   async #readStream(options: ReadReq.Options, send: Send, gone: AbortSignal): Promise<void> {
@@ -239,7 +252,9 @@ export class EventStoreServer {
     const window = options.getFilter()?.getMax() ?? 32
     const { all } = this.store
     const asked = options.getAll() as ReadReq.Options.AllOptions
-    const from = asked.hasPosition() ? Number(asked.getPosition()?.getCommitPosition()) + 1 : 0
+    // Beyond its end, what comes next is what follows, wherever that stands.
+    const after = Math.min(Number(asked.getPosition()?.getCommitPosition()), this.store.end - 1)
+    const from = asked.hasPosition() ? after + 1 : 0
     let caughtUp = false
     let sinceMark = 0
     for (let index = lowerBound(all, from); !gone.aborted; ) {

@@ -21,6 +21,7 @@ const EXPECTED = [
   'LogUnavailable',
   'PoisonFact',
   'StageRefused',
+  'WebhookLost',
 ]
 
 /** Returns the exit code; `serve` goes on after it. */

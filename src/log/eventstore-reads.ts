@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Filter, Position, ReadAll, ReadStream, Recorded } from './event-log.ts'
-import { LogUnavailable } from './event-log.ts'
+import { LogUnavailable, NoSuchPosition } from './event-log.ts'
 import { events, follow, listening, type Patience } from './eventstore-calls.ts'
 import {
   type Client,
@@ -15,6 +15,10 @@ import {
   unavailable,
 } from './eventstore-client.ts'
 import { after, factOf } from './eventstore-codec.ts'
+
+/** Not silence: the server may have said it. */
+export const isAnswer = (error: unknown): boolean =>
+  !(error instanceof LogUnavailable) || (error.cause !== undefined && kindOf(error.cause) !== undefined)
 
 /** Events looked through at a time for the last fact, where the server's own stand behind it. */
 const PAGE_BEFORE_HEAD = 100
@@ -64,10 +68,10 @@ export class ServerReads {
     let position = from
     let left = limit ?? Number.MAX_SAFE_INTEGER
     const source = filter?.types || filter?.streamPrefixes ? this.#filtered : this.#whole
-    yield* this.#again(
+    const facts = this.#again(
       () => left > 0 && position < to,
       async function* (this: ServerReads) {
-        for await (const fact of source.call(this, position, to, filter)) {
+        for await (const fact of source.call(this, position, to, filter, left)) {
           position = fact.position
           left--
           yield fact
@@ -75,13 +79,40 @@ export class ServerReads {
         }
       },
     )
+    try {
+      yield* facts
+    } catch (error) {
+      if (position === from && isAnswer(error)) await this.mustBePlace(from)
+      throw error
+    }
+    if (position === from && (from > to || upTo !== undefined)) await this.mustBePlace(from)
   }
 
-  async *#whole(from: Position, to: Position): AsyncGenerator<Recorded> {
+  /**
+   * In the middle of a record the server fails as at any fault of its own (23.10: UNKNOWN; through KurrentDB's bridge as
+   * if it were away). If it is well and fails there again, it is the position.
+   * @throws NoSuchPosition, LogUnavailable
+   */
+  async mustBePlace(position: Position): Promise<void> {
+    if (position === 0) return
+    if (position > (await this.head())) throw new NoSuchPosition(position)
+    const fromPosition = after(position)
+    try {
+      const call = this.#client.readAll({ fromPosition, direction: 'forwards', maxCount: 1, ...LEADER })
+      for await (const _ of events(call, this.#patience)) return
+    } catch (error) {
+      if (!isAnswer(error)) throw error
+      await this.head()
+      throw new NoSuchPosition(position)
+    }
+  }
+
+  async *#whole(from: Position, to: Position, _filter: Filter | undefined, limit: number): AsyncGenerator<Recorded> {
     let fromPosition = after(from)
     let last = from
-    for (let got = PAGE; got === PAGE; ) {
-      const call = this.#client.readAll({ fromPosition, direction: 'forwards', maxCount: PAGE, ...LEADER })
+    const maxCount = Math.min(limit + 1, PAGE)
+    for (let got = maxCount; got === maxCount; ) {
+      const call = this.#client.readAll({ fromPosition, direction: 'forwards', maxCount, ...LEADER })
       got = 0
       for await (const event of events(call, this.#patience)) {
         got++

@@ -18,6 +18,7 @@ import {
   type EventLog,
   type ExpectedRevision,
   LogUnavailable,
+  NoSuchPosition,
   type Position,
   type ReadAll,
   type ReadStream,
@@ -36,7 +37,7 @@ import {
   unavailable,
 } from './eventstore-client.ts'
 import { eventOf } from './eventstore-codec.ts'
-import { ServerReads } from './eventstore-reads.ts'
+import { isAnswer, ServerReads } from './eventstore-reads.ts'
 import { withoutPassword } from './server-address.ts'
 
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
@@ -191,7 +192,7 @@ export class EventStoreLog implements EventLog {
     let failures = 0
     while (!ending.aborted) {
       try {
-        goal ??= Math.max(from, await this.head())
+        goal ??= await this.#goalOf(from)
         if (!told && position >= goal) {
           told = true
           yield { caughtUp: position }
@@ -213,13 +214,29 @@ export class EventStoreLog implements EventLog {
             yield { caughtUp: goal }
           }
         }
-      } catch {
+      } catch (error) {
+        if (error instanceof NoSuchPosition) throw error
         // It says why in head(), which /readyz asks; here it is only tried again.
+        if (position === from && isAnswer(error)) await this.#refuseNoPlace(from)
       }
       await pause(this.#againMs * Math.min(2 ** failures++, 20), undefined, { ref: false, signal: ending }).catch(
         () => {},
       )
     }
+  }
+
+  /** Where the log cannot say now, it is asked again another time. @throws NoSuchPosition */
+  async #refuseNoPlace(from: Position): Promise<void> {
+    await this.#reads.mustBePlace(from).catch((error) => {
+      if (error instanceof NoSuchPosition) throw error
+    })
+  }
+
+  /** Up to where it is caught up. @throws NoSuchPosition, LogUnavailable */
+  async #goalOf(from: Position): Promise<Position> {
+    const head = await this.head()
+    if (from > head) throw new NoSuchPosition(from)
+    return head
   }
 
   /** Soft deletion: the server keeps the events, in $all only, until somebody has it scavenge. */

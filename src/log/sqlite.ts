@@ -18,6 +18,7 @@ import {
   type Filter,
   LastFact,
   LogUnavailable,
+  NoSuchPosition,
   type Position,
   type ReadAll,
   type ReadStream,
@@ -145,6 +146,7 @@ export class SqliteLog implements EventLog {
   }
 
   async *readAll({ from = 0, to = this.#tail.head, filter, limit }: ReadAll = {}): AsyncGenerator<Recorded> {
+    if (from > this.#tail.head) throw new NoSuchPosition(from)
     let left = limit ?? Number.MAX_SAFE_INTEGER
     for (let next: number | null = from; next !== null && left > 0; ) {
       const maxRows = Math.min(left, CHUNK_ROWS)
@@ -159,6 +161,7 @@ export class SqliteLog implements EventLog {
     if (this.#closing) throw closed()
     const ended = (): boolean => this.#closing !== null || signal?.aborted === true
     const goal = this.#tail.head
+    if (from > goal) throw new NoSuchPosition(from)
     let position = from
     let told = false
     while (!ended()) {
