@@ -74,7 +74,7 @@ export class EventStoreServer {
 
   /** On the port it had before, with what it stored. */
   async start(): Promise<void> {
-    const server = new grpc.Server()
+    const server = new grpc.Server({ interceptors: [answerAtOnce] })
     server.addService(this.#stubs.services.streams, {
       read: (call: ReadCall) => void this.#read(call),
       append: (call: AppendCall, answer: grpc.sendUnaryData<AppendResp>) => void this.#append(call, answer),
@@ -122,6 +122,11 @@ export class EventStoreServer {
 
   get subscriptions(): number {
     return this.#subscriptions.size
+  }
+
+  /** appends that wait to be told to go on */
+  get hanging(): number {
+    return this.#held.length
   }
 
   /** Ends every subscription: with an error, or without a word. */
@@ -281,6 +286,18 @@ export class EventStoreServer {
     return status(grpc.status.NOT_FOUND, { ...about, 'leader-endpoint-port': String(this.#port) })
   }
 }
+
+/**
+ * The head of every answer, before the question is whole: with it the head of the question is acknowledged, for which
+ * KurrentDB's bridge waits (Nagle's algorithm), in three calls out of ten 40 ms (RFC 1122 § 4.2.3.2) without it.
+ */
+const answerAtOnce: grpc.ServerInterceptor = (_method, call) =>
+  new grpc.ServerInterceptingCall(call, {
+    start: (next) => {
+      call.sendMetadata(new grpc.Metadata())
+      next()
+    },
+  })
 
 type Send = (message: ReadResp) => Promise<void>
 

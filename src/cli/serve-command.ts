@@ -2,8 +2,8 @@
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import pino, { type Logger } from 'pino'
+import { type Clock, pause } from '../actors/ports.ts'
 import { WaitingDoor } from '../api/waiting-door.ts'
 import { type Config, listenIn, type Origin, type SettingName } from '../config.ts'
 import { dialects } from '../dialects/dialects.ts'
@@ -52,11 +52,11 @@ export const openServer = async (
   const clock = new WallClock()
   const chance = new SecureChance(clock)
   const log = address
-    ? await onceItAnswers(address, directory, (text) => {
+    ? await onceItAnswers(address, directory, clock, (text) => {
         output.warn(text)
         void door?.say(async () => text)
       })
-    : await openLog(config.LOG, directory)
+    : await openLog(config.LOG, directory, clock)
   const readModels = kept
     ? new ThreadedReadModels(directory, address, config.REBUILD_POISON)
     : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
@@ -124,14 +124,19 @@ export const openServer = async (
 }
 
 /** A server that keeps the log may start after this process, or be away just now. */
-const onceItAnswers = async (address: string, directory: string, warn: (text: string) => void): Promise<EventLog> => {
+const onceItAnswers = async (
+  address: string,
+  directory: string,
+  clock: Clock,
+  warn: (text: string) => void,
+): Promise<EventLog> => {
   for (;;) {
     try {
-      return await openLog(address, directory)
+      return await openLog(address, directory, clock)
     } catch (error) {
       if (!(error instanceof LogUnavailable)) throw error
       warn(`waiting for the log at ${error.message}`)
-      await pause(ASK_AGAIN_MS)
+      await pause(clock, ASK_AGAIN_MS)
     }
   }
 }

@@ -1,6 +1,5 @@
 // What the EventStoreDB adapter reads: a stream, all of them, the head. Every read ends, whatever the server does.
 
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Filter, Position, ReadAll, ReadStream, Recorded } from './event-log.ts'
 import { LogUnavailable, NoSuchPosition } from './event-log.ts'
 import { events, follow, listening, type Patience } from './eventstore-calls.ts'
@@ -14,7 +13,8 @@ import {
   type StoredEvent,
   unavailable,
 } from './eventstore-client.ts'
-import { after, factOf } from './eventstore-codec.ts'
+import { factOf, placeAfter } from './eventstore-codec.ts'
+import { pause } from './timers.ts'
 
 /** Not silence: the server may have said it. */
 export const isAnswer = (error: unknown): boolean =>
@@ -96,7 +96,7 @@ export class ServerReads {
   async mustBePlace(position: Position): Promise<void> {
     if (position === 0) return
     if (position > (await this.head())) throw new NoSuchPosition(position)
-    const fromPosition = after(position)
+    const fromPosition = placeAfter(position)
     try {
       const call = this.#client.readAll({ fromPosition, direction: 'forwards', maxCount: 1, ...LEADER })
       for await (const _ of events(call, this.#patience)) return
@@ -108,7 +108,7 @@ export class ServerReads {
   }
 
   async *#whole(from: Position, to: Position, _filter: Filter | undefined, limit: number): AsyncGenerator<Recorded> {
-    let fromPosition = after(from)
+    let fromPosition = placeAfter(from)
     let last = from
     const maxCount = Math.min(limit + 1, PAGE)
     for (let got = maxCount; got === maxCount; ) {
@@ -131,10 +131,9 @@ export class ServerReads {
   async *#filtered(from: Position, to: Position, filter: Filter | undefined): AsyncGenerator<Recorded> {
     if (filter?.types?.length === 0 || filter?.streamPrefixes?.length === 0) return
     const done = new AbortController()
-    const { silenceMs } = this.#patience
-    const signal = AbortSignal.any([done.signal, this.#patience.signal])
+    const patience = { ...this.#patience, signal: AbortSignal.any([done.signal, this.#patience.signal]) }
     try {
-      for await (const item of listening(follow(this.#client, from, filter, { signal, silenceMs }), this.#patience)) {
+      for await (const item of listening(follow(this.#client, from, filter, patience), this.#patience)) {
         if ('live' in item || ('before' in item ? item.before : item.position) > to) return
         if ('position' in item) yield item
       }
@@ -201,7 +200,7 @@ export class ServerReads {
           this.away = !refusals.has(kind)
           throw unavailable(error, 'no')
         }
-        await pause(NEW_CHANNEL_MS)
+        await pause(this.#patience.timers, NEW_CHANNEL_MS)
       }
     }
   }

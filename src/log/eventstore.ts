@@ -8,7 +8,6 @@
 // All calls go to the leader of a cluster: a follower may not have what was acknowledged a moment ago.
 
 import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import { checkAppend, judgeAppend, placeOf } from './envelope.ts'
 import {
   type Appended,
@@ -25,7 +24,7 @@ import {
   type Recorded,
   type Subscribe,
 } from './event-log.ts'
-import { follow, type Patience, silent } from './eventstore-calls.ts'
+import { follow, inTime, type Patience } from './eventstore-calls.ts'
 import {
   type Client,
   connect,
@@ -39,6 +38,7 @@ import {
 import { eventOf } from './eventstore-codec.ts'
 import { isAnswer, ServerReads } from './eventstore-reads.ts'
 import { withoutPassword } from './server-address.ts'
+import { pause, processTimers, type Timers } from './timers.ts'
 
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 const DELETED_AT_ONCE = 8
@@ -54,6 +54,8 @@ export interface EventStoreLogOptions {
   readonly silenceMs?: number
   /** before a broken subscription is made anew: at first, and doubled up to 20 times as much; default 100 */
   readonly againMs?: number
+  /** default: the process's own */
+  readonly timers?: Timers
 }
 
 export class EventStoreLog implements EventLog {
@@ -87,7 +89,8 @@ export class EventStoreLog implements EventLog {
   private constructor(client: Client, disconnect: () => Promise<void>, options: EventStoreLogOptions) {
     this.#client = client
     this.#disconnect = disconnect
-    this.#patience = { silenceMs: options.silenceMs ?? 5_000, signal: this.#ending.signal }
+    const { silenceMs = 5_000, timers = processTimers } = options
+    this.#patience = { silenceMs, timers, signal: this.#ending.signal }
     this.#reads = new ServerReads(client, this.#patience)
     this.#againMs = options.againMs ?? 100
   }
@@ -137,7 +140,7 @@ export class EventStoreLog implements EventLog {
     try {
       const sent = this.#client.appendToStream(stream, added, { ...options, deadline: this.#patience.silenceMs })
       // The call's deadline does not hold while the client looks for the leader.
-      const { success } = await this.#inTime(sent)
+      const { success } = await inTime(sent, this.#patience)
       this.#reads.away = false
       return success // false instead of an error where the address says throwOnAppendFailure=false
     } catch (error) {
@@ -146,7 +149,7 @@ export class EventStoreLog implements EventLog {
       if (kind?.endsWith('size-exceeded'))
         throw new AppendTooLarge(`the server takes less: ${(error as Error).message}`)
       if (kind === 'not-leader' && !again) {
-        await pause(NEW_CHANNEL_MS) // to the leader that the answer named
+        await pause(this.#patience.timers, NEW_CHANNEL_MS) // to the leader that the answer named
         return this.#send(stream, added, expected, true)
       }
       if (refusals.has(kind) || kind === 'not-leader') throw unavailable(error, 'no')
@@ -184,8 +187,8 @@ export class EventStoreLog implements EventLog {
 
   async *subscribe({ from, filter, signal }: Subscribe): AsyncGenerator<Recorded | CaughtUp> {
     this.#mustBeOpen()
-    const { silenceMs } = this.#patience
     const ending = signal ? AbortSignal.any([signal, this.#patience.signal]) : this.#patience.signal
+    const patience = { ...this.#patience, signal: ending }
     let position = from
     let goal: Position | null = null
     let told = false
@@ -197,7 +200,7 @@ export class EventStoreLog implements EventLog {
           told = true
           yield { caughtUp: position }
         }
-        for await (const item of follow(this.#client, position, filter, { signal: ending, silenceMs })) {
+        for await (const item of follow(this.#client, position, filter, patience)) {
           if (ending.aborted) return
           failures = 0
           const upTo = 'position' in item ? item.position : 'before' in item ? item.before : Number.POSITIVE_INFINITY
@@ -219,9 +222,7 @@ export class EventStoreLog implements EventLog {
         // It says why in head(), which /readyz asks; here it is only tried again.
         if (position === from && isAnswer(error)) await this.#refuseNoPlace(from)
       }
-      await pause(this.#againMs * Math.min(2 ** failures++, 20), undefined, { ref: false, signal: ending }).catch(
-        () => {},
-      )
+      await pause(patience.timers, this.#againMs * Math.min(2 ** failures++, 20), ending)
     }
   }
 
@@ -251,7 +252,8 @@ export class EventStoreLog implements EventLog {
 
   async #delete(stream: string): Promise<void> {
     try {
-      await this.#inTime(this.#client.deleteStream(stream, { ...LEADER, deadline: this.#patience.silenceMs }))
+      const deleted = this.#client.deleteStream(stream, { ...LEADER, deadline: this.#patience.silenceMs })
+      await inTime(deleted, this.#patience)
     } catch (error) {
       if (GONE.has(kindOf(error))) return
       throw unavailable(error, 'unknown')
@@ -301,15 +303,6 @@ export class EventStoreLog implements EventLog {
       this.#asking = null
     })
     await this.#asking
-  }
-
-  async #inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
-    const { silenceMs } = this.#patience
-    let timer: NodeJS.Timeout | undefined
-    const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(silent(silenceMs, 'unknown')), silenceMs)
-    })
-    return Promise.race([answer, silence]).finally(() => clearTimeout(timer))
   }
 
   #mustBeOpen(): void {
