@@ -16,6 +16,7 @@ const EXPECTED = [
   'ImportRefused',
   'CopyRefused',
   'DirectoryLocked',
+  'LogHeld',
   'NoAddress',
   'WrongNameKey',
   'LogUnavailable',
