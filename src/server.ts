@@ -8,9 +8,10 @@ import { Claims } from './actors/claims.ts'
 import { Deadlines } from './actors/deadlines.ts'
 import { definitions } from './actors/definitions.ts'
 import { FactCodec } from './actors/fact-codec.ts'
+import { Holder, type Tenant } from './actors/holder.ts'
 import { Host } from './actors/host.ts'
 import { type ForeignTokens, Identity } from './actors/identity.ts'
-import { nodeStream } from './actors/node.facts.ts'
+import { holderStream, nodeStream } from './actors/node.facts.ts'
 import { Policies } from './actors/policies.ts'
 import type { Chance, Clock } from './actors/ports.ts'
 import { type Rate, RateLimits } from './actors/rate.ts'
@@ -66,6 +67,15 @@ export interface ServerOptions {
   /** as `hansard config` shows them; they go on record */
   readonly settings?: Readonly<Record<string, string>>
   readonly pingIntervalMs?: number
+  /** of a log on a server, which nothing else keeps other nodes away from */
+  readonly alone?: {
+    readonly machine: string
+    /** id of the data directory */
+    readonly directory: string
+    onWaiting(text: string): void
+    /** another node has taken the log: this process must end */
+    onLost(by: Tenant): void
+  }
   /** what said 'not ready' on the address makes room; returns the port */
   beforeListening?(): Promise<number>
   /** for the operator: nothing failed, something should be looked at */
@@ -109,6 +119,9 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     onFault,
   })
   host.onAcknowledged(() => readModels.poke())
+  const { alone } = options
+  const self = alone && { node, incarnation, machine: alone.machine, directory: alone.directory }
+  const holder = alone && self && (await Holder.take({ ...alone, host, log, self, onFault }))
   await host.start()
   const nameKey = await readNameKey(host.ledger, options.nameKey, chance)
   const claims = new Claims(host.ledger, clock, nameKey)
@@ -217,6 +230,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     await host.ledger
       .append(nodeStream(node), () => ({ type: 'NodeStopped', data: { node, incarnation, cause } }))
       .catch((error) => onFault(nodeStream(node), error))
+    await holder?.leave().catch((error) => onFault(holderStream, error))
     policies.stop()
     await host.close()
     await readModels.close()

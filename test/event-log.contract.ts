@@ -10,6 +10,7 @@ import {
   MAX_APPEND_BYTES,
   MAX_FACT_BYTES,
   MAX_FACTS,
+  NoSuchPosition,
   type Recorded,
   type Subscribe,
   WrongExpectedRevision,
@@ -383,6 +384,45 @@ export const keepsTheContract = (name: string, open: Open) =>
         const next = sleeping.next()
         asleep.abort()
         expect((await next).done).toBe(true)
+      })
+    })
+
+    describe('a position that is no place in it', () => {
+      const ways: readonly [string, (from: number) => Promise<unknown>][] = [
+        ['reading', (from) => all(log.readAll({ from }))],
+        ['reading up to another', (from) => all(log.readAll({ from, to: from + 1_000_000 }))],
+        ['reading what matches', (from) => all(log.readAll({ from, filter: { types: ['Noted'] } }))],
+        ['a subscription', (from) => follow(log, { from }, () => true)],
+        ['a subscription to what matches', (from) => follow(log, { from, filter: { types: ['Noted'] } }, () => true)],
+      ]
+
+      it.each(ways)('is refused above its head, and nothing else suffers: %s', async (_, going) => {
+        await log.append('room-1', facts(3), 'no-stream')
+        const head = await log.head()
+        for (const from of [head + 1, head + 7, head + 1_000_000, 10 ** 15 - 1]) {
+          const refused = going(from)
+          await expect(refused).rejects.toThrow(NoSuchPosition)
+          await expect(refused).rejects.toMatchObject({ position: from })
+        }
+        await log.append('room-1', [fact()], 2)
+        expect(await log.head()).toBeGreaterThan(head)
+        expect(await all(log.readAll({ from: head }))).toHaveLength(1)
+      })
+
+      it.each(ways)('is refused between two facts, where there is room: %s', async (_, going) => {
+        await log.append('room-1', facts(3), 'no-stream')
+        const [first, second, third] = (await all(log.readAll())).map(({ position }) => position) as number[]
+        for (const [before, after] of [
+          [first, second],
+          [second, third],
+        ] as [number, number][]) {
+          if (after - before === 1) continue
+          for (const from of [before + 1, Math.floor((before + after) / 2), after - 1]) {
+            await expect(going(from)).rejects.toThrow(NoSuchPosition)
+          }
+        }
+        await log.append('room-1', [fact()], 2)
+        expect(await all(log.readAll({ from: third as number }))).toHaveLength(1)
       })
     })
 

@@ -7,6 +7,7 @@ import {
   type Envelope,
   type EventLog,
   LogUnavailable,
+  NoSuchPosition,
   type Recorded,
   WrongExpectedRevision,
 } from '../src/log/event-log.ts'
@@ -14,8 +15,7 @@ import { EventStoreLog, type EventStoreLogOptions } from '../src/log/eventstore.
 import { withoutPassword } from '../src/log/server-address.ts'
 import { EventStoreServer } from './eventstore-server.ts'
 import { EventStore } from './eventstore-store.ts'
-
-const SOON = { silenceMs: 300, againMs: 10 }
+import { Patience } from './patience.ts'
 
 let made = 0
 const fact = (type = 'Noted', data = '{}', metadata = '{"at":1}'): Envelope => {
@@ -33,10 +33,12 @@ const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? [])
 
 describe('the log on a server', () => {
   let server: EventStoreServer
+  let patience: Patience
   const opened: EventLog[] = []
 
   beforeEach(async () => {
     server = await EventStoreServer.start('esdb')
+    patience = new Patience()
   })
 
   afterEach(async () => {
@@ -46,8 +48,8 @@ describe('the log on a server', () => {
     server.stop()
   })
 
-  const open = async (options: EventStoreLogOptions = SOON, address = server.address): Promise<EventLog> => {
-    const log = await EventStoreLog.open(address, options)
+  const open = async (options: EventStoreLogOptions = {}, address = server.address): Promise<EventLog> => {
+    const log = await EventStoreLog.open(address, { timers: patience, againMs: 10, ...options })
     opened.push(log)
     return log
   }
@@ -77,9 +79,12 @@ describe('the log on a server', () => {
 
     it('is refused when nobody answers, in time and without the password', async () => {
       server.silent = true
-      await expect(open()).rejects.toThrow(/did not answer in 300 ms/)
+      const unanswered = expect(open()).rejects.toThrow(/did not answer in 5000 ms/)
+      await expect.poll(() => server.calls.read).toBe(1)
+      patience.end()
+      await unanswered
       server.stop()
-      const refused = open(SOON, server.addressWith('').replace('://', '://ana:secret@'))
+      const refused = open({}, server.addressWith('').replace('://', '://ana:secret@'))
       await expect(refused).rejects.toThrow(LogUnavailable)
       await expect(refused).rejects.toThrow(/esdb:\/\/…@127/)
       await expect(refused).rejects.not.toThrow(/secret/)
@@ -87,7 +92,7 @@ describe('the log on a server', () => {
     })
 
     it('names an address that is none, without the password', async () => {
-      const refused = open(SOON, 'esdb://ana:secret@')
+      const refused = open({}, 'esdb://ana:secret@')
       await expect(refused).rejects.toThrow(/esdb:\/\/…@ is no address/)
       await expect(refused).rejects.not.toThrow(/secret/)
       expect(withoutPassword('esdb+discover://ana:p%40ss@a:1,b:2?x=a@b')).toBe('esdb+discover://…@a:1,b:2?x=a@b')
@@ -95,7 +100,7 @@ describe('the log on a server', () => {
     })
 
     it('finds the leader of a cluster', async () => {
-      const log = await open(SOON, server.addressWith('', '+discover'))
+      const log = await open({}, server.addressWith('', '+discover'))
       await log.append('room-1', [fact()], 'no-stream')
       expect(await all(log.readStream('room-1'))).toHaveLength(1)
     })
@@ -172,7 +177,10 @@ describe('the log on a server', () => {
       const log = await open()
       const facts = [fact(), fact()]
       server.appendFaults.push(fault)
-      await expect(log.append('room-1', facts, 'no-stream')).rejects.toMatchObject({ stored: 'unknown' })
+      const unanswered = expect(log.append('room-1', facts, 'no-stream')).rejects.toMatchObject({ stored: 'unknown' })
+      await expect.poll(() => stored('room-1')).toHaveLength(2)
+      if (fault === 'never answered') patience.end()
+      await unanswered
       const foreign = await open()
       await foreign.append('room-1', [fact()], 1)
       expect(await log.append('room-1', facts, 'no-stream')).toEqual({ firstRevision: 0, lastRevision: 1 })
@@ -184,7 +192,10 @@ describe('the log on a server', () => {
       const log = await open()
       const facts = [fact()]
       server.appendFaults.push('hangs')
-      await expect(log.append('room-1', facts, 'no-stream')).rejects.toMatchObject({ stored: 'unknown' })
+      const unanswered = expect(log.append('room-1', facts, 'no-stream')).rejects.toMatchObject({ stored: 'unknown' })
+      await expect.poll(() => server.hanging).toBe(1)
+      patience.end()
+      await unanswered
       server.answerLate()
       await expect.poll(() => stored('room-1')).toHaveLength(1)
       expect(await log.append('room-1', facts, 'no-stream')).toEqual({ firstRevision: 0, lastRevision: 0 })
@@ -195,10 +206,16 @@ describe('the log on a server', () => {
       const log = await open()
       const appends = Array.from({ length: 20 }, (_, n) => ({ stream: `room-${n}`, facts: [fact(), fact()] }))
       server.appendFaults.push('hangs', 'lost after', 'lost before')
-      const settled = await Promise.allSettled(
-        appends.map(({ stream, facts }) => log.append(stream, facts, 'no-stream')),
+      let answered = 0
+      const settling = appends.map(({ stream, facts }) =>
+        log.append(stream, facts, 'no-stream').finally(() => {
+          answered++
+        }),
       )
-      for (const each of settled) {
+      const settled = Promise.allSettled(settling)
+      await expect.poll(() => [answered, server.hanging]).toEqual([19, 1])
+      patience.end()
+      for (const each of await settled) {
         if (each.status === 'rejected') expect(each.reason).toMatchObject({ stored: 'unknown' })
       }
       server.answerLate()
@@ -243,12 +260,34 @@ describe('the log on a server', () => {
     })
 
     it('says what stands there also where the address turns failures of appends off', async () => {
-      const log = await open(SOON, server.addressWith('&throwOnAppendFailure=false'))
+      const log = await open({}, server.addressWith('&throwOnAppendFailure=false'))
       await log.append('room-1', [fact(), fact(), fact()], 'no-stream')
       const refused = log.append('room-1', [fact()], 0)
       await expect(refused).rejects.toThrow(WrongExpectedRevision)
       await expect(refused).rejects.toMatchObject({ expected: 0, actual: 2 })
     })
+  })
+
+  it('that a caller goes on from a place that is none says nothing of the server: appends need not ask for it', async () => {
+    const log = await open()
+    await log.append('room-1', [fact(), fact()], 'no-stream')
+    const [{ position } = { position: 0 }] = await all(log.readAll())
+    await expect(all(log.readAll({ from: position + 1 }))).rejects.toThrow(NoSuchPosition)
+    await expect(all(log.subscribe({ from: position + 1 }))).rejects.toThrow(NoSuchPosition)
+    const { read } = server.calls
+    await log.append('room-1', [fact()], 1)
+    expect(server.calls.read).toBe(read)
+  })
+
+  it('a subscription from a place that is none is told so when the server comes, where it was away', async () => {
+    const log = await open()
+    await log.append('room-1', [fact(), fact()], 'no-stream')
+    const [{ position } = { position: 0 }] = await all(log.readAll())
+    server.stop()
+    const refused = expect(all(log.subscribe({ from: position + 1 }))).rejects.toThrow(NoSuchPosition)
+    await expect(log.head()).rejects.toThrow(LogUnavailable)
+    await server.start()
+    await refused
   })
 
   describe('while the server is away', () => {
@@ -271,7 +310,7 @@ describe('the log on a server', () => {
     })
 
     it('a cluster that is looked for in vain takes nothing down', async () => {
-      const log = await open(SOON, server.addressWith('&maxDiscoverAttempts=1&discoveryInterval=1', '+discover'))
+      const log = await open({}, server.addressWith('&maxDiscoverAttempts=1&discoveryInterval=1', '+discover'))
       await log.append('room-1', [fact()], 'no-stream')
       server.stop()
       for (let n = 0; n < 3; n++) {
@@ -288,7 +327,7 @@ describe('the log on a server', () => {
     })
 
     it('a call that fails while the leader is looked for in vain takes nothing down', async () => {
-      const log = await open(SOON, server.addressWith('&maxDiscoverAttempts=3&discoveryInterval=50', '+discover'))
+      const log = await open({}, server.addressWith('&maxDiscoverAttempts=3&discoveryInterval=50', '+discover'))
       server.appendFaults.push('hangs, then lost', 'lost before')
       const hanging = log.append('room-1', [fact()], 'no-stream')
       await expect.poll(() => server.calls.append).toBe(2)
@@ -312,15 +351,23 @@ describe('the log on a server', () => {
       const slow = log.readStream('room-1')[Symbol.asyncIterator]()
       await slow.next()
       server.silent = true
-      await expect(all(log.readStream('room-1'))).rejects.toThrow(/did not answer/)
-      await expect(all(log.readAll({ to: 10 ** 9, filter: { types: ['Rare'] } }))).rejects.toThrow(/did not answer/)
+      const calls = server.calls.read
+      const unanswered = expect(all(log.readStream('room-1'))).rejects.toThrow(/did not answer/)
+      await expect.poll(() => server.calls.read).toBe(calls + 1)
+      patience.end()
+      await unanswered
+      const unconfirmed = all(log.readAll({ to: 10 ** 9, filter: { types: ['Rare'] } }))
+      const refused = expect(unconfirmed).rejects.toThrow(/did not answer/)
+      await expect.poll(() => server.calls.subscribe).toBe(1)
+      patience.end()
+      await refused
       let read = 1
       while (!(await slow.next()).done) read++
       expect(read).toBe(150)
     })
 
     it('a close is not held up', async () => {
-      const log = await open({ silenceMs: 60_000 })
+      const log = await open()
       const following = all(log.subscribe({ from: 0 }))
       await expect.poll(() => server.subscriptions).toBe(1)
       server.silent = true

@@ -74,7 +74,7 @@ export class EventStoreServer {
 
   /** On the port it had before, with what it stored. */
   async start(): Promise<void> {
-    const server = new grpc.Server()
+    const server = new grpc.Server({ interceptors: [answerAtOnce] })
     server.addService(this.#stubs.services.streams, {
       read: (call: ReadCall) => void this.#read(call),
       append: (call: AppendCall, answer: grpc.sendUnaryData<AppendResp>) => void this.#append(call, answer),
@@ -122,6 +122,11 @@ export class EventStoreServer {
 
   get subscriptions(): number {
     return this.#subscriptions.size
+  }
+
+  /** appends that wait to be told to go on */
+  get hanging(): number {
+    return this.#held.length
   }
 
   /** Ends every subscription: with an error, or without a word. */
@@ -188,10 +193,23 @@ export class EventStoreServer {
     if (options.hasSubscription()) this.calls.subscribe++
     else this.calls.read++
     if (this.silent) return
-    if (options.hasSubscription()) await this.#subscribe(call, options, send, gone.signal)
+    if (options.hasAll() && this.#isInARecord(options)) {
+      const said = options.hasSubscription() ? 'Exception was thrown by handler.' : 'Unexpected ReadAllResult: Error'
+      call.emit('error', { ...status(grpc.status.UNKNOWN), details: said })
+    } else if (options.hasSubscription()) await this.#subscribe(call, options, send, gone.signal)
     else if (options.hasAll()) await this.#readAll(options, send, gone.signal)
     else await this.#readStream(options, send, gone.signal)
     if (!call.destroyed && !call.writableEnded) call.end()
+  }
+
+  /** 23.10 tells of it as of any fault of its own. Beyond its end, reads forwards find nothing, those backwards fail. */
+  #isInARecord(options: ReadReq.Options): boolean {
+    const asked = options.getAll()?.getPosition()
+    if (!asked) return false
+    const position = Number(asked.getCommitPosition())
+    const { all, end } = this.store
+    if (position >= end) return position > end && options.getReadDirection() === 1
+    return all[lowerBound(all, position)]?.position !== position
   }
 
   async #readStream(options: ReadReq.Options, send: Send, gone: AbortSignal): Promise<void> {
@@ -239,7 +257,9 @@ export class EventStoreServer {
     const window = options.getFilter()?.getMax() ?? 32
     const { all } = this.store
     const asked = options.getAll() as ReadReq.Options.AllOptions
-    const from = asked.hasPosition() ? Number(asked.getPosition()?.getCommitPosition()) + 1 : 0
+    // Beyond its end, what comes next is what follows, wherever that stands.
+    const after = Math.min(Number(asked.getPosition()?.getCommitPosition()), this.store.end - 1)
+    const from = asked.hasPosition() ? after + 1 : 0
     let caughtUp = false
     let sinceMark = 0
     for (let index = lowerBound(all, from); !gone.aborted; ) {
@@ -266,6 +286,18 @@ export class EventStoreServer {
     return status(grpc.status.NOT_FOUND, { ...about, 'leader-endpoint-port': String(this.#port) })
   }
 }
+
+/**
+ * The head of every answer, before the question is whole: with it the head of the question is acknowledged, for which
+ * KurrentDB's bridge waits (Nagle's algorithm), in three calls out of ten 40 ms (RFC 1122 § 4.2.3.2) without it.
+ */
+const answerAtOnce: grpc.ServerInterceptor = (_method, call) =>
+  new grpc.ServerInterceptingCall(call, {
+    start: (next) => {
+      call.sendMetadata(new grpc.Metadata())
+      next()
+    },
+  })
 
 type Send = (message: ReadResp) => Promise<void>
 

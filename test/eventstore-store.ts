@@ -39,6 +39,11 @@ export class EventStore {
     this.#statistics()
   }
 
+  /** where the next record will stand */
+  get end(): number {
+    return this.#end
+  }
+
   /** As the server judges: the very same events at the very same place again are a success. */
   append(stream: string, events: readonly Proposed[], expected: number | 'any'): Outcome {
     const there = this.streams.get(stream) ?? []

@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { EventStoreServer } from './eventstore-server.ts'
 import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
@@ -81,6 +82,30 @@ it('is degraded while the log is away: refuses what would be written, reads on, 
   const [, texts] = await said()
   expect(texts).toEqual(expect.arrayContaining(['before', 'after']))
   expect(stored('LogReturned').length).toBeGreaterThan(0)
+})
+
+it('is not degraded by a reader that goes on from a place that is none: it is told so', async () => {
+  await start()
+  expect((await say('one')).status).toBe(201)
+  const { position } = (await call('/api/v1/facts?limit=1')).body as { position: string }
+  const inARecord = position.replace(/[0-9]+$/, (last) => String(Number(last) - 1))
+  for (const query of ['', '&type=MessagePosted']) {
+    const refused = await call(`/api/v1/facts?from=${inARecord}${query}`)
+    expect([refused.status, refused.body.detail]).toEqual([400, expect.stringMatching(/^from: .* no place/)])
+    expect([await ready(), (await say(`after ${query}`)).status]).toEqual([200, 201])
+  }
+})
+
+it('makes read models anew whose checkpoint is no place in the log', async () => {
+  await start()
+  expect((await say('one')).status).toBe(201)
+  expect(await node?.stop()).toBe(0)
+  const readModels = new DatabaseSync(join(directory, 'read.db'))
+  readModels.exec('update meta set checkpoint = checkpoint - 1; delete from messages')
+  readModels.close()
+  await start()
+  expect(await said()).toEqual([200, ['one']])
+  expect(await ready()).toBe(200)
 })
 
 it('stores a message once whose acknowledgement was lost with the server', async () => {

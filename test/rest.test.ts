@@ -383,6 +383,32 @@ describe('facts', () => {
     expect(await texts(`&at=${new Date(clock.now()).toISOString()}&limit=1`)).toEqual(['before'])
   })
 
+  it('are not gone on from where there is no place: that is said, and of which parameter', async () => {
+    const { position } = (await ask('GET', '/facts?limit=1')).body
+    const epoch = position.replace(/-[0-9]+$/, '')
+    const beyond = `${epoch}-${(await server.log.head()) + 1}`
+    const refused = await ask('GET', `/facts?from=${beyond}`)
+    expect([refused.status, refused.body.detail]).toEqual([
+      400,
+      expect.stringMatching(/^from: .* no place in this log/),
+    ])
+    const headers = { authorization: `Bearer ${server.ownerTokenText}`, accept: 'text/event-stream' }
+    const following = (more: object, query = '') =>
+      fetch(`${server.url}/api/v1/facts${query}`, { headers: { ...headers, ...more } })
+    const resumed = await following({ 'last-event-id': beyond })
+    expect(resumed.headers.get('content-type')).toBe('application/problem+json')
+    expect([resumed.status, await resumed.json()]).toEqual([
+      400,
+      expect.objectContaining({ detail: expect.stringMatching(/^Last-Event-ID: /) }),
+    ])
+    const begun = await following({}, `?from=${beyond}`)
+    expect([begun.status, await begun.json()]).toEqual([
+      400,
+      expect.objectContaining({ detail: expect.stringMatching(/^from: /) }),
+    ])
+    expect((await ask('GET', `/facts?from=${position}`)).body.items).toEqual([])
+  })
+
   it('of another log are not resumed', async () => {
     expect((await ask('GET', '/facts?from=other-log-5')).status).toBe(410)
     expect((await ask('GET', '/facts?from=5')).status).toBe(400)

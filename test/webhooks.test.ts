@@ -6,8 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { signature } from '../src/api/webhooks.ts'
+import { signature, webhookStream } from '../src/api/webhooks.ts'
 import { runServer, type TestServer } from './running-server.ts'
+import { startProcess } from './server-process.ts'
 
 const secret = 'a secret of sixteen and more'
 const types = ['MessagePosted', 'UserBanned']
@@ -64,6 +65,20 @@ const say = async ({ url: api, ownerTokenText }: TestServer, text: string) => {
 const texts = () => posts.flatMap(({ events }) => events.map(({ data }) => data.text))
 
 describe('a webhook', () => {
+  it('that was delivered up to a place that is none ends the start, with what to do', async () => {
+    const first = await runServer({ storage: 'sqlite', directory })
+    const upTo = (await first.log.head()) + 1_000
+    await first.host.ledger.append(webhookStream(url), () => ({ type: 'WebhookDelivered', data: { upTo } }))
+    await first.stop()
+    const flags = ['--webhook-url', url, '--webhook-secret', 'sixteen-or-more-of-them']
+    await expect(startProcess(directory, flags)).rejects.toThrow(
+      new RegExp(`ended with 2:[^]*position ${upTo} is no place in this log; another HANSARD_WEBHOOK_URL`),
+    )
+    url += '?2'
+    await say(await start(), 'from now on')
+    await expect.poll(texts).toEqual(['from now on'])
+  })
+
   it('tells of chosen facts in their order, signed, and of nothing before it was set', async () => {
     const first = await runServer({ storage: 'sqlite', directory })
     await say(first, 'before')

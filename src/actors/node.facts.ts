@@ -8,6 +8,14 @@ export const nodeStream = (name: string): string => `node-${name}`
 export const numbersStream = (kind: 'user' | 'room' | 'message'): string => `numbers-${kind}`
 export const machinesStream = 'machines'
 export const logStream = 'log'
+export const holderStream = 'holder'
+
+const tenant = z.object({
+  node: z.string(),
+  incarnation: z.string(),
+  machine: z.string().describe('its name'),
+  directory: z.string().describe('an id of its data directory, which one process at a time has'),
+})
 
 const place = { position: z.int(), at: instant }
 
@@ -101,6 +109,10 @@ export const nodeFacts = {
     'stream `log`: from here on it is another log than the one of that epoch, whose facts up to `head` it has',
     z.object({ previousEpoch: z.string(), head: z.int() }),
   ),
+  LogTaken: factType('node', 'stream `holder`: from here on this node serves a log that is on a server', tenant),
+  LogWanted: factType('node', 'stream `holder`: another would, and asks whether the one that does still lives', tenant),
+  LogKept: factType('node', 'stream `holder`: it does, so the other ends', tenant),
+  LogLeft: factType('node', 'stream `holder`: it ended in order; the log is free', tenant),
   MachineDefined: factType(
     'machines',
     'a statechart as it was when lives began under it',

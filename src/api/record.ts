@@ -8,7 +8,7 @@ import type { ConnectionRow } from '../projections/connections.ts'
 import { wantsEvents } from './event-streams.ts'
 import { factItem } from './fact-item.ts'
 import { operation } from './operation.ts'
-import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, readPosition, temporalQuery } from './position.ts'
+import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
 import { notFound } from './problem.ts'
 import { roomReference, userReference } from './references.ts'
 import type { Requests } from './request.ts'
@@ -159,8 +159,12 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       const { stream, type, from, limit } = request.query
       const at = requests.at(request.query)
       const resumed = request.headers['last-event-id']
-      const start = typeof resumed === 'string' ? resumed : from
-      const after = start === undefined ? 0 : readPosition(requests.epoch, start)
+      const after =
+        typeof resumed === 'string'
+          ? await requests.placeIn('Last-Event-ID', resumed)
+          : from === undefined
+            ? 0
+            : await requests.placeIn('from', from)
       const filter: Filter = {
         ...(type === undefined ? {} : { types: type.split(',') }),
         ...(stream === undefined ? {} : { streamPrefixes: [stream] }),

@@ -7,7 +7,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { Host } from '../actors/host.ts'
 import { type Clock, pause } from '../actors/ports.ts'
-import type { EventLog, Recorded } from '../log/event-log.ts'
+import { type EventLog, NoSuchPosition, type Recorded } from '../log/event-log.ts'
 import { factItem } from './fact-item.ts'
 
 const MAX_EVENTS = 100
@@ -45,6 +45,17 @@ export const signature = (secret: string, seconds: number, body: string): string
 export const webhookStream = (url: string): string =>
   `webhook-${createHash('sha256').update(url).digest('hex').slice(0, 32)}`
 
+/** Which of the facts the backend has heard cannot be told. */
+export class WebhookLost extends Error {
+  constructor(stream: string, cause: NoSuchPosition) {
+    super(
+      `the webhook was delivered up to what stream ${stream} says, but ${cause.message}; another HANSARD_WEBHOOK_URL ` +
+        '(the same with ?2 added) begins from now on',
+    )
+    this.name = 'WebhookLost'
+  }
+}
+
 export class Webhooks {
   readonly #log: EventLog
   readonly #host: Host
@@ -65,13 +76,23 @@ export class Webhooks {
     this.#onWarning = onWarning
   }
 
-  /** The first time from now on, later from where it was. @throws LogUnavailable */
+  /** The first time from now on, later from where it was. @throws LogUnavailable, WebhookLost */
   async start(): Promise<void> {
     const stream = webhookStream(this.#options.url)
     const known = (await this.#host.ledger.last(stream))?.data as { upTo: number } | undefined
     const from = known?.upTo ?? (await this.#log.head())
     if (!known) await this.#host.ledger.append(stream, () => ({ type: 'WebhookDelivered', data: { upTo: from } }))
+    await this.#mustGoOn(stream, from)
     this.#running = Promise.all([this.#gather(from), this.#deliver()]).then(() => {})
+  }
+
+  /** A server's log that was copied into another has its facts elsewhere. @throws WebhookLost, LogUnavailable */
+  async #mustGoOn(stream: string, from: number): Promise<void> {
+    try {
+      for await (const _ of this.#log.readAll({ from, limit: 1 })) break
+    } catch (error) {
+      throw error instanceof NoSuchPosition ? new WebhookLost(stream, error) : error
+    }
   }
 
   async stop(): Promise<void> {

@@ -16,11 +16,13 @@ const EXPECTED = [
   'ImportRefused',
   'CopyRefused',
   'DirectoryLocked',
+  'LogHeld',
   'NoAddress',
   'WrongNameKey',
   'LogUnavailable',
   'PoisonFact',
   'StageRefused',
+  'WebhookLost',
 ]
 
 /** Returns the exit code; `serve` goes on after it. */

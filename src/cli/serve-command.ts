@@ -1,9 +1,10 @@
 // `hansard serve`: chooses the adapters by the settings and runs a node until it is told to stop.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import pino, { type Logger } from 'pino'
+import { type Chance, type Clock, pause } from '../actors/ports.ts'
 import { WaitingDoor } from '../api/waiting-door.ts'
 import { type Config, listenIn, type Origin, type SettingName } from '../config.ts'
 import { dialects } from '../dialects/dialects.ts'
@@ -24,6 +25,9 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 }
 
 const DRAIN_MS = 10_000
+const DIRECTORY_ID = 'directory-id'
+/** exit code */
+const NOT_ALONE = 2
 /** before a server that keeps the log is asked again at the start */
 const ASK_AGAIN_MS = 2_000
 
@@ -52,11 +56,11 @@ export const openServer = async (
   const clock = new WallClock()
   const chance = new SecureChance(clock)
   const log = address
-    ? await onceItAnswers(address, directory, (text) => {
+    ? await onceItAnswers(address, directory, clock, (text) => {
         output.warn(text)
         void door?.say(async () => text)
       })
-    : await openLog(config.LOG, directory)
+    : await openLog(config.LOG, directory, clock)
   const readModels = kept
     ? new ThreadedReadModels(directory, address, config.REBUILD_POISON)
     : await LocalReadModels.open(log, (ms, run) => setTimeout(run, ms))
@@ -76,6 +80,22 @@ export const openServer = async (
     processToken: token,
     ...(settings ? { settings } : {}),
     ...(door ? { beforeListening: () => door.close() } : {}),
+    ...(address
+      ? {
+          alone: {
+            machine: hostname(),
+            directory: idOf(directory, chance),
+            onWaiting: (text) => {
+              output.warn(text)
+              void door?.say(async () => text)
+            },
+            onLost: ({ node, machine }) => {
+              output.fatal(`node ${node} on ${machine} has taken the log, since this one did not answer: it ends`)
+              process.exit(NOT_ALONE)
+            },
+          },
+        }
+      : {}),
     log,
     readModels,
     clock,
@@ -123,15 +143,27 @@ export const openServer = async (
   return { server, clock, output, lock, token }
 }
 
+/** The data directory's own, for as long as it is there: a process of the same one is dead. */
+const idOf = (directory: string, chance: Chance): string => {
+  const file = join(directory, DIRECTORY_ID)
+  if (!existsSync(file)) writeFileSync(file, `${chance.uuid()}\n`, { mode: 0o600 })
+  return readFileSync(file, 'utf8').trim()
+}
+
 /** A server that keeps the log may start after this process, or be away just now. */
-const onceItAnswers = async (address: string, directory: string, warn: (text: string) => void): Promise<EventLog> => {
+const onceItAnswers = async (
+  address: string,
+  directory: string,
+  clock: Clock,
+  warn: (text: string) => void,
+): Promise<EventLog> => {
   for (;;) {
     try {
-      return await openLog(address, directory)
+      return await openLog(address, directory, clock)
     } catch (error) {
       if (!(error instanceof LogUnavailable)) throw error
       warn(`waiting for the log at ${error.message}`)
-      await pause(ASK_AGAIN_MS)
+      await pause(clock, ASK_AGAIN_MS)
     }
   }
 }

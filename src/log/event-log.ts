@@ -83,8 +83,12 @@ export interface EventLog {
   append(stream: string, facts: readonly Envelope[], expected: ExpectedRevision): Promise<Appended>
   /** An absent stream reads as empty. */
   readStream(stream: string, options?: ReadStream): AsyncIterable<Recorded>
+  /** @throws NoSuchPosition */
   readAll(options?: ReadAll): AsyncIterable<Recorded>
-  /** Resumes by itself, never skips, never repeats; ends only by its signal or `close()`. */
+  /**
+   * Resumes by itself, never skips, never repeats; ends only by its signal or `close()`.
+   * @throws NoSuchPosition, once the log has been asked
+   */
   subscribe(options: Subscribe): AsyncIterable<Recorded | CaughtUp>
   /**
    * Takes whole streams out of the log for good: they read as absent, and their positions are given to nothing else. What
@@ -126,6 +130,19 @@ export class LogUnavailable extends Error {
     super(message, options)
     this.name = 'LogUnavailable'
     this.stored = stored
+  }
+}
+
+/**
+ * To go on from: neither 0 nor one that this log gave. An adapter may go on with the next fact where it can tell which
+ * that is; above the head none can.
+ */
+export class NoSuchPosition extends Error {
+  readonly position: Position
+  constructor(position: Position) {
+    super(`position ${position} is no place in this log`)
+    this.name = 'NoSuchPosition'
+    this.position = position
   }
 }
 

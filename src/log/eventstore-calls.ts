@@ -9,29 +9,48 @@ import {
   type StoredEvent,
   type Subscription,
 } from './eventstore-client.ts'
-import { after, factOf, positionOf, serverFilter } from './eventstore-codec.ts'
+import { factOf, placeAfter, positionOf, serverFilter } from './eventstore-codec.ts'
 import { matches } from './filter.ts'
+import type { Timers } from './timers.ts'
 
 export interface Patience {
   /** how long an answer, or the next one, is waited for */
   readonly silenceMs: number
+  readonly timers: Timers
   /** aborted when the log is closed */
   readonly signal: AbortSignal
 }
+
+/** Calls `run` after `ms`; returns what cancels it. */
+const after = (timers: Timers, ms: number, run: () => void): (() => void) => timers.at(timers.now() + ms, run)
+
+/** The answer, unless it does not come in time. */
+export const inTime = <Answer>(answer: Promise<Answer>, { silenceMs, timers }: Patience): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const cancel = after(timers, silenceMs, () => reject(silent(silenceMs, 'unknown')))
+    answer.finally(cancel).then(resolve, reject)
+  })
 
 /**
  * What a call yields, until the server is silent for too long while something is waited for: reads know no deadline in
  * either client (readAll.js: Infinity). How long the caller takes does not count.
  */
-export async function* listening<Item>(call: AsyncIterable<Item>, { silenceMs, signal }: Patience) {
+export async function* listening<Item>(call: AsyncIterable<Item>, { silenceMs, timers, signal }: Patience) {
   const items = call[Symbol.asyncIterator]()
   let giveUp: ((error: Error) => void) | null = null
-  const timer = setTimeout(() => giveUp?.(silent(silenceMs)), silenceMs)
+  let askedAt = 0
+  // One timer for many items: what came meanwhile puts it off.
+  const listen = (): void => {
+    const left = giveUp === null ? silenceMs : askedAt + silenceMs - timers.now()
+    if (left <= 0) giveUp?.(silent(silenceMs))
+    else cancel = after(timers, left, listen)
+  }
+  let cancel = after(timers, silenceMs, listen)
   const closed = () => giveUp?.(new LogUnavailable('the log is closed', 'no'))
   signal.addEventListener('abort', closed)
   try {
     for (;;) {
-      timer.refresh()
+      askedAt = timers.now()
       const { done, value } = await new Promise<IteratorResult<Item>>((resolve, reject) => {
         giveUp = reject
         items.next().then(resolve, reject)
@@ -41,7 +60,7 @@ export async function* listening<Item>(call: AsyncIterable<Item>, { silenceMs, s
       yield value
     }
   } finally {
-    clearTimeout(timer)
+    cancel()
     signal.removeEventListener('abort', closed)
     // Not awaited: behind a next() that never comes it would wait as long.
     items.return?.().catch(() => {})
@@ -90,21 +109,21 @@ export async function* follow(
   client: Client,
   from: Position,
   filter: Filter | undefined,
-  { signal, silenceMs }: Patience,
+  { signal, silenceMs, timers }: Patience,
 ): AsyncGenerator<Recorded | Passed | CameLive> {
   if (signal.aborted) return
   const subscription: Subscription = client.subscribeToAll({
-    fromPosition: after(from),
+    fromPosition: placeAfter(from),
     filter: serverFilter(filter, async (to, { commit, prepare }) => {
       to.push({ before: positionOf({ commit, prepare }) } satisfies Passed)
     }),
     ...LEADER,
   })
   const stop = () => subscription.destroy()
-  const unconfirmed = setTimeout(() => subscription.destroy(silent(silenceMs)), silenceMs)
+  const confirmed = after(timers, silenceMs, () => subscription.destroy(silent(silenceMs)))
   subscription
     .on('error', () => {})
-    .on('confirmation', () => clearTimeout(unconfirmed))
+    .on('confirmation', confirmed)
     .on('caughtUp', () => {
       subscription.push({ live: true } satisfies CameLive)
     })
@@ -120,7 +139,7 @@ export async function* follow(
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
-    clearTimeout(unconfirmed)
+    confirmed()
     signal.removeEventListener('abort', stop)
     subscription.destroy()
     subscription.unsubscribe().catch(() => {})

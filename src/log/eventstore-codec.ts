@@ -62,7 +62,7 @@ export const positionOf = (position: LogPosition | undefined): Position => {
 }
 
 /** Exclusive in a subscription, inclusive in a read. */
-export const after = (position: Position): LogPosition | 'start' =>
+export const placeAfter = (position: Position): LogPosition | 'start' =>
   position === 0 ? 'start' : { commit: BigInt(position), prepare: BigInt(position) }
 
 /** Events looked through before the server says how far it is. */

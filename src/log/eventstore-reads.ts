@@ -1,8 +1,7 @@
 // What the EventStoreDB adapter reads: a stream, all of them, the head. Every read ends, whatever the server does.
 
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Filter, Position, ReadAll, ReadStream, Recorded } from './event-log.ts'
-import { LogUnavailable } from './event-log.ts'
+import { LogUnavailable, NoSuchPosition } from './event-log.ts'
 import { events, follow, listening, type Patience } from './eventstore-calls.ts'
 import {
   type Client,
@@ -14,7 +13,12 @@ import {
   type StoredEvent,
   unavailable,
 } from './eventstore-client.ts'
-import { after, factOf } from './eventstore-codec.ts'
+import { factOf, placeAfter } from './eventstore-codec.ts'
+import { pause } from './timers.ts'
+
+/** Not silence: the server may have said it. */
+export const isAnswer = (error: unknown): boolean =>
+  !(error instanceof LogUnavailable) || (error.cause !== undefined && kindOf(error.cause) !== undefined)
 
 /** Events looked through at a time for the last fact, where the server's own stand behind it. */
 const PAGE_BEFORE_HEAD = 100
@@ -64,10 +68,10 @@ export class ServerReads {
     let position = from
     let left = limit ?? Number.MAX_SAFE_INTEGER
     const source = filter?.types || filter?.streamPrefixes ? this.#filtered : this.#whole
-    yield* this.#again(
+    const facts = this.#again(
       () => left > 0 && position < to,
       async function* (this: ServerReads) {
-        for await (const fact of source.call(this, position, to, filter)) {
+        for await (const fact of source.call(this, position, to, filter, left)) {
           position = fact.position
           left--
           yield fact
@@ -75,13 +79,40 @@ export class ServerReads {
         }
       },
     )
+    try {
+      yield* facts
+    } catch (error) {
+      if (position === from && isAnswer(error)) await this.mustBePlace(from)
+      throw error
+    }
+    if (position === from && (from > to || upTo !== undefined)) await this.mustBePlace(from)
   }
 
-  async *#whole(from: Position, to: Position): AsyncGenerator<Recorded> {
-    let fromPosition = after(from)
+  /**
+   * In the middle of a record the server fails as at any fault of its own (23.10: UNKNOWN; through KurrentDB's bridge as
+   * if it were away). If it is well and fails there again, it is the position.
+   * @throws NoSuchPosition, LogUnavailable
+   */
+  async mustBePlace(position: Position): Promise<void> {
+    if (position === 0) return
+    if (position > (await this.head())) throw new NoSuchPosition(position)
+    const fromPosition = placeAfter(position)
+    try {
+      const call = this.#client.readAll({ fromPosition, direction: 'forwards', maxCount: 1, ...LEADER })
+      for await (const _ of events(call, this.#patience)) return
+    } catch (error) {
+      if (!isAnswer(error)) throw error
+      await this.head()
+      throw new NoSuchPosition(position)
+    }
+  }
+
+  async *#whole(from: Position, to: Position, _filter: Filter | undefined, limit: number): AsyncGenerator<Recorded> {
+    let fromPosition = placeAfter(from)
     let last = from
-    for (let got = PAGE; got === PAGE; ) {
-      const call = this.#client.readAll({ fromPosition, direction: 'forwards', maxCount: PAGE, ...LEADER })
+    const maxCount = Math.min(limit + 1, PAGE)
+    for (let got = maxCount; got === maxCount; ) {
+      const call = this.#client.readAll({ fromPosition, direction: 'forwards', maxCount, ...LEADER })
       got = 0
       for await (const event of events(call, this.#patience)) {
         got++
@@ -100,10 +131,9 @@ export class ServerReads {
   async *#filtered(from: Position, to: Position, filter: Filter | undefined): AsyncGenerator<Recorded> {
     if (filter?.types?.length === 0 || filter?.streamPrefixes?.length === 0) return
     const done = new AbortController()
-    const { silenceMs } = this.#patience
-    const signal = AbortSignal.any([done.signal, this.#patience.signal])
+    const patience = { ...this.#patience, signal: AbortSignal.any([done.signal, this.#patience.signal]) }
     try {
-      for await (const item of listening(follow(this.#client, from, filter, { signal, silenceMs }), this.#patience)) {
+      for await (const item of listening(follow(this.#client, from, filter, patience), this.#patience)) {
         if ('live' in item || ('before' in item ? item.before : item.position) > to) return
         if ('position' in item) yield item
       }
@@ -170,7 +200,7 @@ export class ServerReads {
           this.away = !refusals.has(kind)
           throw unavailable(error, 'no')
         }
-        await pause(NEW_CHANNEL_MS)
+        await pause(this.#patience.timers, NEW_CHANNEL_MS)
       }
     }
   }

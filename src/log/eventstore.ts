@@ -8,7 +8,6 @@
 // All calls go to the leader of a cluster: a follower may not have what was acknowledged a moment ago.
 
 import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import { checkAppend, judgeAppend, placeOf } from './envelope.ts'
 import {
   type Appended,
@@ -18,13 +17,14 @@ import {
   type EventLog,
   type ExpectedRevision,
   LogUnavailable,
+  NoSuchPosition,
   type Position,
   type ReadAll,
   type ReadStream,
   type Recorded,
   type Subscribe,
 } from './event-log.ts'
-import { follow, type Patience, silent } from './eventstore-calls.ts'
+import { follow, inTime, type Patience } from './eventstore-calls.ts'
 import {
   type Client,
   connect,
@@ -36,8 +36,9 @@ import {
   unavailable,
 } from './eventstore-client.ts'
 import { eventOf } from './eventstore-codec.ts'
-import { ServerReads } from './eventstore-reads.ts'
+import { isAnswer, ServerReads } from './eventstore-reads.ts'
 import { withoutPassword } from './server-address.ts'
+import { pause, processTimers, type Timers } from './timers.ts'
 
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 const DELETED_AT_ONCE = 8
@@ -53,6 +54,8 @@ export interface EventStoreLogOptions {
   readonly silenceMs?: number
   /** before a broken subscription is made anew: at first, and doubled up to 20 times as much; default 100 */
   readonly againMs?: number
+  /** default: the process's own */
+  readonly timers?: Timers
 }
 
 export class EventStoreLog implements EventLog {
@@ -86,7 +89,8 @@ export class EventStoreLog implements EventLog {
   private constructor(client: Client, disconnect: () => Promise<void>, options: EventStoreLogOptions) {
     this.#client = client
     this.#disconnect = disconnect
-    this.#patience = { silenceMs: options.silenceMs ?? 5_000, signal: this.#ending.signal }
+    const { silenceMs = 5_000, timers = processTimers } = options
+    this.#patience = { silenceMs, timers, signal: this.#ending.signal }
     this.#reads = new ServerReads(client, this.#patience)
     this.#againMs = options.againMs ?? 100
   }
@@ -136,7 +140,7 @@ export class EventStoreLog implements EventLog {
     try {
       const sent = this.#client.appendToStream(stream, added, { ...options, deadline: this.#patience.silenceMs })
       // The call's deadline does not hold while the client looks for the leader.
-      const { success } = await this.#inTime(sent)
+      const { success } = await inTime(sent, this.#patience)
       this.#reads.away = false
       return success // false instead of an error where the address says throwOnAppendFailure=false
     } catch (error) {
@@ -145,7 +149,7 @@ export class EventStoreLog implements EventLog {
       if (kind?.endsWith('size-exceeded'))
         throw new AppendTooLarge(`the server takes less: ${(error as Error).message}`)
       if (kind === 'not-leader' && !again) {
-        await pause(NEW_CHANNEL_MS) // to the leader that the answer named
+        await pause(this.#patience.timers, NEW_CHANNEL_MS) // to the leader that the answer named
         return this.#send(stream, added, expected, true)
       }
       if (refusals.has(kind) || kind === 'not-leader') throw unavailable(error, 'no')
@@ -183,20 +187,20 @@ export class EventStoreLog implements EventLog {
 
   async *subscribe({ from, filter, signal }: Subscribe): AsyncGenerator<Recorded | CaughtUp> {
     this.#mustBeOpen()
-    const { silenceMs } = this.#patience
     const ending = signal ? AbortSignal.any([signal, this.#patience.signal]) : this.#patience.signal
+    const patience = { ...this.#patience, signal: ending }
     let position = from
     let goal: Position | null = null
     let told = false
     let failures = 0
     while (!ending.aborted) {
       try {
-        goal ??= Math.max(from, await this.head())
+        goal ??= await this.#goalOf(from)
         if (!told && position >= goal) {
           told = true
           yield { caughtUp: position }
         }
-        for await (const item of follow(this.#client, position, filter, { signal: ending, silenceMs })) {
+        for await (const item of follow(this.#client, position, filter, patience)) {
           if (ending.aborted) return
           failures = 0
           const upTo = 'position' in item ? item.position : 'before' in item ? item.before : Number.POSITIVE_INFINITY
@@ -213,13 +217,27 @@ export class EventStoreLog implements EventLog {
             yield { caughtUp: goal }
           }
         }
-      } catch {
+      } catch (error) {
+        if (error instanceof NoSuchPosition) throw error
         // It says why in head(), which /readyz asks; here it is only tried again.
+        if (position === from && isAnswer(error)) await this.#refuseNoPlace(from)
       }
-      await pause(this.#againMs * Math.min(2 ** failures++, 20), undefined, { ref: false, signal: ending }).catch(
-        () => {},
-      )
+      await pause(patience.timers, this.#againMs * Math.min(2 ** failures++, 20), ending)
     }
+  }
+
+  /** Where the log cannot say now, it is asked again another time. @throws NoSuchPosition */
+  async #refuseNoPlace(from: Position): Promise<void> {
+    await this.#reads.mustBePlace(from).catch((error) => {
+      if (error instanceof NoSuchPosition) throw error
+    })
+  }
+
+  /** Up to where it is caught up. @throws NoSuchPosition, LogUnavailable */
+  async #goalOf(from: Position): Promise<Position> {
+    const head = await this.head()
+    if (from > head) throw new NoSuchPosition(from)
+    return head
   }
 
   /** Soft deletion: the server keeps the events, in $all only, until somebody has it scavenge. */
@@ -234,7 +252,8 @@ export class EventStoreLog implements EventLog {
 
   async #delete(stream: string): Promise<void> {
     try {
-      await this.#inTime(this.#client.deleteStream(stream, { ...LEADER, deadline: this.#patience.silenceMs }))
+      const deleted = this.#client.deleteStream(stream, { ...LEADER, deadline: this.#patience.silenceMs })
+      await inTime(deleted, this.#patience)
     } catch (error) {
       if (GONE.has(kindOf(error))) return
       throw unavailable(error, 'unknown')
@@ -284,15 +303,6 @@ export class EventStoreLog implements EventLog {
       this.#asking = null
     })
     await this.#asking
-  }
-
-  async #inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
-    const { silenceMs } = this.#patience
-    let timer: NodeJS.Timeout | undefined
-    const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(silent(silenceMs, 'unknown')), silenceMs)
-    })
-    return Promise.race([answer, silence]).finally(() => clearTimeout(timer))
   }
 
   #mustBeOpen(): void {

@@ -9,6 +9,7 @@ import {
   type ExpectedRevision,
   LastFact,
   LogUnavailable,
+  NoSuchPosition,
   type Position,
   type ReadAll,
   type ReadStream,
@@ -82,6 +83,7 @@ export class MemoryLog implements EventLog {
 
   async *readAll({ from = 0, to = this.#all.length, filter, limit }: ReadAll = {}): AsyncGenerator<Recorded> {
     this.#mustBeOpen()
+    if (from > this.#all.length) throw new NoSuchPosition(from)
     let left = limit ?? Number.POSITIVE_INFINITY
     for (let position = from + 1; position <= to && left > 0; position++) {
       const fact = this.#all[position - 1]
@@ -95,6 +97,7 @@ export class MemoryLog implements EventLog {
   async *subscribe({ from, filter, signal }: Subscribe): AsyncGenerator<Recorded | CaughtUp> {
     this.#mustBeOpen()
     const goal = this.#all.length
+    if (from > goal) throw new NoSuchPosition(from)
     const ended = () => this.#closed || signal?.aborted === true
     let position = from
     let told = false

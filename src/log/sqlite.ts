@@ -5,7 +5,6 @@
 // are up to date are fed from the facts that this process heard acknowledged; others read on until they are.
 
 import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
 import { checkAppend, placeOf } from './envelope.ts'
@@ -18,6 +17,7 @@ import {
   type Filter,
   LastFact,
   LogUnavailable,
+  NoSuchPosition,
   type Position,
   type ReadAll,
   type ReadStream,
@@ -31,6 +31,7 @@ import { CHUNK_ROWS, type Chunk, streamRange } from './sqlite-reader.ts'
 import { Reading } from './sqlite-reading.ts'
 import type { Append, Deletion, DeletionAnswer, GroupAnswer, Opened, Outcome } from './sqlite-writer.ts'
 import type { WriterData, WriterMessage } from './sqlite-writer-thread.ts'
+import { pause, processTimers, type Timers } from './timers.ts'
 
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 /** in one transaction, which appends wait for */
@@ -43,6 +44,8 @@ export interface SqliteLogOptions {
   readonly newId?: () => string
   /** upper bound of the file in pages of 4 KiB; 0: none. What would grow beyond fails as on a full disk. */
   readonly maxPages?: number
+  /** default: the process's own */
+  readonly timers?: Timers
 }
 
 interface UnderWay {
@@ -66,6 +69,7 @@ export class SqliteLog implements EventLog {
   readonly #writer: Worker
   readonly #reading: Reading
   readonly #tail: LiveTail
+  readonly #timers: Timers
   readonly #epoch: string
   readonly cutAtOpening: number
   readonly #underWay = new Map<number, UnderWay>()
@@ -83,7 +87,7 @@ export class SqliteLog implements EventLog {
   static async open(directory: string, options: SqliteLogOptions = {}): Promise<SqliteLog> {
     const lock = lockDirectory(directory)
     try {
-      const { newId = randomUUID, maxPages = 0 } = options
+      const { newId = randomUUID, maxPages = 0, timers = processTimers } = options
       const workerData: WriterData = { directory, epoch: newId(), maxPages }
       const writer = new Worker(new URL('./sqlite-writer-thread.ts', import.meta.url), { workerData })
       const first = await new Promise<WriterMessage>((resolve, reject) => {
@@ -92,14 +96,15 @@ export class SqliteLog implements EventLog {
       })
       if ('unopened' in first) throw new LogUnavailable(first.unopened, 'no')
       if (!('opened' in first)) throw new LogUnavailable('the writer of the log answered before it was asked', 'no')
-      return new SqliteLog(lock, writer, new Reading(directory), first.opened)
+      return new SqliteLog(lock, writer, new Reading(directory), first.opened, timers)
     } catch (error) {
       lock.close()
       throw error
     }
   }
 
-  private constructor(lock: DirectoryLock, writer: Worker, reading: Reading, opened: Opened) {
+  private constructor(lock: DirectoryLock, writer: Worker, reading: Reading, opened: Opened, timers: Timers) {
+    this.#timers = timers
     this.#lock = lock
     this.#writer = writer
     this.#reading = reading
@@ -145,6 +150,7 @@ export class SqliteLog implements EventLog {
   }
 
   async *readAll({ from = 0, to = this.#tail.head, filter, limit }: ReadAll = {}): AsyncGenerator<Recorded> {
+    if (from > this.#tail.head) throw new NoSuchPosition(from)
     let left = limit ?? Number.MAX_SAFE_INTEGER
     for (let next: number | null = from; next !== null && left > 0; ) {
       const maxRows = Math.min(left, CHUNK_ROWS)
@@ -159,6 +165,7 @@ export class SqliteLog implements EventLog {
     if (this.#closing) throw closed()
     const ended = (): boolean => this.#closing !== null || signal?.aborted === true
     const goal = this.#tail.head
+    if (from > goal) throw new NoSuchPosition(from)
     let position = from
     let told = false
     while (!ended()) {
@@ -233,7 +240,7 @@ export class SqliteLog implements EventLog {
       const chunk = await this.#reading.ask({ ask: 'all', from: position, to, filter, maxRows: CHUNK_ROWS })
       return { facts: chunk.facts, upTo: chunk.next ?? to }
     } catch {
-      if (!this.#closing) await pause(READ_AGAIN_MS, undefined, { ref: false })
+      if (!this.#closing) await pause(this.#timers, READ_AGAIN_MS)
       return { facts: [], upTo: position }
     }
   }

@@ -267,7 +267,7 @@ export class Generations {
   }
 }
 
-const nextTo = (file: string): string => (file === MEMORY ? MEMORY : file.replace(/(\.db)?$/, '.next.db'))
+export const nextTo = (file: string): string => (file === MEMORY ? MEMORY : file.replace(/(\.db)?$/, '.next.db'))
 
 const SQLITE_ERROR = 1
 const SQLITE_AUTH = 23

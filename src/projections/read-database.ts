@@ -1,6 +1,6 @@
 // The read database: one SQLite file with every projection's tables, a checkpoint, and what the host keeps there.
-// Disposable: another epoch or a checkpoint above the log's head, and it is of no use; other definitions, and another is
-// made beside it. It is one file for all projections, because queries join their tables and some folds read others'.
+// Disposable: another epoch, or a checkpoint that is no place in the log, and it is of no use; other definitions, and
+// another is made beside it. It is one file for all projections, because queries join their tables and some folds read others'.
 
 import { createHash } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
@@ -160,6 +160,20 @@ const connect = (file: string): DatabaseSync => {
   // Rows lost with the machine's power are folded again from the checkpoint that was lost with them.
   db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -65536')
   return db
+}
+
+/** How far the read database in this file is; null: there is none. */
+export const checkpointIn = (file: string): Position | null => {
+  if (!existsSync(file)) return null
+  let db: DatabaseSync | null = null
+  try {
+    db = connect(file)
+    return (db.prepare('select checkpoint from meta').get() as { checkpoint: number }).checkpoint
+  } catch {
+    return null // none of ours, see above
+  } finally {
+    db?.close()
+  }
 }
 
 const BESIDE = ['-wal', '-shm']

@@ -2,11 +2,12 @@
 
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { LogUnavailable, type Position } from '../log/event-log.ts'
-import { type AtPoison, Generations, type Progress } from './generations.ts'
-import { openReader } from './log-reader.ts'
+import { LogUnavailable, NoSuchPosition, type Position } from '../log/event-log.ts'
+import { type AtPoison, Generations, nextTo, type Progress } from './generations.ts'
+import { type LogReader, openReader } from './log-reader.ts'
 import { type Parked, PoisonFact } from './poison.ts'
 import type { QueryName } from './queries.ts'
+import { checkpointIn, discard } from './read-database.ts'
 import type { Freshness } from './runner.ts'
 
 export const READ_FILE = 'read.db'
@@ -38,13 +39,27 @@ export interface Status extends Progress {
   readonly lag: number
 }
 
+/** One that cannot go on in this log: the same facts stand elsewhere in a copy that another server holds. */
+const discardLost = async (file: string, log: LogReader): Promise<void> => {
+  const checkpoint = checkpointIn(file)
+  if (checkpoint === null) return
+  try {
+    await log.read(checkpoint, 1)
+  } catch (error) {
+    if (!(error instanceof NoSuchPosition)) throw error
+    discard(file)
+  }
+}
+
 if (parentPort) {
   const port = parentPort
   const { directory, address, poked, atPoison } = workerData as ThreadData
   const flag = new Int32Array(poked)
   const log = await openReader(directory, address)
+  const file = join(directory, READ_FILE)
+  for (const each of [file, nextTo(file)]) await discardLost(each, log)
   const generations = new Generations({
-    file: join(directory, READ_FILE),
+    file,
     seen: { epoch: await log.epoch(), head: await log.head() },
     source: {
       read: (from, limit) => {

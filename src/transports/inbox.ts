@@ -1,6 +1,8 @@
 // Frames of one connection in the order they came. What only submits a command does not hold back the frames behind
-// it; what must be decided first (signing in, a mute) does. Both what waits and what is under way are bounded.
+// it; what must be decided first (signing in, a mute) does, and so does what goes to another stream than the commands
+// under way: a log may acknowledge its append before theirs. Both what waits and what is under way are bounded.
 
+import type { ActorKind } from '../actors/fact.ts'
 import type { FrameIn } from '../dialects/dialect.ts'
 
 /** Frames that may wait, and their size. */
@@ -34,6 +36,8 @@ export class Inbox {
   #size = 0
   #draining = false
   #underWay = 0
+  /** where those under way went */
+  #to: ActorKind = 'room'
   #resume: (() => void) | null = null
 
   constructor(listener: InboxListener) {
@@ -56,13 +60,28 @@ export class Inbox {
     return this.#draining || this.#underWay > 0
   }
 
-  /** Counts an answer that is awaited without holding back other frames. */
-  follow(answer: Promise<unknown>): void {
-    this.#underWay++
-    answer.finally(() => {
-      this.#underWay--
-      this.#resume?.()
+  /**
+   * Sends a command to an actor of this kind, once those under way are of the same kind. `holds`: what follows it waits
+   * for its answer.
+   */
+  send(to: ActorKind, command: () => Promise<unknown>, holds: boolean): Promise<void> | null {
+    const before = this.#underWay > 0 && to !== this.#to ? this.#allAnswered() : null
+    if (!before && !holds) {
+      void this.#begin(to, command)
+      return null
+    }
+    return (before ?? Promise.resolve()).then(() => {
+      const answer = this.#begin(to, command)
+      return holds ? answer : undefined
     })
+  }
+
+  async #begin(to: ActorKind, command: () => Promise<unknown>): Promise<void> {
+    this.#to = to
+    this.#underWay++
+    await command()
+    this.#underWay--
+    this.#resume?.()
   }
 
   clear(): void {
@@ -84,6 +103,10 @@ export class Inbox {
     } finally {
       this.#draining = false
     }
+  }
+
+  async #allAnswered(): Promise<void> {
+    while (this.#underWay > 0) await this.#oneAnswered()
   }
 
   #oneAnswered(): Promise<void> {

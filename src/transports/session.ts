@@ -2,7 +2,7 @@
 // actor and the room's, and answers once what the answer tells of is on the log.
 
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
-import type { Fact } from '../actors/fact.ts'
+import type { ActorKind, Fact } from '../actors/fact.ts'
 import type { Account } from '../actors/identity.ts'
 import type { Outcome } from '../actors/outcome.ts'
 import type { Asker } from '../actors/room/room.facts.ts'
@@ -175,19 +175,17 @@ export class Session implements Listener {
       case 'leave':
         return this.#arrival.leave(request, ack)
       case 'post':
-        return request.replyTo
-          ? this.#answered(request, ack, this.#commands.post(request))
-          : this.#follow(request, ack, this.#commands.post(request))
+        return this.#send('room', request, ack, () => this.#commands.post(request), Boolean(request.replyTo))
       case 'typing':
-        return this.#follow(request, ack, this.#commands.typing(request))
+        return this.#send('connection', request, ack, () => this.#commands.typing(request))
       case 'read':
-        return this.#follow(request, ack, this.#commands.read(request))
+        return this.#send('connection', request, ack, () => this.#commands.read(request))
       case 'edit':
       case 'remove':
       case 'restore':
         return this.#answered(request, ack, this.#commands.change(request))
       case 'status':
-        return this.#follow(request, ack, this.#commands.status(request))
+        return this.#send('user', request, ack, () => this.#commands.status(request))
       case 'history':
         return this.#answered(request, ack, this.#commands.history(request))
       default:
@@ -195,9 +193,17 @@ export class Session implements Listener {
     }
   }
 
-  #follow(request: Request, ack: number | null, answer: Promise<{ outcome: Outcome; told?: Partial<Told> }>): null {
-    this.#inbox.follow(this.#answered(request, ack, answer).catch((error) => this.#fail(error)))
-    return null
+  #send(
+    to: ActorKind,
+    request: Request,
+    ack: number | null,
+    command: () => Promise<{ outcome: Outcome; told?: Partial<Told> }>,
+    holds = false,
+  ): Promise<void> | null {
+    const answered = async () => {
+      if (!this.ended) await this.#answered(request, ack, command())
+    }
+    return this.#inbox.send(to, () => answered().catch((error) => this.#fail(error)), holds)
   }
 
   #answered(
