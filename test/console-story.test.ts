@@ -134,6 +134,22 @@ describe.skipIf(!hasBrowser())('a message’s story', () => {
     await page.context().close()
   }, 30_000)
 
+  it('of one that was removed is read in the transcript by whoever asks for it, on record', async () => {
+    const { page, faults } = await open()
+    await page.goto(`${server.url}/console/rooms/${room}?tab=transcript`)
+    const noted = async () => (await admin('GET', `/moderation?room=${room}&kind=RemovedTextRead&atLeast=${await head()}`)).body.items
+    await page.getByText('removed by @ann: not meant').waitFor()
+    expect(await page.content()).not.toContain('slip of the pen')
+    expect(await noted()).toEqual([])
+    const read = page.getByRole('button', { name: `Read message ${removed}, on record` })
+    await read.press('Enter')
+    await page.locator('.transcript .taken').filter({ hasText: 'slip of the pen' }).waitFor()
+    expect(await violations(page)).toEqual([])
+    expect(await noted()).toMatchObject([{ by: { username: 'owner' }, detail: { ids: [removed] } }])
+    expect(faults).toEqual([])
+    await page.context().close()
+  }, 30_000)
+
   it.each(['light', 'dark'] as const)(
     'can be used by everybody, in %s, also on a small telephone',
     async (colorScheme) => {

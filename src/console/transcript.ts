@@ -1,7 +1,7 @@
 // What stood in a room at the moment that is shown, as whoever looked then would have read it.
 
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { a, button, div, li, ol, p, span, strong } from './elements.ts'
+import { a, button, div, li, ol, p, part, span, strong } from './elements.ts'
 import { Empty } from './parts.ts'
 import { to } from './place.ts'
 import { get, type Person, params, useAnswer } from './server.ts'
@@ -54,12 +54,12 @@ export const Transcript = ({ room, at, again }: { room: string; at: string | nul
       button({ type: 'button', class: 'link', onClick: () => void showEarlier() }, 'earlier messages'),
     ol(
       { ref: list, tabIndex: 0, 'aria-label': 'Transcript' },
-      items.map((message, index) => row(room, message, items[index - 1])),
+      items.map((message, index) => row(room, at, message, items[index - 1])),
     ),
   )
 }
 
-const row = (room: string, message: Message, before: Message | undefined) => {
+const row = (room: string, moment: string | null, message: Message, before: Message | undefined) => {
   const { id, author, role, text, kind, at, position, edited, removed } = message
   return li(
     { key: id },
@@ -73,10 +73,7 @@ const row = (room: string, message: Message, before: Message | undefined) => {
         role !== 'member' && span({ class: 'quiet' }, ` ${role}`),
         ' ',
         removed
-          ? span(
-              { class: 'quiet' },
-              `removed${removed.by ? ` by @${removed.by.username}` : ''}${removed.reason ? `: ${removed.reason}` : ''}`,
-            )
+          ? part(Removed, { key: `${id} ${moment}`, room, at: moment, message })
           : span({ class: kind === 'action' ? 'text action' : 'text', dir: 'auto' }, text),
         edited && span({ class: 'quiet' }, ' (edited)'),
       ),
@@ -85,5 +82,37 @@ const row = (room: string, message: Message, before: Message | undefined) => {
         'story',
       ),
     ),
+  )
+}
+
+/** Who took it down and why. Its text is asked for by itself: that somebody reads it is put on record. */
+const Removed = ({ room, at, message }: { room: string; at: string | null; message: Message }) => {
+  const { id, removed } = message
+  const [read, setRead] = useState<string | null>(null)
+  const [error, setError] = useState<string | null>(null)
+  const show = async () => {
+    const only = params({ at, removed: 'read', after: id - 1, before: id + 1 })
+    try {
+      const { items } = await get<{ items: readonly Message[] }>(`/rooms/${encodeURIComponent(room)}/messages${only}`)
+      setRead(items[0]?.text ?? '')
+    } catch (fault) {
+      setError((fault as Error).message)
+    }
+  }
+  return span(
+    { class: 'quiet' },
+    `removed${removed?.by ? ` by @${removed.by.username}` : ''}${removed?.reason ? `: ${removed.reason}` : ''} `,
+    read === null &&
+      button(
+        {
+          type: 'button',
+          class: 'link',
+          'aria-label': `Read message ${id}, on record`,
+          title: 'that you read it is put on record',
+          onClick: () => void show(),
+        },
+        'read it',
+      ),
+    span({ role: 'status' }, read !== null && span({ class: 'text taken', dir: 'auto' }, read), error),
   )
 }
