@@ -110,7 +110,11 @@ export const StoryPage = ({ room, id }: { room: string; id: string }) => {
       { class: 'stations', 'aria-label': 'Its story' },
       station('frame', 'It came', FrameStation({ came, author: message.author, at })),
       station('command', 'It was a wish', CommandStation({ command })),
-      station('fact', facts.items.length === 1 ? 'It became a fact' : 'It became facts', FactStation({ facts, room })),
+      station(
+        'fact',
+        facts.items.length === 1 ? 'It became a fact' : 'It became facts',
+        FactStation({ facts, room, came }),
+      ),
       station('models', 'It is in the read models', ModelStation({ readModels, position })),
       station('seen', 'Who saw it', part(WhoSaw, { seen })),
     ),
@@ -158,12 +162,15 @@ const Said = ({ message }: { message: Story['message'] }) => {
   )
 }
 
-const onConnection = (connection: string, at: string) =>
-  a({ href: `${to('connections', connection)}?at=${at}`, class: 'num', title: connection }, short(connection))
+/** A link where it is on record: what is forgotten has no page, nor has what an import spoke for. */
+const onConnection = (connection: string, at: string, onRecord: boolean) =>
+  onRecord
+    ? a({ href: `${to('connections', connection)}?at=${at}`, class: 'num', title: connection }, short(connection))
+    : code({ title: connection }, short(connection))
 
 const FrameStation = ({ came, author, at }: { came: Story['came']; author: Person; at: string }) => {
   const { by, name, connection, onRecord, dialect, version, transport } = came
-  const link = connection !== null && (onRecord ? onConnection(connection, at) : code(null, short(connection)))
+  const link = connection !== null && onConnection(connection, at, onRecord)
   const of = onRecord ? ['of ', who(author)] : []
   if (by === 'server') return p(null, 'The server itself said it: there is no connection.')
   if (by === 'import')
@@ -213,7 +220,7 @@ const CommandStation = ({ command }: { command: Story['command'] }) =>
     dd(null, command.ref === null ? span({ class: 'quiet' }, 'none') : code(null, command.ref)),
   )
 
-const FactStation = ({ facts, room }: { facts: Story['facts']; room: string }) => [
+const FactStation = ({ facts, room, came }: Pick<Story, 'facts' | 'came'> & { room: string }) => [
   ul(
     { key: 'facts', class: 'facts' },
     facts.items.map((fact) =>
@@ -228,7 +235,7 @@ const FactStation = ({ facts, room }: { facts: Story['facts']; room: string }) =
           span({ class: 'num quiet' }, `#${fact.revision} of the room · position ${fact.position.split('-').at(-1)}`),
           when(fact.at),
         ),
-        Did({ fact }),
+        Did({ fact, onRecord: came.onRecord || fact.connection !== came.connection }),
       ),
     ),
   ),
@@ -237,13 +244,13 @@ const FactStation = ({ facts, room }: { facts: Story['facts']; room: string }) =
 ]
 
 /** Who did it, on which connection, why, and what it says since. */
-const Did = ({ fact }: { fact: StoryFact }) => {
+const Did = ({ fact, onRecord }: { fact: StoryFact; onRecord: boolean }) => {
   const { author, by, reason, text, removed } = fact.data
   const person = (fact.type === 'MessagePosted' ? author : by) as Person | null
   return p(
     { class: 'did-so' },
     who(person, 'the server'),
-    fact.connection !== null && [' on ', onConnection(fact.connection, fact.position)],
+    fact.connection !== null && [' on ', onConnection(fact.connection, fact.position, onRecord)],
     typeof reason === 'string' && [': ', span({ key: 'why', dir: 'auto' }, `“${reason}”`)],
     typeof text === 'string' && [' → ', span({ key: 'text', class: 'text', dir: 'auto' }, text)],
     removed === true && span({ class: 'quiet' }, ' → its text is not shown'),
