@@ -76,7 +76,7 @@ export const Tokens = ({ user, at, again }: { user: string; at: string | null; a
           span({ class: 'num', title: token.id }, short(token.id)),
           token.revokedAt === null
             ? span({ class: 'state alive' }, token.id === signedInBy.value ? 'in force, you came in by it' : 'in force')
-            : span({ class: 'state ended' }, 'revoked ', when(token.revokedAt)),
+            : span({ class: 'state ended' }, span(null, 'revoked ', when(token.revokedAt))),
           span({ class: 'issued' }, span({ class: 'quiet' }, 'issued '), when(token.issuedAt)),
           now &&
             token.revokedAt === null &&
