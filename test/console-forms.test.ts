@@ -415,6 +415,21 @@ describe.skipIf(!hasBrowser())('the forms', () => {
     await page.locator('.tokens .ended').filter({ hasText: 'revoked' }).waitFor()
     const signsIn = async (text: string) => (await server.identity.byToken(server.identity.hashToken(text))) !== null
     expect([await signsIn(account.token), await signsIn(token)]).toEqual([false, true])
+    // One's own is told apart, and takes the session with it.
+    const boss = await newUser('boss', 'admin')
+    await button('Sign out').click()
+    await page.getByLabel('Your token').fill(boss.token)
+    await page.keyboard.press('Enter')
+    await page.getByRole('link', { name: '@boss' }).click()
+    await page.getByRole('link', { name: 'Tokens' }).click()
+    await page.getByText('in force, you came in by it').waitFor()
+    await button(/^Revoke …/).click()
+    await page.getByLabel('Your token, once more').fill(boss.token)
+    await button('Revoke it, and sign me out').click()
+    await page.getByLabel('Your token').waitFor()
+    await page.getByLabel('Your token').fill(server.ownerTokenText)
+    await page.keyboard.press('Enter')
+    await page.getByRole('link', { name: '@owner' }).waitFor()
     // In the past there is nothing to do, and the token was in force.
     const { items } = (await admin('GET', `/users/${account.id}/timeline`)).body
     await goTo(`/users/${account.id}?tab=tokens&at=${items[1].position}`)

@@ -196,17 +196,33 @@ describe.skipIf(!hasBrowser())('a life', () => {
     await page.waitForURL(new RegExp(`/rooms/${place}`))
     await shows('hello')
 
+    // Live, what is said shows as it is said.
+    const other = await connect({ url: `${server.url.replace('http', 'ws')}/native`, token })
+    const again = await other.join('moneypot:2')
+    clock.advance(61_000) // past bob's mute
+    const open = (await admin('GET', '/connections?user=@bob&state=authenticated')).body.items
+    await page.goto(`${server.url}/console/connections/${open[0].id}?tab=sequence`)
+    await page.getByRole('button', { name: 'connection to log: RoomEntered' }).waitFor()
+    expect(await page.getByRole('link', { name: 'room to log: MessagePosted' }).count()).toBe(0)
+    clock.advance(1_000) // changes are told twice a second
+    await again.post('and now')
+    await page.getByRole('link', { name: 'room to log: MessagePosted' }).waitFor()
+    other.close()
+    await server.settled()
+
     // A room's own: whose connection it was is a link, also of what it refused.
     await page.goto(`${server.url}/console/rooms/${place}?tab=sequence`)
     await page.getByRole('link', { name: 'room to connection: ✕ muted' }).waitFor()
-    expect((await told()).slice(-6)).toEqual([
-      'room itself: mute.set',
-      'room to log: UserMuted',
-      'connection to room: message.post',
-      'room to connection: ✕ muted',
-      'room itself: presence.leave',
-      'room to log: PresenceLeft',
-    ])
+    expect(await told()).toEqual(
+      expect.arrayContaining([
+        'room itself: mute.set',
+        'room to log: UserMuted',
+        'connection to room: message.post',
+        'room to connection: ✕ muted',
+        'room itself: ◷ mute:bob',
+        'room to log: MuteExpired',
+      ]),
+    )
     await page.getByRole('link', { name: 'room to connection: ✕ muted' }).click()
     await page.waitForURL(new RegExp(`/connections/${items[0].id}`))
     await shows('isMuted')

@@ -3,8 +3,9 @@
 //
 // It writes little: rooms, and accounts with the role member. What outlives a session and may do more than a new member
 // takes the token itself (`Authorization: Bearer`), as if there were no session: making an admin, or a robot (which hears
-// every room that its protocol shows), and giving or ending a token of an account that exists. So whoever gets hold of a cookie for an hour has read for an hour, and has
-// become nobody; the page asks for the token again where it is needed, sends it with that one request, and forgets it.
+// every room that its protocol shows), and giving or ending a token of an account that exists. So whoever gets hold of a
+// cookie for an hour has read for an hour, and has become nobody; the page asks for the token again where it is needed,
+// sends it with that one request, and forgets it.
 
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
@@ -157,7 +158,7 @@ export class ConsoleSessions {
 
   /**
    * Sent by a script of such a page: forms cannot send the header, nor can scripts of other origins, from whom CORS
-   * withholds it (callers.ts). Each of the three would do alone: SameSite, the origin, the header.
+   * withholds it (callers.ts). SameSite stops other sites before; for what is of the same site either check would do alone.
    */
   isOwnScript(request: FastifyRequest): boolean {
     return request.headers[CONSOLE_HEADER] === '1' && this.isOwnPage(request)

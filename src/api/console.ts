@@ -55,14 +55,15 @@ export const consoleRoutes = (root: FastifyInstance, requests: Requests): void =
       }
       const { cookie, maxAgeSeconds } = sessions.open(bearer.account.id, bearer.token)
       setCookie(reply, cookie, maxAgeSeconds)
-      return { user: bearer.account }
+      return { user: bearer.account, token: bearer.token }
     },
   )
 
-  /** Nobody is no error: the page asks before it shows anything. */
-  app.get('/console/session', { schema: { hide: true } }, async (request) => ({
-    user: (await sessions.of(request))?.account ?? null,
-  }))
+  /** Nobody is no error: the page asks before it shows anything. `token`: the id of the one it was opened with. */
+  app.get('/console/session', { schema: { hide: true } }, async (request) => {
+    const bearing = await sessions.of(request)
+    return { user: bearing?.account ?? null, token: bearing?.token ?? null }
+  })
 
   app.delete(
     '/console/session',

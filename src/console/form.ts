@@ -172,7 +172,7 @@ export const TokenAgain = ({ of, why }: { readonly of: Form; readonly why: strin
     title: 'Your token, once more',
     secret: true,
     maxLength: 8_192,
-    hint: `${why} It goes with this one request, and is not kept.`,
+    hint: `${why} The token goes with this one request, and is not kept.`,
   })
 
 export const tokenTyped = (typed: ReadonlyMap<string, string>): string => {

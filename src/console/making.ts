@@ -175,7 +175,7 @@ export const MakeUser = ({ made, close }: Making<UserItem>) => {
           hint: 'Letters, digits and _-.[]{}|^`\\ , at most 32; no two are the same.',
         }),
         Choice({ name: 'role', title: 'Role', values: ROLES, chosen: role, choose: setRole }),
-        role !== 'member' && TokenAgain({ of, why: `A session alone makes no ${role}: it would outlive it.` }),
+        role !== 'member' && TokenAgain({ of, why: `A session alone makes no ${role}, who would outlive it.` }),
       ],
     }),
   )

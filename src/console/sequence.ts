@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { a, button, div, li, ol, p, span } from './elements.ts'
 import { type Kind, type LifeStore, PAGE, type Step } from './life.ts'
 import { to } from './place.ts'
-import { get, params } from './server.ts'
+import { get, params, useChanges } from './server.ts'
 import { clock } from './words.ts'
 
 type Lane = 'client' | Kind | 'log'
@@ -36,10 +36,22 @@ const place = ({ position }: Pick<Step, 'position'>): number => Number(position.
 const MOST_FOLLOWED = 6
 const READ_AT_ONCE = 200
 
-/** What this connection led to elsewhere between these facts. */
-const followed = async (connection: string, steps: readonly Step[], lives: ReadonlyMap<string, Kind>) => {
+interface Elsewhere {
+  readonly page: number
+  readonly told: readonly Told[]
+  /** there is more than was read */
+  readonly cut: boolean
+}
+
+/** What this connection led to elsewhere from the first of these facts to the last, or, of its last page, on. */
+const followed = async (
+  connection: string,
+  { page, steps, isLast }: { page: number; steps: readonly Step[]; isLast: boolean },
+  lives: ReadonlyMap<string, Kind>,
+): Promise<Elsewhere> => {
   const [first, last] = [steps[0], steps.at(-1)]
-  if (!first || !last) return { told: [], cut: false }
+  if (!first || !last) return { page, told: [], cut: false }
+  const until = isLast ? Number.POSITIVE_INFINITY : place(last)
   const together = new Set(steps.map(({ correlation }) => correlation))
   let cut = lives.size > MOST_FOLLOWED
   const found = await Promise.all(
@@ -49,13 +61,14 @@ const followed = async (connection: string, steps: readonly Step[], lives: Reado
       const query = params({ from: revision + 1, limit: READ_AT_ONCE })
       const { items, next } = await get<{ items: readonly Step[]; next: string | null }>(`${path}/timeline${query}`)
       const end = items.at(-1)
-      if (next !== null && end && place(end) < place(last)) cut = true
+      if (next !== null && end && place(end) < until) cut = true
       return items
+        .filter((step) => place(step) <= until)
         .filter((step) => step.connection === connection || together.has(step.correlation))
         .map((step) => ({ kind, id, step }))
     }),
   )
-  return { told: found.flat(), cut }
+  return { page, told: found.flat(), cut }
 }
 
 /** Rooms that the connection was in or came to, and its account. */
@@ -126,19 +139,23 @@ export const Sequence = ({ store, kind, id }: { store: LifeStore; kind: Kind; id
   const page = Math.floor(Math.max(0, store.revision.value) / PAGE)
   const steps = store.pages.value.get(page)?.items ?? []
   const context = store.pages.value.get(page)?.context ?? {}
-  const [elsewhere, setElsewhere] = useState<{ told: readonly Told[]; cut: boolean } | null>(null)
+  const [found, setFound] = useState<Elsewhere | null>(null)
+  const elsewhere = found?.page === page ? found : null
   const [error, setError] = useState<string | null>(null)
+  // What it says in a room leaves no fact of its own.
+  const changes = useChanges('all', kind === 'connection' && store.live.value)
   useEffect(() => {
     if (kind !== 'connection' || steps.length === 0) return
     let wanted = true
-    followed(id, steps, livesOf(context, steps)).then(
-      (found) => wanted && setElsewhere(found),
+    const isLast = (page + 1) * PAGE >= (store.life.peek()?.facts ?? 0)
+    followed(id, { page, steps, isLast }, livesOf(context, steps)).then(
+      (those) => wanted && setFound(those),
       (failed: Error) => wanted && setError(failed.message),
     )
     return () => {
       wanted = false
     }
-  }, [kind, id, page, steps.length])
+  }, [kind, id, page, steps.length, changes])
   const own = steps.map((step): Told => ({ kind, id: null, step }))
   const all = [...own, ...(elsewhere?.told ?? [])].sort((one, other) => place(one.step) - place(other.step))
   const arrows = arrowsOf(kind, all)

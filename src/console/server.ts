@@ -12,6 +12,8 @@ export interface Person {
 
 /** undefined: not known yet; null: nobody */
 export const signedIn = signal<Person | null | undefined>(undefined)
+/** the id of the token that this session was opened with */
+export const signedInBy = signal<string | null>(null)
 
 type Values = Readonly<Record<string, unknown>>
 
@@ -68,8 +70,18 @@ export const params = (values: Readonly<Record<string, string | number | null | 
   return given.length === 0 ? '' : `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`
 }
 
+interface Session {
+  readonly user: Person | null
+  readonly token: string | null
+}
+
+const came = ({ user, token }: Session): void => {
+  signedInBy.value = token
+  signedIn.value = user
+}
+
 export const signIn = async (token: string): Promise<void> => {
-  signedIn.value = (await ask<{ user: Person }>('POST', '/console/session', { token })).user
+  came(await ask<Session>('POST', '/console/session', { token }))
 }
 
 export const signOut = async (): Promise<void> => {
@@ -79,7 +91,7 @@ export const signOut = async (): Promise<void> => {
 
 export const whoIsIt = async (): Promise<void> => {
   try {
-    signedIn.value = (await get<{ user: Person | null }>('/console/session')).user
+    came(await get<Session>('/console/session'))
   } catch {
     signedIn.value = null
   }

@@ -5,7 +5,7 @@ import { button, div, h2, p, part, section, span } from './elements.ts'
 import { FormOf, TokenAgain, tokenTyped, useForm } from './form.ts'
 import { Empty } from './parts.ts'
 import { type Made, Secret } from './secret.ts'
-import { params, post, remove, useAnswer } from './server.ts'
+import { params, post, remove, signedInBy, useAnswer } from './server.ts'
 import { short, when } from './words.ts'
 
 interface Token {
@@ -75,8 +75,8 @@ export const Tokens = ({ user, at, again }: { user: string; at: string | null; a
           { key: token.id },
           span({ class: 'num', title: token.id }, short(token.id)),
           token.revokedAt === null
-            ? span({ class: 'state alive' }, 'in force')
-            : span({ class: 'state ended' }, 'revoked ', when(token.revokedAt)),
+            ? span({ class: 'state alive' }, token.id === signedInBy.value ? 'in force, you came in by it' : 'in force')
+            : span({ class: 'state ended' }, span(null, 'revoked ', when(token.revokedAt))),
           span({ class: 'issued' }, span({ class: 'quiet' }, 'issued '), when(token.issuedAt)),
           now &&
             token.revokedAt === null &&
@@ -94,7 +94,7 @@ export const Tokens = ({ user, at, again }: { user: string; at: string | null; a
             doing.revoke.id === token.id &&
             part(Asked, {
               title: `Revoke ${short(token.id)}`,
-              says: 'Revoke it',
+              says: token.id === signedInBy.value ? 'Revoke it, and sign me out' : 'Revoke it',
               run: (own: string) => revoke(token, own),
               leave,
             }),
