@@ -295,6 +295,41 @@ export const keepsTheContract = (name: string, open: Open) =>
       })
     })
 
+    it('asked for what is new again and again, as read models do, skips nothing while others append, lose and repeat', async () => {
+      let over = false
+      const asking = async (limit: number): Promise<Recorded[]> => {
+        const seen: Recorded[] = []
+        for (;;) {
+          const wasOver = over
+          const news = await all(log.readAll({ from: seen.at(-1)?.position ?? 0, limit }))
+          seen.push(...news)
+          if (wasOver && news.length === 0) return seen
+          await new Promise(setImmediate)
+        }
+      }
+      const readers = [asking(3), asking(500)]
+      let lost = 0
+      await Promise.all(
+        Array.from({ length: 8 }, async (_, writer) => {
+          let last: number | 'no-stream' = 'no-stream'
+          for (let n = 0; n < 40; n++) {
+            const some = facts(1 + (n % 3))
+            const losing = log.append(`room-${writer}`, facts(2), 1_000).catch(() => lost++)
+            await Promise.all([log.append(`room-${writer}`, some, last), losing])
+            await log.append(`room-${writer}`, some, last)
+            last = (last === 'no-stream' ? -1 : last) + some.length
+          }
+        }),
+      )
+      over = true
+      const whole = await all(log.readAll())
+      expect(lost).toBe(8 * 40)
+      for (const seen of await Promise.all(readers)) expect(seen).toEqual(whole)
+      const revisions = whole.filter(({ stream }) => stream === 'room-3').map(({ revision }) => revision)
+      expect(revisions).toEqual(Array.from({ length: revisions.length }, (_, n) => n))
+      expect(whole).toHaveLength(8 * (14 + 2 * 13 + 3 * 13))
+    })
+
     describe('a subscription', () => {
       it('delivers what stands there, says once that it has, and goes on live', async () => {
         await log.append('room-1', facts(3), 'no-stream')

@@ -268,6 +268,32 @@ describe('the log on a server', () => {
     })
   })
 
+  it('a read of one fact asks for little, and looks past what others wrote a page at a time', async () => {
+    const log = await open()
+    await log.append('room-1', [fact(), fact(), fact()], 'no-stream')
+    const [first, second] = await all(log.readAll())
+    const { eventsRead } = server
+    expect(await all(log.readAll({ from: first?.position ?? 0, limit: 1 }))).toEqual([second])
+    // The head, the place, and the fact.
+    expect(server.eventsRead - eventsRead).toBeLessThanOrEqual(3)
+    const foreign = {
+      type: 'Ordered',
+      contentType: 'application/json',
+      data: Buffer.from('{}'),
+      metadata: Buffer.from('{}'),
+    }
+    server.store.append(
+      'orders-1',
+      Array.from({ length: 1_000 }, () => ({ ...foreign, id: crypto.randomUUID() })),
+      -1,
+    )
+    await log.append('room-1', [fact()], 2)
+    const { read } = server.calls
+    const third = (await all(log.readStream('room-1', { from: 2, limit: 1 })))[0]?.position ?? 0
+    expect(await all(log.readAll({ from: third, limit: 1 }))).toHaveLength(1)
+    expect(server.calls.read - read).toBeLessThan(12)
+  })
+
   it('that a caller goes on from a place that is none says nothing of the server: appends need not ask for it', async () => {
     const log = await open()
     await log.append('room-1', [fact(), fact()], 'no-stream')

@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { rebuild } from '../src/cli/rebuild-command.ts'
 import { type Fault, FaultyMachine } from './faulty-machine.ts'
+import { NativeVisitor } from './native-visitor.ts'
 import { OperatedServer } from './operated-server.ts'
 
 let machine: FaultyMachine
@@ -56,6 +57,42 @@ describe('kill -9', () => {
     const { id } = (await server.call('GET', '/api/v1/rooms/moneypot:2/messages')).body.items[1]
     expect((await server.post('one')).body.id).toBe(id)
     expect(await server.said()).toEqual(['before', 'one'])
+  })
+
+  // The first write to a socket after the commit; sockets are written to in the order in which they entered.
+  it.each([
+    ['between answer and fan-out: the other gets it when it comes back', ['ann', 'bob']],
+    ['between fan-out and answer: who says it again is answered with the very same', ['bob', 'ann']],
+  ] as const)('%s', async (_, order) => {
+    await server.start([], machine.environment({ call: 'write', file: 'socket', nth: 1, what: 'after' }))
+    const tokens: Record<string, string> = {}
+    for (const username of order)
+      tokens[username] = (await server.call('POST', '/api/v1/users', { username })).body.token
+    await server.call('POST', '/api/v1/rooms', { name: 'tea', aliases: ['native:1'], members: ['@ann', '@bob'] })
+    const before: Record<string, NativeVisitor> = {}
+    for (const who of order) before[who] = await NativeVisitor.enter(server.url, tokens[who] as string)
+    const { ann, bob } = before as Record<'ann' | 'bob', NativeVisitor>
+    await expect.poll(() => (before[order[0]] as NativeVisitor).heard.map(({ is }) => is)).toEqual(['entered'])
+    const since = bob.since
+    machine.arm()
+    ann.post('one', 'r1')
+    await server.ended()
+    await Promise.all([ann.ended, bob.ended])
+    const told = order.filter((who) => before[who]?.heard.some(({ is }) => is === 'done' || is === 'posted'))
+    expect(told).toEqual([order[0]])
+    machine.mend()
+    await server.start()
+    const again = await NativeVisitor.enter(server.url, tokens.bob as string, since)
+    const annAgain = await NativeVisitor.enter(server.url, tokens.ann as string)
+    annAgain.post('one', 'r1')
+    await expect.poll(() => annAgain.heard.find(({ is }) => is === 'done')?.message).toBeDefined()
+    const id = annAgain.heard.find(({ is }) => is === 'done')?.message
+    const posted = again.heard.filter(({ is }) => is === 'posted')
+    expect(posted.map(({ message }) => message)).toEqual([expect.objectContaining({ id, text: 'one' })])
+    const { items } = (await server.call('GET', '/api/v1/rooms/native:1/messages')).body
+    expect(items.map(({ text }: { text: string }) => text)).toEqual(['one'])
+    again.leave()
+    annAgain.leave()
   })
 
   it.each([1, 2, 5])(

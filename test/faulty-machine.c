@@ -1,6 +1,6 @@
 // Preloaded into a server (LD_PRELOAD): a disk that fails, a process that dies at a chosen system call, a clock that is set.
 //
-// FAULT=<call>:<end of the file's name>:<n>:<what>
+// FAULT=<call>:<end of the file's name, or `socket`>:<n>:<what>
 //   call: write or sync; what happens at the n-th of them on such a file, counted once FAULT_WHEN exists:
 //   EIO, ENOSPC: it fails, and so does every later one; before: SIGKILL instead of it; after: SIGKILL once it is done
 // FAULT_CLOCK=<file with seconds>: what the wall clock is ahead; read again twenty times a second
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,7 +34,10 @@ static int due(const char *kind, int fd) {
   if (strcmp(kind, call) != 0) return 0;
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length < (ssize_t)strlen(end) || memcmp(path + length - strlen(end), end, strlen(end)) != 0) return 0;
+  if (length < (ssize_t)strlen(end)) return 0;
+  // A socket's name is its kind and a number.
+  const char *named = strcmp(end, "socket") == 0 ? path : path + length - strlen(end);
+  if (memcmp(named, end, strlen(end)) != 0) return 0;
   const char *when = getenv("FAULT_WHEN");
   if (when && access(when, F_OK) != 0) return 0;
   return __sync_add_and_fetch(&seen, 1) >= nth;
@@ -55,6 +59,7 @@ static int fails(void) {
 int fsync(int fd) { GUARD("sync", REAL(fsync)(fd)) }
 int fdatasync(int fd) { GUARD("sync", REAL(fdatasync)(fd)) }
 ssize_t write(int fd, const void *bytes, size_t size) { GUARD("write", REAL(write)(fd, bytes, size)) }
+ssize_t writev(int fd, const struct iovec *parts, int count) { GUARD("write", REAL(writev)(fd, parts, count)) }
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) { GUARD("write", REAL(pwrite)(fd, bytes, size, at)) }
 ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) { GUARD("write", REAL(pwrite64)(fd, bytes, size, at)) }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 export interface Fault {
   readonly call: 'write' | 'sync'
-  /** how the file's name ends */
+  /** how the file's name ends; `socket`: any socket */
   readonly file: string
   /** which of these calls, counted from when the fault is armed */
   readonly nth: number

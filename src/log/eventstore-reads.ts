@@ -110,10 +110,10 @@ export class ServerReads {
   async *#whole(from: Position, to: Position, _filter: Filter | undefined, limit: number): AsyncGenerator<Recorded> {
     let fromPosition = placeAfter(from)
     let last = from
-    const maxCount = Math.min(limit + 1, PAGE)
-    for (let got = maxCount; got === maxCount; ) {
+    let maxCount = Math.min(limit + 1, PAGE)
+    for (let whole = true; whole; ) {
       const call = this.#client.readAll({ fromPosition, direction: 'forwards', maxCount, ...LEADER })
-      got = 0
+      let got = 0
       for await (const event of events(call, this.#patience)) {
         got++
         fromPosition = event.position ?? fromPosition
@@ -124,6 +124,8 @@ export class ServerReads {
         last = fact.position
         yield fact
       }
+      whole = got === maxCount
+      maxCount = PAGE
     }
   }
 
