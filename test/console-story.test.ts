@@ -142,7 +142,7 @@ describe.skipIf(!hasBrowser())('a message’s story', () => {
     await page.getByText('removed by @ann: not meant').waitFor()
     expect(await page.content()).not.toContain('slip of the pen')
     expect(await noted()).toEqual([])
-    await page.getByRole('button', { name: `Read message ${removed}, on record` }).press('Enter')
+    await page.getByRole('button', { name: `read it: message ${removed}, on record` }).press('Enter')
     await page.locator('.transcript .taken').filter({ hasText: 'slip of the pen' }).waitFor()
     expect(await violations(page)).toEqual([])
     expect(await noted()).toMatchObject([{ by: { username: 'owner' }, detail: { ids: [removed] } }])

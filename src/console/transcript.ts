@@ -107,7 +107,7 @@ const Removed = ({ room, at, message }: { room: string; at: string | null; messa
         {
           type: 'button',
           class: 'link',
-          'aria-label': `Read message ${id}, on record`,
+          'aria-label': `read it: message ${id}, on record`,
           title: 'that you read it is put on record',
           onClick: () => void show(),
         },
