@@ -18,7 +18,7 @@ describe('read models of other definitions', () => {
     await server.start()
     await server.say('before')
     await server.stop()
-    server.fill(120_000)
+    server.fill(80_000)
     // What only the old fold has made shows which of the two answers.
     server.madeByOthers('room-history', 'fold', "update messages set posted_text = 'as it was told before'")
     await server.start()
