@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it } from 'vitest'
+import { afterAll, describe, it } from 'vitest'
 import type { EventLog } from '../src/log/event-log.ts'
 import { EventStoreLog } from '../src/log/eventstore.ts'
 import { MemoryLog } from '../src/log/memory.ts'
@@ -15,8 +15,10 @@ import { type Clients, GENERATIONS, NEWEST, WEB_SOCKETS } from './dialogue-peopl
 import { LogSection } from './log-section.ts'
 
 const address = process.env.HANSARD_TEST_EVENTSTORE
+const onServer = address ? await EventStoreLog.open(address) : null
+afterAll(() => onServer?.close())
 const newLog = async (): Promise<EventLog> =>
-  address ? LogSection.open(await EventStoreLog.open(address), `dialogue-${randomUUID()}-`) : new MemoryLog()
+  onServer ? LogSection.open(onServer, `dialogue-${randomUUID()}-`, { shared: true }) : new MemoryLog()
 const play = async (path: string, clients: Clients) => playDialogue(path, clients, { log: await newLog() })
 
 const folder = join(import.meta.dirname, 'dialogues')

@@ -173,20 +173,23 @@ describe('the log on a server', () => {
       expect(stored('room-1')).toEqual(facts.map(({ id }) => id))
     })
 
-    it.each(['lost after', 'never answered'] as const)('whose answer was %s is found by its repeat', async (fault) => {
-      const log = await open()
-      const facts = [fact(), fact()]
-      server.appendFaults.push(fault)
-      const unanswered = expect(log.append('room-1', facts, 'no-stream')).rejects.toMatchObject({ stored: 'unknown' })
-      await expect.poll(() => stored('room-1')).toHaveLength(2)
-      if (fault === 'never answered') patience.end()
-      await unanswered
-      const foreign = await open()
-      await foreign.append('room-1', [fact()], 1)
-      expect(await log.append('room-1', facts, 'no-stream')).toEqual({ firstRevision: 0, lastRevision: 1 })
-      expect(stored('room-1')).toHaveLength(3)
-      await expect(log.append('room-1', [fact()], 1)).rejects.toMatchObject({ actual: 2 })
-    })
+    it.each(['lost after', 'timed out after', 'never answered'] as const)(
+      'whose answer was %s is found by its repeat',
+      async (fault) => {
+        const log = await open()
+        const facts = [fact(), fact()]
+        server.appendFaults.push(fault)
+        const unanswered = expect(log.append('room-1', facts, 'no-stream')).rejects.toMatchObject({ stored: 'unknown' })
+        await expect.poll(() => stored('room-1')).toHaveLength(2)
+        if (fault === 'never answered') patience.end()
+        await unanswered
+        const foreign = await open()
+        await foreign.append('room-1', [fact()], 1)
+        expect(await log.append('room-1', facts, 'no-stream')).toEqual({ firstRevision: 0, lastRevision: 1 })
+        expect(stored('room-1')).toHaveLength(3)
+        await expect(log.append('room-1', [fact()], 1)).rejects.toMatchObject({ actual: 2 })
+      },
+    )
 
     it('that hangs ends in time, and when it lands late the repeat is the same append', async () => {
       const log = await open()

@@ -22,6 +22,7 @@ type ReadCall = grpc.ServerWritableStream<ReadReq, ReadResp>
 export type AppendFault =
   | 'lost before'
   | 'lost after'
+  | 'timed out after'
   | 'never answered'
   | 'hangs'
   | 'hangs, then lost'
@@ -175,6 +176,10 @@ export class EventStoreServer {
     const expected = options.hasRevision() ? Number(options.getRevision()) : options.hasNoStream() ? -1 : 'any'
     const outcome = this.store.append(stream, events, expected)
     if (fault === 'lost after') return answer(status(grpc.status.UNAVAILABLE))
+    // A server that was held up says so of what it goes on to commit.
+    if (fault === 'timed out after') {
+      return answer({ ...status(grpc.status.ABORTED), details: 'Operation timed out: Commit phase timeout.' })
+    }
     if (fault === 'never answered') return
     answer(null, this.#answers.appended(outcome, expected))
   }

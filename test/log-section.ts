@@ -20,15 +20,17 @@ export class LogSection implements EventLog {
   readonly #log: EventLog
   readonly #section: string
   readonly #base: Position
+  readonly #isShared: boolean
   #head: Position
 
-  /** `section`: how the names of its streams begin in the log */
-  static async open(log: EventLog, section: string): Promise<LogSection> {
-    return new LogSection(log, section, await log.head())
+  /** `section`: how the names of its streams begin in the log; a log that is shared stays open when this one is closed */
+  static async open(log: EventLog, section: string, { shared = false } = {}): Promise<LogSection> {
+    return new LogSection(log, section, await log.head(), shared)
   }
 
-  private constructor(log: EventLog, section: string, base: Position) {
+  private constructor(log: EventLog, section: string, base: Position, isShared: boolean) {
     this.#log = log
+    this.#isShared = isShared
     this.#section = section
     this.#base = base
     this.#head = base
@@ -75,8 +77,8 @@ export class LogSection implements EventLog {
     return this.#log.epoch()
   }
 
-  close(): Promise<void> {
-    return this.#log.close()
+  async close(): Promise<void> {
+    if (!this.#isShared) await this.#log.close()
   }
 
   #filter(filter: Filter | undefined): Filter {
