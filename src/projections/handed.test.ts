@@ -112,6 +112,11 @@ describe('what is live', () => {
     expect(story().opens('a', 'ben').enters('a', 0).closes('a').say(1).handed(1)).toEqual({ 1: [] })
   })
 
+  it('was handed to whom the log has as gone a moment before, where it says so later: it has two streams in either order', () => {
+    const crossed = story().opens('a', 'ben').enters('a', 0).closes('a').say(2)
+    expect(crossed.delivered('a', 1).handed(1, 2)).toEqual({ 1: ['a'], 2: [] })
+  })
+
   it('says nothing of an earlier stay where it may be of a later one', () => {
     const twice = story().opens('a', 'ben').enters('a', 0).say(1).of('a', 'RoomLeft', { room: 'tea' }).say(2)
     expect(twice.enters('a', 3).say(1).delivered('a', 4).handed(1, 2, 3, 4)).toEqual({

@@ -8,20 +8,22 @@ const ROOM_AT = 'select from_position as place from rooms where room = ? order b
  * known to have taken that, and which histories it was answered with.
  *
  * A connection may follow fifty thousand rooms, so rows are small: connection and room are the positions of the facts
- * that they began with. `after`: it hears what is above this revision; `ended`: the position of RoomLeft or ConnectionClosed.
+ * that they began with. `after`: it hears what is above this revision; `ended`: the position of RoomLeft or ConnectionClosed;
+ * `late`: a Delivered that came after that, since what two streams say may stand in the log in another order than it happened.
  *
  * It stands before the projection of connections, which on ConnectionsForgotten drops the rows that are looked up here.
  */
 export const handed: Projection = {
   name: 'handed',
-  version: 1,
+  version: 2,
   tables: `
     create table stays (
       connection integer not null, room integer not null, position integer not null, after integer not null, ended integer,
-      primary key (connection, room, position)
+      late integer, primary key (connection, room, position)
     ) without rowid;
     create index stays_open on stays (room, after) where ended is null;
     create index stays_ended on stays (room, ended) where ended is not null;
+    create index stays_late on stays (room, late) where late is not null;
     create table deliveries (
       connection integer not null, room integer not null, position integer not null, revision integer not null,
       at integer not null, primary key (connection, room, position)
@@ -39,9 +41,13 @@ export const handed: Projection = {
     const placeOf = (found: unknown): number | null => (found as { place: number } | undefined)?.place ?? null
     const connectionOf = ({ stream }: ProjectedFact) => placeOf(connectionAt.get(idOf(stream)))
     const roomOf = (room: string) => placeOf(roomAt.get(room))
-    const stay = db.prepare('insert into stays values (?, ?, ?, ?, null)')
+    const stay = db.prepare('insert into stays values (?, ?, ?, ?, null, null)')
     const leave = db.prepare('update stays set ended = ? where connection = ? and room = ? and ended is null')
     const close = db.prepare('update stays set ended = ? where connection = ? and ended is null')
+    const deliverLate = db.prepare(
+      `update stays set late = :revision where connection = :connection and room = :room and ended is not null
+         and position = (select max(position) from stays where connection = :connection and room = :room)`,
+    )
     const deliver = db.prepare('insert into deliveries values (?, ?, ?, ?, ?)')
     const show = db.prepare('insert into histories values (?, ?, ?, ?, ?, ?, ?, ?)')
     const forget = ['stays', 'deliveries', 'histories'].map((table) =>
@@ -86,7 +92,9 @@ export const handed: Projection = {
         if (connection === null) return
         for (const [id, revision] of Object.entries(fact.data.rooms)) {
           const room = roomOf(id)
-          if (room !== null) deliver.run(connection, room, fact.position, revision as number, fact.metadata.at)
+          if (room === null) continue
+          deliver.run(connection, room, fact.position, revision as number, fact.metadata.at)
+          deliverLate.run({ connection, room, revision: revision as number })
         }
       },
       RoomLeft: (fact) => {
@@ -187,6 +195,7 @@ const STAYED = `
   from (
     select * from stays where room = :room and after < :revision and ended is null
     union all select * from stays where room = :room and after < :revision and ended > :position
+    union all select * from stays where room = :room and after < :revision and ended <= :position and late >= :revision
   ) e ${JOINED}
   left join deliveries d on d.connection = e.connection and d.room = e.room and d.position = (
     select f.position from deliveries f
