@@ -192,7 +192,8 @@ const witnessesSaw = (facts: readonly Recorded[], world: World): string[] => {
     .flatMap((fact) => {
       const { id } = data(fact) as unknown as { id: number }
       const { revision, position, stream } = fact
-      const args = { room: stream.slice('room-'.length), id, revision, position, reach }
+      const { at } = JSON.parse(fact.metadata)
+      const args = { room: stream.slice('room-'.length), id, revision, position, at, reach }
       const { sure, maybe } = handedTo(db, args)
       const [surely, atAll] = [sure, [...sure, ...maybe]].map(
         (some) => new Set(some.map(({ connection }) => connection)),

@@ -143,8 +143,8 @@ export const storyRoutes = (root: FastifyInstance, requests: Requests): void => 
       const [posted] = known ? ((await read(stream, known.revision)) as Placed<Posted>[]) : []
       if (!known || !posted) throw notFound('message')
       const { fact } = posted
-      const { revision, position: at } = known
-      const args = { room, id, revision, position: at, reach: await reachOf(fact), limit: most }
+      const { revision, position: placed, at } = known
+      const args = { room, id, revision, position: placed, at, reach: await reachOf(fact), limit: most }
       const { result: told, position } = await requests.read('message.story', args)
       if (!told) throw notFound('message')
       const changes = await Promise.all(told.acts.items.map((each) => read(stream, each)))

@@ -77,10 +77,15 @@ class Story {
   }
 
   /** `<connection>` for sure, `<connection>? <why>` maybe, `(<connection>)` told otherwise */
-  seenOf(id: number, reach: Readonly<Record<string, readonly Reach[]>> = { native: EVERYBODY }): string[] {
+  seenOf(
+    id: number,
+    reach: Readonly<Record<string, readonly Reach[]>> = { native: EVERYBODY },
+    afterMs = 1_000,
+  ): string[] {
     const posted = this.facts.find(({ stream, revision }) => stream === 'room-tea' && revision === id) as Recorded
     const { position, revision } = posted
-    const { sure, maybe, untold } = handedTo(this.db(), { room: 'tea', id, revision, position, reach })
+    const at = (position - 1) * 1_000 + afterMs
+    const { sure, maybe, untold } = handedTo(this.db(), { room: 'tea', id, revision, position, at, reach })
     return [
       ...sure.map(({ connection }) => connection),
       ...maybe.map(({ connection, why }) => `${connection}? ${why}`),
@@ -115,6 +120,17 @@ describe('what is live', () => {
   it('was handed to whom the log has as gone a moment before, where it says so later: it has two streams in either order', () => {
     const crossed = story().opens('a', 'ben').enters('a', 0).closes('a').say(2)
     expect(crossed.delivered('a', 1).handed(1, 2)).toEqual({ 1: ['a'], 2: [] })
+  })
+
+  it('was maybe handed to whom the log has as put out within a second before, not to who hung up', () => {
+    const putOut = (cause: string, afterMs: number) => {
+      const gone = story().opens('a', 'ben').enters('a', 0)
+      gone.of('a', 'ConnectionClosed', { code: null, reason: null, cause, late: false }).say(1)
+      return gone.seenOf(1, { native: EVERYBODY }, afterMs)
+    }
+    expect(putOut('banned', 999)).toEqual(['a? ended'])
+    expect(putOut('banned', 1_000)).toEqual([])
+    expect(putOut('client', 999)).toEqual([])
   })
 
   it('says nothing of an earlier stay where it may be of a later one', () => {
@@ -192,7 +208,7 @@ describe('a history', () => {
 it('keeps nothing of a connection that is forgotten, but that some are', () => {
   const lived = story().say(1).opens('a', 'ben').enters('a', 1, [1]).say(1).delivered('a', 2).closes('a')
   lived.opens('b', 'ben').enters('b', 2, [1, 2]).delivered('b', 2).closes('b')
-  const before = handedTo(lived.db(), { room: 'tea', id: 1, revision: 1, position: 4, reach: {} })
+  const before = handedTo(lived.db(), { room: 'tea', id: 1, revision: 1, position: 4, at: 4_000, reach: {} })
   expect(before.unknownBefore).toBe(null)
   lived.add('node-main', 'ConnectionsForgotten', { before: 77, ids: ['a'], closings: { client: 1 } })
   lived.add('node-other', 'ConnectionsForgotten', { before: 70, ids: [], closings: {} })
@@ -201,5 +217,5 @@ it('keeps nothing of a connection that is forgotten, but that some are', () => {
   for (const table of ['stays', 'deliveries', 'histories']) {
     expect(db.prepare(`select count(*) as n from ${table}`).get(), table).toEqual({ n: 1 })
   }
-  expect(handedTo(db, { room: 'tea', id: 1, revision: 1, position: 4, reach: {} }).unknownBefore).toBe(77)
+  expect(handedTo(db, { room: 'tea', id: 1, revision: 1, position: 4, at: 4_000, reach: {} }).unknownBefore).toBe(77)
 })

@@ -15,11 +15,11 @@ const ROOM_AT = 'select from_position as place from rooms where room = ? order b
  */
 export const handed: Projection = {
   name: 'handed',
-  version: 2,
+  version: 3,
   tables: `
     create table stays (
       connection integer not null, room integer not null, position integer not null, after integer not null, ended integer,
-      late integer, primary key (connection, room, position)
+      ended_at integer, late integer, primary key (connection, room, position)
     ) without rowid;
     create index stays_open on stays (room, after) where ended is null;
     create index stays_ended on stays (room, ended) where ended is not null;
@@ -41,9 +41,11 @@ export const handed: Projection = {
     const placeOf = (found: unknown): number | null => (found as { place: number } | undefined)?.place ?? null
     const connectionOf = ({ stream }: ProjectedFact) => placeOf(connectionAt.get(idOf(stream)))
     const roomOf = (room: string) => placeOf(roomAt.get(room))
-    const stay = db.prepare('insert into stays values (?, ?, ?, ?, null, null)')
-    const leave = db.prepare('update stays set ended = ? where connection = ? and room = ? and ended is null')
-    const close = db.prepare('update stays set ended = ? where connection = ? and ended is null')
+    const stay = db.prepare('insert into stays values (?, ?, ?, ?, null, null, null)')
+    const leave = db.prepare(
+      'update stays set ended = ?, ended_at = ? where connection = ? and room = ? and ended is null',
+    )
+    const close = db.prepare('update stays set ended = ?, ended_at = ? where connection = ? and ended is null')
     const deliverLate = db.prepare(
       `update stays set late = :revision where connection = :connection and room = :room and ended is not null
          and position = (select max(position) from stays where connection = :connection and room = :room)`,
@@ -99,11 +101,11 @@ export const handed: Projection = {
       },
       RoomLeft: (fact) => {
         const [connection, room] = [connectionOf(fact), roomOf(fact.data.room)]
-        if (connection !== null && room !== null) leave.run(fact.position, connection, room)
+        if (connection !== null && room !== null) leave.run(fact.position, fact.metadata.at, connection, room)
       },
       ConnectionClosed: (fact) => {
         const connection = connectionOf(fact)
-        if (connection !== null) close.run(fact.position, connection)
+        if (connection !== null) close.run(fact.position, fact.metadata.at, connection)
       },
       ConnectionsForgotten: (fact) => {
         for (const id of fact.data.ids) {
@@ -143,6 +145,8 @@ export interface HandedArgs {
   readonly id: number
   readonly revision: number
   readonly position: number
+  /** ms since 1970 */
+  readonly at: number
   /** dialect → whom it sends a posted message; one that is not named sends none */
   readonly reach: Readonly<Record<string, readonly Reach[]>>
 }
@@ -168,6 +172,7 @@ interface Found {
 interface StayRow extends Found {
   readonly ended: number | null
   readonly closed: number | null
+  readonly cause: string | null
   readonly delivered: number | null
   readonly delivered_at: number | null
 }
@@ -186,16 +191,24 @@ const WHOSE = `c.id, c.dialect, u.user as userId, u.number, u.username`
 const JOINED = `join connections c on c.opened_position = e.connection
   left join users u on u.user = c.user and u.to_position is null`
 
+/** Whoever is put out still hears the room until that is acknowledged, and a log may acknowledge two streams in either order. */
+const LINGER_MS = 1_000
+/** of those who have gone last, as many are looked at */
+const LINGERING = 500
+
 /**
- * Who was there when the message was posted. A Delivered at or above its revision tells that the network took it, unless a
- * later stay began between: what that one was handed says nothing of this.
+ * Who was there when the message was posted, or had just gone. A Delivered at or above its revision tells that the network
+ * took it, unless a later stay began between: what that one was handed says nothing of this.
  */
 const STAYED = `
-  select ${WHOSE}, e.position, e.ended, c.closed_position as closed, d.position as delivered, d.at as delivered_at
+  select ${WHOSE}, e.position, e.ended, c.closed_position as closed, c.cause, d.position as delivered, d.at as delivered_at
   from (
     select * from stays where room = :room and after < :revision and ended is null
     union all select * from stays where room = :room and after < :revision and ended > :position
     union all select * from stays where room = :room and after < :revision and ended <= :position and late >= :revision
+    union all select * from (
+      select * from stays where room = :room and ended <= :position order by ended desc limit ${LINGERING}
+    ) where after < :revision and ended_at > :at - ${LINGER_MS} and coalesce(late, -1) < :revision
   ) e ${JOINED}
   left join deliveries d on d.connection = e.connection and d.room = e.room and d.position = (
     select f.position from deliveries f
@@ -216,7 +229,7 @@ const SHOWN = `
     limit 1) as delivered
   from histories e ${JOINED} where e.room = :room and e.last_id >= :id and e.first_id <= :id`
 
-export const handedTo = (db: DatabaseSync, { room, id, revision, position, reach }: HandedArgs): Handed => {
+export const handedTo = (db: DatabaseSync, { room, id, revision, position, at: said, reach }: HandedArgs): Handed => {
   const { before = null } = (db.prepare('select before from unknown_before').get() ?? {}) as { before?: number }
   const place = db.prepare(ROOM_AT).get(room) as { place: number } | undefined
   const sure = new Map<string, Witness>()
@@ -234,11 +247,13 @@ export const handedTo = (db: DatabaseSync, { room, id, revision, position, reach
     })
   }
   const bound = { room: place?.place ?? -1 }
-  for (const found of db.prepare(STAYED).all({ ...bound, revision, position }) as unknown as StayRow[]) {
+  for (const found of db.prepare(STAYED).all({ ...bound, revision, position, at: said }) as unknown as StayRow[]) {
     const reached = reach[found.dialect]
     if (!reached) continue
     const hears = reached.some((one) => one.exceptConnection !== found.id && one.exceptUser !== (found.userId ?? ''))
-    const { delivered, delivered_at: at, ended, closed } = found
+    const { delivered, delivered_at: at, ended, closed, cause } = found
+    // It hung up: there was nothing left to hand anything to.
+    if (ended !== null && ended <= position && delivered === null && ended === closed && cause === 'client') continue
     const why = ended === null ? 'open' : ended === closed ? 'ended' : 'left'
     if (!hears) note(untold, found, { how: 'live', why: null, position: found.position, at: null })
     else if (delivered !== null) note(sure, found, { how: 'live', why: null, position: delivered, at })
