@@ -94,7 +94,8 @@ describe('its ends', () => {
   })
 
   it('is 1011 for a peer that answers no ping', async () => {
-    const { ann, bob } = await running({ pingIntervalMs: 40 })
+    // Both ends are in this process: long enough for it to stand still in between.
+    const { ann, bob } = await running({ pingIntervalMs: 500 })
     const well = await identified(bob.token)
     const deaf = await opened({ autoPong: false })
     const end = closed(deaf)
