@@ -7,7 +7,7 @@ export default defineConfig({
     exclude: ['**/*.long.test.ts', 'node_modules/**'],
     pool: 'forks',
     // Most files wait for a disk, a socket or another process, not for a core.
-    maxWorkers: Math.max(4, availableParallelism()),
+    maxWorkers: Math.max(3, availableParallelism()),
     testTimeout: 20_000,
   },
 })
