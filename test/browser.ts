@@ -29,3 +29,10 @@ export const violations = async (page: Page, scheme: 'light' | 'dark' = 'light')
   }
   return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
 }
+
+/** As somebody signs in to the console, which is open. */
+export const enterConsole = async (page: Page, token: string): Promise<void> => {
+  await page.getByLabel('Your token').fill(token)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('heading', { name: 'Overview' }).waitFor()
+}

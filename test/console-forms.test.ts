@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { asking } from './asking.ts'
-import { hasBrowser, openBrowser, violations } from './browser.ts'
+import { enterConsole, hasBrowser, openBrowser, violations } from './browser.ts'
 import { runServer, type TestServer } from './running-server.ts'
 
 const OWN = { 'x-hansard-console': '1', 'sec-fetch-site': 'same-origin' }
@@ -197,9 +197,7 @@ describe.skipIf(!hasBrowser())('the forms', () => {
     faults = []
     page.on('pageerror', (error) => faults.push(String(error)))
     await page.goto(`${server.url}/console`)
-    await page.getByLabel('Your token').fill(server.ownerTokenText)
-    await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+    await enterConsole(page, server.ownerTokenText)
   }
   const leave = async () => {
     expect(faults).toEqual([])

@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connect } from '../src/client/client.ts'
 import { asking } from './asking.ts'
-import { hasBrowser, openBrowser, violations } from './browser.ts'
+import { enterConsole, hasBrowser, openBrowser, violations } from './browser.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -45,9 +45,7 @@ describe.skipIf(!hasBrowser())('a life', () => {
     page.on('pageerror', (error) => faults.push(String(error)))
     page.on('console', (message) => message.type() === 'error' && faults.push(message.text()))
     await page.goto(`${server.url}/console`)
-    await page.getByLabel('Your token').fill(server.ownerTokenText)
-    await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+    await enterConsole(page, server.ownerTokenText)
   })
   afterEach(async () => {
     await page.context().close()

@@ -6,7 +6,7 @@ import { io } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { connect } from '../src/client/client.ts'
 import { asking } from './asking.ts'
-import { hasBrowser, openBrowser, violations } from './browser.ts'
+import { enterConsole, hasBrowser, openBrowser, violations } from './browser.ts'
 import { openRoom, runServer, type TestServer } from './running-server.ts'
 
 describe.skipIf(!hasBrowser())('a message’s story', () => {
@@ -60,9 +60,7 @@ describe.skipIf(!hasBrowser())('a message’s story', () => {
     page.on('pageerror', (error) => faults.push(String(error)))
     page.on('console', (message) => message.type() === 'error' && faults.push(message.text()))
     await page.goto(`${server.url}/console`)
-    await page.getByLabel('Your token').fill(server.ownerTokenText)
-    await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+    await enterConsole(page, server.ownerTokenText)
     return { page, faults }
   }
   const read = (path: string) =>

@@ -6,7 +6,7 @@ import { io } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connect } from '../src/client/client.ts'
 import { asking } from './asking.ts'
-import { hasBrowser, openBrowser, violations } from './browser.ts'
+import { enterConsole, hasBrowser, openBrowser, violations } from './browser.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -327,9 +327,7 @@ describe.skipIf(!hasBrowser())('the console', () => {
     return { page, faults, answers }
   }
   const enter = async (page: Page) => {
-    await page.getByLabel('Your token').fill(server.ownerTokenText)
-    await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+    await enterConsole(page, server.ownerTokenText)
   }
   const pages = () => [
     ['', 'Refused lately'],

@@ -31,8 +31,5 @@ export interface TokenVerifier {
   verify(token: string): Promise<TokenClaims | 'expired' | 'invalid'>
 }
 
-/** Resolves once the clock has moved on by `ms`. */
-export const pause = (clock: Clock, ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    clock.at(clock.now() + ms, resolve)
-  })
+/** On any clock: resolves once it has moved on by so much. */
+export { pause } from '../log/timers.ts'

@@ -13,14 +13,7 @@ import { inForce } from '../actors/room/room.context.ts'
 import { type Asker, roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef, Rooms } from '../actors/rooms.ts'
 import type { Dialect } from '../dialects/dialect.ts'
-import {
-  type CaughtUp,
-  type EventLog,
-  type Filter,
-  NoSuchPosition,
-  type Position,
-  type Recorded,
-} from '../log/event-log.ts'
+import { type CaughtUp, type EventLog, type Filter, isPlaceIn, type Position, type Recorded } from '../log/event-log.ts'
 import type { QueryArgs, QueryName } from '../projections/queries.ts'
 import type { ReadModels } from '../projections/read-models.ts'
 import type { Freshness } from '../projections/runner.ts'
@@ -300,13 +293,8 @@ export class Requests {
   /** Where a reader goes on. @throws Problem 400 naming the parameter, 410 of another log; LogUnavailable */
   async placeIn(parameter: string, text: string): Promise<Position> {
     const from = readPosition(this.epoch, text)
-    try {
-      for await (const _ of this.deps.log.readAll({ from, limit: 1 })) break
-      return from
-    } catch (error) {
-      if (!(error instanceof NoSuchPosition)) throw error
-      throw new Problem(400, 'malformed', `${parameter}: ${text} is no place in this log; take a position that it gave`)
-    }
+    if (await isPlaceIn(this.deps.log, from)) return from
+    throw new Problem(400, 'malformed', `${parameter}: ${text} is no place in this log; take a position that it gave`)
   }
 
   position(position: number): string {

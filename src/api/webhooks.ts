@@ -7,7 +7,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { Host } from '../actors/host.ts'
 import { type Clock, pause } from '../actors/ports.ts'
-import { type EventLog, NoSuchPosition, type Recorded } from '../log/event-log.ts'
+import { type EventLog, isPlaceIn, NoSuchPosition, type Recorded } from '../log/event-log.ts'
 import { factItem } from './fact-item.ts'
 
 const MAX_EVENTS = 100
@@ -82,17 +82,9 @@ export class Webhooks {
     const known = (await this.#host.ledger.last(stream))?.data as { upTo: number } | undefined
     const from = known?.upTo ?? (await this.#log.head())
     if (!known) await this.#host.ledger.append(stream, () => ({ type: 'WebhookDelivered', data: { upTo: from } }))
-    await this.#mustGoOn(stream, from)
+    // A server's log that was copied into another has its facts elsewhere.
+    if (!(await isPlaceIn(this.#log, from))) throw new WebhookLost(stream, new NoSuchPosition(from))
     this.#running = Promise.all([this.#gather(from), this.#deliver()]).then(() => {})
-  }
-
-  /** A server's log that was copied into another has its facts elsewhere. @throws WebhookLost, LogUnavailable */
-  async #mustGoOn(stream: string, from: number): Promise<void> {
-    try {
-      for await (const _ of this.#log.readAll({ from, limit: 1 })) break
-    } catch (error) {
-      throw error instanceof NoSuchPosition ? new WebhookLost(stream, error) : error
-    }
   }
 
   async stop(): Promise<void> {

@@ -55,11 +55,12 @@ export const openServer = async (
   const lock = address ? lockDirectory(directory) : null
   const clock = new WallClock()
   const chance = new SecureChance(clock)
+  const waiting = (text: string): void => {
+    output.warn(text)
+    void door?.say(async () => text)
+  }
   const log = address
-    ? await onceItAnswers(address, directory, clock, (text) => {
-        output.warn(text)
-        void door?.say(async () => text)
-      })
+    ? await onceItAnswers(address, directory, clock, waiting)
     : await openLog(config.LOG, directory, clock)
   const readModels = kept
     ? new ThreadedReadModels(directory, address, config.REBUILD_POISON)
@@ -85,10 +86,7 @@ export const openServer = async (
           alone: {
             machine: hostname(),
             directory: idOf(directory, chance),
-            onWaiting: (text) => {
-              output.warn(text)
-              void door?.say(async () => text)
-            },
+            onWaiting: waiting,
             onLost: ({ node, machine }) => {
               output.fatal(`node ${node} on ${machine} has taken the log, since this one did not answer: it ends`)
               process.exit(NOT_ALONE)

@@ -27,36 +27,18 @@ import {
   tr,
   ul,
 } from './elements.ts'
+import type { Step } from './life.ts'
 import { Failed, Waiting } from './parts.ts'
 import { to } from './place.ts'
 import { type Person, useAnswer } from './server.ts'
+import type { Message } from './transcript.ts'
 import { type Seen, WhoSaw } from './witnesses.ts'
 import { clock, day, many, short, when, who } from './words.ts'
 
-interface StoryFact {
-  readonly id: string
-  readonly stream: string
-  readonly revision: number
-  readonly position: string
-  readonly at: string
-  readonly type: string
-  readonly data: Readonly<Record<string, unknown>>
-  readonly by: string | null
-  readonly connection: string | null
-  readonly cause: { readonly name: string; readonly id: string }
-}
+type StoryFact = Pick<Step, 'id' | 'revision' | 'position' | 'at' | 'type' | 'data' | 'by' | 'connection'>
 
 interface Story {
-  readonly message: {
-    readonly id: number
-    readonly author: Person
-    readonly role: string
-    readonly text: string | null
-    readonly kind: string
-    readonly at: string
-    readonly edited?: boolean
-    readonly removed?: { readonly by: Person | null; readonly reason: string | null; readonly at: string }
-  }
+  readonly message: Message
   readonly came: {
     readonly by: 'frame' | 'request' | 'import' | 'server'
     readonly name: string | null

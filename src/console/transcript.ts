@@ -7,7 +7,7 @@ import { to } from './place.ts'
 import { get, type Person, params, useAnswer } from './server.ts'
 import { clock, day } from './words.ts'
 
-interface Message {
+export interface Message {
   readonly id: number
   readonly author: Person
   readonly role: string

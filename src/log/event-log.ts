@@ -146,6 +146,17 @@ export class NoSuchPosition extends Error {
   }
 }
 
+/** Whether a reader can go on from there. @throws LogUnavailable */
+export const isPlaceIn = async (log: Pick<EventLog, 'readAll'>, from: Position): Promise<boolean> => {
+  try {
+    for await (const _ of log.readAll({ from, limit: 1 })) break
+    return true
+  } catch (error) {
+    if (error instanceof NoSuchPosition) return false
+    throw error
+  }
+}
+
 export class LastFact extends Error {
   constructor(stream: string) {
     super(`stream ${stream} holds the log's last fact: append what tells of its deletion first`)
