@@ -4,7 +4,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import type { Values } from '../actors/chart.ts'
 import { type RefusalCode, refusals } from '../actors/refusals.ts'
-import { LogUnavailable } from '../log/event-log.ts'
+import { LogBusy, LogUnavailable } from '../log/event-log.ts'
 
 export class Problem extends Error {
   readonly status: number
@@ -51,6 +51,7 @@ export const handleProblems = (app: FastifyInstance, onFault: (where: string, er
   )
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof Problem) return send(request, reply, error)
+    if (error instanceof LogBusy) return send(request, reply, refusalProblem('busy'))
     if (error instanceof LogUnavailable) return send(request, reply, refusalProblem('unavailable'))
     if (hasZodFastifySchemaValidationErrors(error)) {
       const detail = error.validation

@@ -16,7 +16,9 @@ import {
   type ExpectedRevision,
   type Filter,
   LastFact,
+  LogBusy,
   LogUnavailable,
+  MAX_BYTES_IN_FLIGHT,
   NoSuchPosition,
   type Position,
   type ReadAll,
@@ -33,7 +35,6 @@ import type { Append, Deletion, DeletionAnswer, GroupAnswer, Opened, Outcome } f
 import type { WriterData, WriterMessage } from './sqlite-writer-thread.ts'
 import { pause, processTimers, type Timers } from './timers.ts'
 
-const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 /** in one transaction, which appends wait for */
 const DELETED_AT_ONCE = 50
 /** before a subscription reads again what could not be read */
@@ -127,7 +128,7 @@ export class SqliteLog implements EventLog {
       if (this.#closing) throw closed()
       if (this.#broken) throw new LogUnavailable(this.#broken, this.#inDoubt.has(facts[0]?.id ?? '') ? 'unknown' : 'no')
       if (this.#bytesInFlight + bytes > MAX_BYTES_IN_FLIGHT) {
-        throw new LogUnavailable(`busy: ${MAX_BYTES_IN_FLIGHT} bytes wait to be stored, try again later`, 'no')
+        throw new LogBusy(MAX_BYTES_IN_FLIGHT)
       }
       const number = ++this.#number
       this.#bytesInFlight += bytes
