@@ -108,6 +108,11 @@ describe('a room is opened', () => {
     absent.when({ ...open, members }).refused('room-full')
     expect(absent.when({ ...open, members: members.slice(1) }).facts).toHaveLength(256)
   })
+  it('in a space or in none; a space is in no other', () => {
+    absent.when({ ...open, parent: 's' }).yields(['RoomOpened', { parent: 's' }], ['MemberAdded'])
+    absent.when({ ...open, kind: 'space' }).yields(['RoomOpened', { kind: 'space' }], ['MemberAdded'])
+    absent.when({ ...open, kind: 'space', parent: 's' }).refused('command-invalid')
+  })
   it('before anything else can be asked of it', () => {
     absent.when(says(ann)).refused('not-in-this-state')
   })
