@@ -30,7 +30,7 @@ const ASK_LOG_MS = 1_000
 export interface ActorDefinition {
   readonly kind: ActorKind
   readonly machine: AnyStateMachine
-  /** the files the chart is written in: a summary is good for one source only */
+  /** the files that say how facts are read and folded: a summary is good for one source only */
   readonly sources: readonly URL[]
   summarise(context: unknown): unknown
   restoreContext(json: unknown): unknown
