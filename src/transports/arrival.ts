@@ -6,7 +6,7 @@ import type { Fact } from '../actors/fact.ts'
 import { type Outcome, refused } from '../actors/outcome.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef } from '../actors/rooms.ts'
-import type { Request, RoomView, Standing, Welcome } from '../dialects/dialect.ts'
+import type { Request, RoomName, RoomView, Standing, Welcome } from '../dialects/dialect.ts'
 import { LogUnavailable } from '../log/event-log.ts'
 import { type Entered, Entry, follow, goOffline } from './entry.ts'
 import type { Session } from './session.ts'
@@ -33,8 +33,9 @@ export class Arrival {
     const signIn = new SignIn(session)
     const entries: Entry[] = []
     const outcome = await this.#safely(async () => {
-      const room = request.do === 'enter' ? await session.around.rooms.resolve(request.room) : null
+      const room = request.do === 'enter' ? await this.#named(request.room) : null
       if (request.do === 'enter' && !room) return refused('unknown-room', { room: request.room })
+      if (room && (await this.#isArchived(room))) return refused('room-archived')
       const signed = await signIn.run(request.credential)
       if (!signed.ok || session.ended) return signed
       if (request.do === 'sign-in') {
@@ -75,6 +76,17 @@ export class Arrival {
     if (outcome.ok) this.#welcome(request, [], NOTHING_ENTERED, ack)
     else await session.answer(request, outcome, ack)
     return 'ready'
+  }
+
+  /** A room that may be entered; a space is not. */
+  async #named(name: RoomName): Promise<RoomRef | null> {
+    const room = await this.#session.around.rooms.resolve(name)
+    return room?.kind === 'room' ? room : null
+  }
+
+  async #isArchived({ id }: RoomRef): Promise<boolean> {
+    const { snapshot } = await this.#session.around.host.load(roomStream(id))
+    return snapshot.value === 'archived'
   }
 
   async #enterOne(
@@ -178,11 +190,10 @@ export class Arrival {
     const session = this.#session
     let entry: Entry | null = null
     const outcome = await this.#safely(async () => {
-      const room = await session.around.rooms.resolve(request.room)
-      if (!room || room.kind === 'space') return refused('unknown-room', { room: request.room })
+      const room = await this.#named(request.room)
+      if (!room) return refused('unknown-room', { room: request.room })
       if (!session.account && !isOpenToAll(room)) return refused('user-required')
-      const { snapshot } = await session.around.host.load(roomStream(room.id))
-      if (snapshot.value === 'archived') return refused('room-archived')
+      if (await this.#isArchived(room)) return refused('room-archived')
       const place = session.places.get(room.id)
       // A member who follows the room hears it already.
       if (place && (place.entered || session.dialect.profile.rooms === 'followed-at-sign-in')) return NOTHING_NEW
