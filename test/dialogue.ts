@@ -73,8 +73,7 @@ export const playDialogue = async (file: string, clients: Clients, options: Test
   const { cast, steps } = parseDialogue(file)
   const clock = new VirtualClock()
   const rate = cast.rate === undefined ? ('off' as const) : { capacity: Number(cast.rate.split('/')[0]), perSecond: 2 }
-  // Heartbeats run on real time.
-  const server = await runServer({ clock, rate, pingIntervalMs: 0, ...options })
+  const server = await runServer({ clock, rate, ...options })
   const player = new Player(server, clock, clients, steps, cast.paced ?? false)
   try {
     await player.prepare(cast)
