@@ -8,6 +8,7 @@ import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef } from '../actors/rooms.ts'
 import type { Request, RoomName, RoomView, Standing, Welcome } from '../dialects/dialect.ts'
 import { LogUnavailable } from '../log/event-log.ts'
+import type { Answers } from './answers.ts'
 import { type Entered, Entry, follow, goOffline } from './entry.ts'
 import type { Session } from './session.ts'
 import { bearingOf, NOTHING_NEW, SignIn } from './sign-in.ts'
@@ -21,9 +22,11 @@ const NOTHING_ENTERED = { history: [], missed: null, readUpTo: null }
 
 export class Arrival {
   readonly #session: Session
+  readonly #answers: Answers
 
-  constructor(session: Session) {
+  constructor(session: Session, answers: Answers) {
     this.#session = session
+    this.#answers = answers
   }
 
   /** Never rejects: what fails is told as unavailable. Returns how far the connection is then. */
@@ -49,7 +52,7 @@ export class Arrival {
         ? this.#enterOne(request as Of<'enter'>, room, signIn, entries, ack)
         : this.#enterAll(request, entries, ack)
     })
-    if (!outcome.ok && !session.ended) await session.answer(request, outcome, ack)
+    if (!outcome.ok && !session.ended) await this.#answers.answer(request, outcome, ack)
     if (!outcome.ok && session.dialect.profile.endsUnanswered) {
       session.abort(outcome.refusal.code === 'rate-limited' ? 'flood' : 'server-error')
     }
@@ -74,7 +77,7 @@ export class Arrival {
     })
     if (session.ended) return 'ready'
     if (outcome.ok) this.#welcome(request, [], NOTHING_ENTERED, ack)
-    else await session.answer(request, outcome, ack)
+    else await this.#answers.answer(request, outcome, ack)
     return 'ready'
   }
 
@@ -205,7 +208,7 @@ export class Arrival {
     })
     if (outcome === null) return
     if (!outcome.ok || session.ended) await (entry as Entry | null)?.undo()
-    if (!session.ended) await session.answer(request, outcome, ack)
+    if (!session.ended) await this.#answers.answer(request, outcome, ack)
   }
 
   /** A room that the account became a member of, if the dialect shows it. */
@@ -262,7 +265,7 @@ export class Arrival {
       // It became a member meanwhile and goes on hearing: submitted together, so one append, and nothing is missed.
       return session.record.command({ type: 'rooms.follow', rooms: { [place.room]: revision } })
     })
-    await session.answer(request, outcome, ack)
+    await this.#answers.answer(request, outcome, ack)
   }
 
   async #safely<T extends Outcome | null>(work: () => Promise<T>): Promise<T | Outcome> {
