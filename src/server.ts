@@ -198,6 +198,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const api = await buildApi(dependencies)
   await api.ready()
   const socketOptions = {
+    clock,
     allowedOrigin: mayCall,
     newConnectionId: () => chance.uuid(),
     addressOf: addressesBehind(options.trustProxy),

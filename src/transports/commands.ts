@@ -45,7 +45,7 @@ export class Commands {
   async #post(request: Of<'post'>, place: Place | null): Promise<Answered> {
     const { host } = this.#session.around
     const { text, kind = 'text', clientRef, extra = null, fault } = request
-    // Only a reply waits here; what follows it waits for it (see Session), so that no message overtakes another.
+    // Only a reply waits here; what follows it waits for it (see Requests), so that no message overtakes another.
     const replyTo = request.replyTo ? await this.#known(place, request.replyTo) : null
     const speaker = this.#speaker(place)
     if ('ok' in speaker) return { outcome: speaker }

@@ -3,12 +3,14 @@
 
 import { createServer, type Server as HttpServer, type IncomingMessage, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Clock } from '../actors/ports.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { Sessions } from './sessions.ts'
 import { serveSocketIo } from './socket-io.ts'
 import { serveWebSockets } from './websocket.ts'
 
 export interface SocketOptions {
+  readonly clock: Clock
   allowedOrigin(origin: string | undefined, host: string | undefined): boolean
   newConnectionId(): string
   /** null: this machine's own */
@@ -30,7 +32,7 @@ export const serveSockets = (
   http: HttpServer,
   sessions: Sessions,
   dialects: readonly Dialect[],
-  { pingIntervalMs, ...options }: SocketOptions,
+  { clock, pingIntervalMs, ...options }: SocketOptions,
 ): (() => Promise<void>) => {
   const [only = null, ...others] = dialects
   const own = others.length === 0 ? only : null
@@ -41,6 +43,7 @@ export const serveSockets = (
   })
   const stopHeartbeat = serveWebSockets(http, sessions, {
     ...options,
+    clock,
     dialectOf: own
       ? () => (own.path === null ? null : own)
       : ({ pathname, searchParams }) =>
