@@ -23,6 +23,8 @@ import { VirtualClock } from './virtual-clock.ts'
 const ROOMS = ['moneypot:2', 'moneypot:3'] as const
 type Alias = (typeof ROOMS)[number]
 const SPEAKERS = 4
+/** Nobody is ever in the one: nothing but its deadlines wakes it. */
+const SANCTIONS = { mute: 'moneypot:4', ban: ROOMS[0] } as const
 /** a mute or ban that is over soon, and one that outlives the test */
 const [SHORT_S, LONG_S] = [1, 86_400]
 
@@ -58,12 +60,13 @@ export class MortalServer extends OperatedServer {
     return super.start(['--log', this.#log])
   }
 
-  /** Somebody to talk, and a second room. */
+  /** Somebody to talk, and more rooms than the lobby. */
   async begin(): Promise<void> {
     if (this.#log !== 'sqlite:' && (await this.#everything()).length > 0)
       throw new Error('HANSARD_TEST_EVENTSTORE has facts already: give this test a new server')
     await this.start()
-    await this.#done('POST', '/rooms', { name: 'other', aliases: [ROOMS[1]] })
+    for (const alias of [ROOMS[1], SANCTIONS.mute])
+      await this.#done('POST', '/rooms', { name: alias, aliases: [alias] })
     for (let speaker = 0; speaker < SPEAKERS; speaker++) {
       const { token } = await this.#done('POST', '/users', { username: `speaker${speaker}` })
       this.#hashes.push(createHash('sha256').update(token).digest('hex'))
@@ -118,7 +121,7 @@ export class MortalServer extends OperatedServer {
     this.#refused = []
   }
 
-  /** The last of all: what was due while nobody ran is late, says so, and then all of it is looked at in the log. */
+  /** The last of all: what was due while nobody ran is late, what is due now is not; then all of it is looked at in the log. */
   async end(): Promise<void> {
     const due = Date.now() + SHORT_S * 1_000
     while (Date.now() <= due + 1_000) await pause(50)
@@ -129,6 +132,7 @@ export class MortalServer extends OperatedServer {
     const { items } = await this.#done('GET', '/connections?state=authenticated&limit=500')
     // The only open connection is that of these very requests.
     expect(items.filter(({ dialect }: { dialect: string }) => dialect !== 'rest')).toEqual([])
+    await this.#sanction()
     await expect.poll(() => this.#inForce(), { timeout: 5_000 }).toEqual(this.#deedsInForce())
     await this.stop()
 
@@ -156,8 +160,8 @@ export class MortalServer extends OperatedServer {
 
   async #inForce(): Promise<string[]> {
     const names: string[] = []
-    for (const kind of ['mutes', 'bans']) {
-      const { items, next } = await this.#done('GET', `/rooms/${ROOMS[0]}/${kind}?limit=500`)
+    for (const kind of ['mute', 'ban'] as const) {
+      const { items, next } = await this.#done('GET', `/rooms/${SANCTIONS[kind]}/${kind}s?limit=500`)
       expect(next).toBe(null)
       for (const { user } of items) names.push(user.username ?? this.#names.get(user))
     }
@@ -170,7 +174,7 @@ export class MortalServer extends OperatedServer {
         const name = `${is}-${kind}-${this.#rounds}`
         // A name may be muted before it is anybody's.
         if (kind === 'ban') this.#names.set((await this.#done('POST', '/users', { username: name })).id, name)
-        const path = `/rooms/${ROOMS[0]}/${kind}s`
+        const path = `/rooms/${SANCTIONS[kind]}/${kind}s`
         await this.#done('POST', path, { user: `@${name}`, seconds: is === 'short' ? SHORT_S : LONG_S })
         if (is === 'lifted') await this.#done('DELETE', `${path}/@${name}`)
         this.#deeds.push({ kind, is, name })
