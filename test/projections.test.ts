@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Recorded } from '../src/log/event-log.ts'
+import { LogUnavailable, type Recorded } from '../src/log/event-log.ts'
 import { PoisonFact } from '../src/projections/poison.ts'
 import { dump, makeReadDatabase, openExisting } from '../src/projections/read-database.ts'
 import { Runner } from '../src/projections/runner.ts'
@@ -66,6 +66,22 @@ describe('the read models', () => {
     }
     expect(runner(database(file)).position).toBe(0)
     rmSync(directory, { recursive: true })
+  })
+
+  it('tell whoever waits as soon as a run fails, whichever run it is', async () => {
+    const first = Promise.withResolvers<Recorded[]>()
+    let reads = 0
+    const read = () => {
+      if (++reads === 1) return first.promise
+      throw new LogUnavailable('the disk is full', 'no')
+    }
+    const live = new Runner(database(), { read }, never)
+    const running = live.run()
+    // It came during a run, which ends well and without what it waits for.
+    const waiting = live.waitFor(5)
+    first.resolve([])
+    await running
+    await expect(waiting).rejects.toThrow('the disk is full')
   })
 
   it('park a poison fact in live running, with nothing of it left, and stop a rebuild at it', () => {
