@@ -278,6 +278,23 @@ describe('a log whose answers get lost', () => {
     expect(await types()).toEqual(['RoomOpened', 'UserMuted', 'MuteExpired', 'MessagePosted'])
   })
 
+  it('refuses at once what a log that is broken for good has not said it stored, and whatever comes after', async () => {
+    const host = node('one', 1)
+    await open(host)
+    await post(host, 'before')
+    const now = clock.now()
+    trouble.before = () => {
+      throw new LogUnavailable('stores nothing until a restart', 'unknown', { final: true })
+    }
+    expect(await post(host, 'in doubt')).toMatchObject({
+      refusal: { code: 'unavailable', values: { stored: 'unknown' } },
+    })
+    expect(await post(host, 'after')).toMatchObject({ refusal: { code: 'unavailable', values: {} } })
+    expect(clock.now()).toBe(now)
+    expect(await texts()).toEqual(['before'])
+    expect(faults).toEqual([])
+  })
+
   it('keeps a timer due until its fact is on the log', async () => {
     const host = node('one', 1)
     await open(host)

@@ -86,6 +86,8 @@ export class Actor {
   #waiting: WaitingCommand[] = []
   #running = false
   #stopped = false
+  /** whether its last facts were stored will not be known before a restart */
+  #inDoubt = false
 
   constructor(kind: Kind, stream: string, around: ActorSurroundings) {
     this.kind = kind
@@ -118,7 +120,7 @@ export class Actor {
   }
 
   submit(event: EventObject & CommandFields, settle: (outcome: Outcome) => void): void {
-    if (this.#stopped) {
+    if (this.#stopped || this.#inDoubt) {
       settle(refused('unavailable'))
       return
     }
@@ -350,8 +352,11 @@ export class Actor {
         this.#around.logFailed(error)
         // Certainly not stored, and no earlier try of these bytes is in doubt: they may be decided again later.
         if (error.stored === 'no' && attempt === 0) return 'unavailable'
-        if (clock.now() >= giveUpAt) {
-          if (!told) for (const { waiting } of fork.answers) waiting.settle(refused('unavailable'))
+        this.#inDoubt = error.final
+        if (error.final || clock.now() >= giveUpAt) {
+          if (!told) {
+            for (const { waiting } of fork.answers) waiting.settle(refused('unavailable', { stored: 'unknown' }))
+          }
           told = true
           // Whoever came since waits for what may never come; nothing of theirs is decided.
           this.#refuseQueued('unavailable')

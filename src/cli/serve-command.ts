@@ -1,15 +1,15 @@
 // `hansard serve`: chooses the adapters by the settings and runs a node until it is told to stop.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import pino, { type Logger } from 'pino'
-import { type Chance, type Clock, pause } from '../actors/ports.ts'
+import { type Clock, pause } from '../actors/ports.ts'
 import { WaitingDoor } from '../api/waiting-door.ts'
 import { type Config, listenIn, type Origin, type SettingName } from '../config.ts'
 import { dialects } from '../dialects/dialects.ts'
 import { JsonWebTokens } from '../json-web-tokens.ts'
-import { type DirectoryLock, lockDirectory } from '../log/directory-lock.ts'
+import { type DirectoryLock, directoryId, lockDirectory } from '../log/directory-lock.ts'
 import { type EventLog, LogUnavailable } from '../log/event-log.ts'
 import { openLog } from '../log/open-log.ts'
 import { isServerAddress, withoutPassword } from '../log/server-address.ts'
@@ -25,7 +25,6 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 }
 
 const DRAIN_MS = 10_000
-const DIRECTORY_ID = 'directory-id'
 /** exit code */
 const NOT_ALONE = 2
 /** before a server that keeps the log is asked again at the start */
@@ -85,7 +84,7 @@ export const openServer = async (
       ? {
           alone: {
             machine: hostname(),
-            directory: idOf(directory, chance),
+            directory: directoryId(directory, () => chance.uuid()),
             onWaiting: waiting,
             onLost: ({ node, machine }) => {
               output.fatal(`node ${node} on ${machine} has taken the log, since this one did not answer: it ends`)
@@ -139,13 +138,6 @@ export const openServer = async (
     onFault: (where, error) => output.error({ where, err: error }, 'an unexpected fault, isolated'),
   })
   return { server, clock, output, lock, token }
-}
-
-/** The data directory's own, for as long as it is there: a process of the same one is dead. */
-const idOf = (directory: string, chance: Chance): string => {
-  const file = join(directory, DIRECTORY_ID)
-  if (!existsSync(file)) writeFileSync(file, `${chance.uuid()}\n`, { mode: 0o600 })
-  return readFileSync(file, 'utf8').trim()
 }
 
 /** A server that keeps the log may start after this process, or be away just now. */

@@ -129,10 +129,13 @@ export class WrongExpectedRevision extends Error {
 export class LogUnavailable extends Error {
   /** 'no': certainly not stored; 'unknown': it may have been, send the same again */
   readonly stored: 'no' | 'unknown'
-  constructor(message: string, stored: 'no' | 'unknown', options?: ErrorOptions) {
+  /** nothing will be stored before a restart, and what is unknown stays so until then */
+  readonly final: boolean
+  constructor(message: string, stored: 'no' | 'unknown', options?: ErrorOptions & { readonly final?: boolean }) {
     super(message, options)
     this.name = 'LogUnavailable'
     this.stored = stored
+    this.final = options?.final ?? false
   }
 }
 

@@ -126,7 +126,7 @@ export class SqliteLog implements EventLog {
     return new Promise((resolve, reject) => {
       const bytes = checkAppend(stream, facts, expected)
       if (this.#closing) throw closed()
-      if (this.#broken) throw new LogUnavailable(this.#broken, this.#inDoubt.has(facts[0]?.id ?? '') ? 'unknown' : 'no')
+      if (this.#broken) throw this.#failed(this.#broken, this.#inDoubt.has(facts[0]?.id ?? '') ? 'unknown' : 'no')
       if (this.#bytesInFlight + bytes > MAX_BYTES_IN_FLIGHT) {
         throw new LogBusy(MAX_BYTES_IN_FLIGHT)
       }
@@ -308,7 +308,7 @@ export class SqliteLog implements EventLog {
   }
 
   #failNumber(number: number, why: string, stored: 'no' | 'unknown'): void {
-    this.#deleting.get(number)?.reject(new LogUnavailable(why, stored))
+    this.#deleting.get(number)?.reject(this.#failed(why, stored))
     this.#deleting.delete(number)
     this.#fail(this.#take(number), why, stored)
   }
@@ -316,7 +316,11 @@ export class SqliteLog implements EventLog {
   #fail(append: UnderWay | undefined, why: string, stored: 'no' | 'unknown'): void {
     const first = append?.facts[0]
     if (first && stored === 'unknown') this.#inDoubt.add(first.id)
-    append?.reject(new LogUnavailable(why, first && this.#inDoubt.has(first.id) ? 'unknown' : stored))
+    append?.reject(this.#failed(why, first && this.#inDoubt.has(first.id) ? 'unknown' : stored))
+  }
+
+  #failed(why: string, stored: 'no' | 'unknown'): LogUnavailable {
+    return new LogUnavailable(why, stored, { final: this.#broken !== null })
   }
 
   #writerStopped(why: string): void {
