@@ -39,7 +39,7 @@ export const lockDirectory = (directory: string): DirectoryLock => {
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) throw new DirectoryLocked(directory)
     const why = (error as Error).message
     throw new LogUnavailable(
-      `${directory} cannot be locked (is it ours to write, and is ${file} a file?): ${why}`,
+      `${directory} cannot be locked (is it ours to write, and is ${file} a file?): ${why}. Mend that, or choose another directory (HANSARD_DATA)`,
       'no',
       {
         cause: error,

@@ -85,8 +85,8 @@ export class Commands {
     if (request.do === 'unmute') {
       return { outcome: await host.send(speaker.stream, { type: 'mute.lift', ...speaker.fields, name, ...fault }) }
     }
-    const { seconds } = request
-    const muting = { type: 'mute.set', name, user: target?.id ?? null, seconds, reason: null } as const
+    const { seconds, reason = null } = request
+    const muting = { type: 'mute.set', name, user: target?.id ?? null, seconds, reason } as const
     return { outcome: await host.send(speaker.stream, { ...speaker.fields, ...muting, ...fault }) }
   }
 

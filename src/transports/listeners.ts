@@ -25,6 +25,26 @@ export interface Address {
   readonly port: number
 }
 
+const WHY_NOT: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'something else listens there',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'there is no such host',
+  EAI_AGAIN: 'there is no such host',
+  EACCES: 'this process may not; ports below 1024 are the system’s',
+}
+
+/** An address that cannot be listened on. */
+export class AddressRefused extends Error {
+  constructor(setting: string, { host, port }: Address, error: unknown) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    const at = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    super(`cannot listen on ${at}: ${WHY_NOT[code] ?? message}. Choose another address with ${setting}`, {
+      cause: error,
+    })
+    this.name = 'AddressRefused'
+  }
+}
+
 const WS_PING_INTERVAL_MS = 20_000
 
 /** Serves all `dialects` on `http`. Returns what stops it, once the sessions have ended. */
@@ -69,7 +89,9 @@ export const listenFor = async (
   const http = createServer(answer)
   const stopSockets = serveSockets(http, sessions, [dialect], options)
   await new Promise<void>((resolve, reject) => {
-    http.once('error', reject)
+    http.once('error', (error) => {
+      reject(new AddressRefused(`HANSARD_LISTEN_${dialect.name.toUpperCase()}`, { host, port }, error))
+    })
     http.listen(port, host, resolve)
   })
   const shown = host.includes(':') ? `[${host}]` : host
