@@ -170,7 +170,7 @@ export class Actor {
         : {},
     )
     live.subscribe({ error: () => {} }) // an error is seen by its status after each fact, see #fold
-    live.system.scheduler = this.timers.scheduler
+    live.system.scheduler = this.timers
     live.start()
     this.#live = live as never
     if (!summary) return

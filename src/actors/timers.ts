@@ -21,6 +21,7 @@ interface Timer {
 const RETRY_MS = 1_000
 const NEVER = Number.POSITIVE_INFINITY
 
+/** Takes the place of XState's scheduler in the actor's system. */
 export class Timers {
   /** time of the fact being folded in */
   factAt = 0
@@ -38,14 +39,17 @@ export class Timers {
     this.#fire = fire
   }
 
-  /** Takes the place of XState's scheduler in the actor's system. */
-  readonly scheduler = {
-    schedule: (_source: unknown, _target: unknown, event: EventObject, delay: number, id = event.type): void => {
-      this.#drop(id)
-      this.#set({ id, event, due: this.factAt + delay })
-    },
-    cancel: (_source: unknown, id: string): void => this.#drop(id),
-    cancelAll: (): void => this.disarm(),
+  schedule(_source: unknown, _target: unknown, event: EventObject, delay: number, id = event.type): void {
+    this.#drop(id)
+    this.#set({ id, event, due: this.factAt + delay })
+  }
+
+  cancel(_source: unknown, id: string): void {
+    this.#drop(id)
+  }
+
+  cancelAll(): void {
+    this.disarm()
   }
 
   /** Arms what was set since the last call: once after a replay, once after each acknowledged batch. */

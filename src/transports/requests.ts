@@ -19,7 +19,7 @@ export class Requests {
   readonly #commands: Commands
   readonly #answers: Answers
   readonly #arrival: Arrival
-  readonly #following: Following
+  #following: Following | null = null
   #standing: Standing = 'connected'
 
   constructor(session: Session) {
@@ -32,11 +32,6 @@ export class Requests {
     this.#commands = new Commands(session)
     this.#answers = new Answers(session)
     this.#arrival = new Arrival(session, this.#answers)
-    this.#following = new Following(session.places, {
-      isEverywhere: () => session.isEverywhere,
-      follow: (room, because) => this.#arrival.follow(room, because),
-      fault: (error) => session.fail(error),
-    })
   }
 
   add(frame: FrameIn): void {
@@ -85,7 +80,7 @@ export class Requests {
         this.#standing = 'authenticating'
         return this.#arrival.run(request, ack).then((standing) => {
           this.#standing = standing
-          this.#following.resume(standing)
+          this.#following?.resume(standing)
         })
       case 'join':
         return this.#arrival.join(request, ack)
@@ -135,17 +130,28 @@ export class Requests {
   follow(room: string, because: Fact): void {
     const { spoken, ended } = this.#session
     const follows = spoken?.profile.rooms === 'followed-at-sign-in'
-    if (follows && !ended) this.#following.add(room, because, this.#standing)
+    if (follows && !ended) this.#follows.add(room, because, this.#standing)
   }
 
   /** Its account is a member of this room no more: leaving it is on its way. */
   unfollow(room: string): void {
-    this.#following.end(room)
+    this.#follows.end(room)
   }
 
   /** That it left the room is on record. */
   left(room: string): void {
     this.#session.forget(room)
-    if (!this.#session.ended) this.#following.left(room, this.#standing)
+    if (!this.#session.ended) this.#following?.left(room, this.#standing)
+  }
+
+  /** Made when it is first asked for: most connections hear the rooms that they came for, and no others. */
+  get #follows(): Following {
+    const session = this.#session
+    this.#following ??= new Following(session.places, {
+      isEverywhere: () => session.isEverywhere,
+      follow: (room, because) => this.#arrival.follow(room, because),
+      fault: (error) => session.fail(error),
+    })
+    return this.#following
   }
 }
