@@ -43,20 +43,21 @@ export const readiness = async ({ log, readModels, host }: Pick<ApiDependencies,
   return { ready, lag, parked: read?.parked ?? null, building: read?.building ?? null, quarantined, problems }
 }
 
-/** How many requests were answered with which status. Before any route, so that it hears of all. */
-export const countAnswers = (app: FastifyInstance): ReadonlyMap<number, number> => {
-  const answers = new Map<number, number>()
-  app.addHook('onResponse', async (_request, { statusCode }) => {
-    answers.set(statusCode, (answers.get(statusCode) ?? 0) + 1)
-  })
-  return answers
+/** How many requests were answered with which status. */
+export class Answers {
+  readonly counts = new Map<number, number>()
+
+  /** Before any route, so that it hears of all. */
+  countThoseOf(app: FastifyInstance): void {
+    app.addHook('onResponse', async (_request, { statusCode }) => this.note(statusCode))
+  }
+
+  note(status: number): void {
+    this.counts.set(status, (this.counts.get(status) ?? 0) + 1)
+  }
 }
 
-export const healthRoutes = (
-  app: FastifyInstance,
-  deps: ApiDependencies,
-  answers: ReadonlyMap<number, number>,
-): void => {
+export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies, answers: Answers): void => {
   const { host, readModels, sessions, version, node } = deps
 
   app.get('/healthz', async () => ({ status: 'ok', version, node }))
@@ -163,7 +164,7 @@ export const healthRoutes = (
     registers,
     collect: function () {
       this.reset()
-      for (const [status, count] of answers) this.inc({ status }, count)
+      for (const [status, count] of answers.counts) this.inc({ status }, count)
     },
   })
   new Counter({

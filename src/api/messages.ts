@@ -6,10 +6,11 @@ import { roomStream } from '../actors/room/room.facts.ts'
 import type { MessageItem } from '../projections/room-history.ts'
 import { messageItem } from './message-item.ts'
 import { DONE, operation } from './operation.ts'
-import { cursorText, pageQuery, readCursor } from './position.ts'
-import { notFound, Problem } from './problem.ts'
+import { pageQuery } from './position.ts'
+import { notFound } from './problem.ts'
 import { ofRoom } from './references.ts'
 import type { Bearer, Requests } from './request.ts'
+import { reasonQuery } from './sanctions.ts'
 import * as shapes from './shapes.ts'
 
 const MAX_TEXT = 5_000
@@ -26,14 +27,8 @@ const checked = (given: string): { text: string; fault?: TextFault } => {
   return trimmed.length > MAX_TEXT ? { text: '', fault: 'text-too-long' } : { text: trimmed }
 }
 
-/** A cursor says which way it goes. @throws Problem 400 */
-const goingOn = (cursor: string | undefined): { before?: number; after?: number } => {
-  const read = readCursor(cursor)
-  if (read === undefined) return {}
-  const [, way, number] = /^(before|after):([0-9]{1,15})$/.exec(read) ?? []
-  if (way === undefined) throw new Problem(400, 'malformed', 'cursor: not one that this server gave')
-  return { [way]: Number(number) }
-}
+/** A cursor says which way it goes. */
+const wayAndId = z.string().regex(/^(before|after):[0-9]{1,15}$/)
 
 export const messageRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
@@ -45,6 +40,12 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     )
     if (!result) throw notFound('message')
     return messageItem(requests.epoch, result)
+  }
+
+  /** @throws Problem 400, 410 */
+  const goingOn = (cursor: string | undefined): { before?: number; after?: number } => {
+    const [way, message] = requests.cursors.read('room.messages', cursor, wayAndId)?.split(':') ?? []
+    return way === undefined ? {} : { [way]: Number(message) }
   }
 
   /** Before anybody sees a removed text, it is on record that they do. @throws Problem */
@@ -83,15 +84,15 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       const { id: room } = asItWas
         ? await requests.moderated(request, bearer, request.params.room)
         : await requests.readable(bearer, request.params.room)
-      const { limit, atLeast, cursor } = request.query
-      const { before, after } = { ...request.query, ...goingOn(cursor) }
+      const { limit, atLeast } = request.query
+      const { before, after } = { ...request.query, ...goingOn(request.query.cursor) }
       const bounds = { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }
       const args = { room, limit, at: requests.at(request.query), removed: 'shown', ...bounds } as const
       const { result, position } = await requests.read('room.messages', args, atLeast)
       // The next page is the older one, and the newer one where messages are read from one on.
-      const last = after === undefined ? result[0] : result.at(-1)
-      const next =
-        last && result.length === limit ? cursorText(`${after === undefined ? 'before' : 'after'}:${last.id}`) : null
+      const [goesOn, read] =
+        after === undefined ? (['before', result.toReversed()] as const) : (['after', result] as const)
+      const next = requests.cursors.next('room.messages', read, limit, (last) => `${goesOn}:${last.id}`)
       if (asItWas) await noteRead(request, bearer, result)
       const items = result.map((message) => messageItem(requests.epoch, message, asItWas))
       return { items, next, position: requests.position(position) }
@@ -165,7 +166,7 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       schema: {
         ...operation('messages', 'removeMessage', 'Hides a message from history; its author, and staff'),
         params: ofMessage,
-        querystring: z.strictObject({ reason: z.string().max(1_000).optional() }),
+        querystring: reasonQuery,
         response: DONE,
       },
     },

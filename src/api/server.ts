@@ -9,13 +9,14 @@ import { guardCallers } from './callers.ts'
 import { consoleRoutes } from './console.ts'
 import { servePages } from './console-pages.ts'
 import { driversRoutes } from './drivers.ts'
+import { everywhereRoutes } from './everywhere.ts'
 import { CONTENT_TYPES, withoutTypes } from './files.ts'
-import { countAnswers, healthRoutes } from './health.ts'
+import { Answers, healthRoutes } from './health.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
 import { API, describeApi } from './openapi.ts'
 import { plicRoutes } from './plic.ts'
-import { handleProblems } from './problem.ts'
+import { handleFrameworkErrors, handleProblems, MAX_BODY_BYTES, MAX_PATH_PART } from './problem.ts'
 import { readModelRoutes } from './read-models.ts'
 import { recordRoutes } from './record.ts'
 import { recordingRoutes, recordRequests } from './recording.ts'
@@ -28,11 +29,10 @@ import { sanctionRoutes } from './sanctions.ts'
 import { searchRoutes } from './search.ts'
 import { storyRoutes } from './story.ts'
 import { timelineRoutes } from './timeline.ts'
+import { tokenRoutes } from './tokens.ts'
 import { userRoutes } from './users.ts'
 
 export type { ApiDependencies } from './request.ts'
-
-const MAX_BODY_BYTES = 64 * 1024
 
 const PAGE_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
@@ -46,8 +46,11 @@ const ADDRESSES: Readonly<Record<string, readonly string[]>> = {
 const PAGE_FOLDER = new URL('../page/', import.meta.url)
 
 export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> => {
+  const answers = new Answers()
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
+    routerOptions: { maxParamLength: MAX_PATH_PART },
+    frameworkErrors: handleFrameworkErrors(deps.onFault, (status) => answers.note(status)),
     genReqId: () => deps.chance.uuid(),
     trustProxy: deps.trustProxy.length > 0 ? [...deps.trustProxy] : false,
     requestTimeout: 30_000,
@@ -62,7 +65,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   tellDialectsApart(app)
   acceptEmptyJson(app)
   handleProblems(app, deps.onFault)
-  const answers = countAnswers(app)
+  answers.countThoseOf(app)
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-correlation-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
@@ -78,6 +81,8 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
       async (api) => {
         recordingRoutes(api, requests, recordings)
         userRoutes(api, requests)
+        tokenRoutes(api, requests)
+        everywhereRoutes(api, requests)
         roomRoutes(api, requests)
         memberRoutes(api, requests)
         messageRoutes(api, requests)

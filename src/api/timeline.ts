@@ -11,10 +11,10 @@ import { roomStream } from '../actors/room/room.facts.ts'
 import { type ShownKind, shownContext, withoutCredentials } from '../actors/shown.ts'
 import { userStream } from '../actors/user/user.facts.ts'
 import type { RefusalRow } from '../projections/refusals.ts'
-import { wantsEvents } from './event-streams.ts'
+import { notOfEvents, wantsEvents } from './event-streams.ts'
 import { type Life, Lives, type StepTaken } from './lives.ts'
 import { operation } from './operation.ts'
-import { iso, limit, nextCursor, readNumberCursor, readPosition } from './position.ts'
+import { atQuery, cursorQuery, iso, limit } from './position.ts'
 import { notFound, Problem } from './problem.ts'
 import { removedAmong, shownBut } from './removed-texts.ts'
 import type { Requests } from './request.ts'
@@ -140,13 +140,13 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
             `How many facts of a ${kind} there are, when, and what stands out; ${whose}`,
           ),
           params,
-          querystring: z.strictObject({ at: z.string().max(100).optional() }),
+          querystring: z.strictObject(atQuery),
           response: { 200: shapes.life },
         },
       },
       async (request) => {
         const life = await lives.of(kind, await stream(request, request.params.id))
-        const at = requests.at(request.query)
+        const at = await requests.moment(request.query)
         return { ...lifeItem(life), revision: at ? life.lastUpTo(at) : life.facts - 1, stream: life.stream }
       },
     )
@@ -171,10 +171,10 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
           },
           params,
           querystring: z.strictObject({
-            at: z.string().max(100).optional(),
+            ...atQuery,
             from: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
             limit,
-            cursor: z.string().max(400).optional(),
+            cursor: cursorQuery,
           }),
         },
       },
@@ -182,24 +182,25 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
         const life = await lives.of(kind, await stream(request, request.params.id))
         const { cursor, from, limit: most } = request.query
         const resumed = request.headers['last-event-id']
+        const at = await requests.moment(request.query)
         if (wantsEvents(request)) {
+          if (at) throw notOfEvents
           const after =
             typeof resumed === 'string'
-              ? life.lastUpTo({ position: readPosition(requests.epoch, resumed) }) + 1
+              ? life.lastUpTo({ position: await requests.placeIn('Last-Event-ID', resumed) }) + 1
               : (from ?? life.facts)
           return follow(request, reply, life, await life.before(after))
         }
-        const first = readNumberCursor(cursor)
+        const first = requests.cursors.read(`${kind}.timeline`, cursor, z.int().min(0))
         const replay = await life.before(first === undefined ? (from ?? 0) : first + 1)
         const before = replay.moment
-        const at = requests.at(request.query)
         const last = at ? life.lastUpTo(at) : Number.MAX_SAFE_INTEGER
         const steps = (await life.page(replay, most)).filter(({ fact }) => fact.revision <= last)
         const items = await stepItems(life, before, steps)
         return {
           before: momentItem(kind, before),
           items,
-          next: nextCursor(items, most, ({ revision }) => revision),
+          next: requests.cursors.next(`${kind}.timeline`, items, most, ({ revision }) => revision),
           fault: life.fault,
           position: requests.position(await log.head()),
         }

@@ -176,14 +176,13 @@ export const moderationQueries = {
   /** the blocking rules of a room, or of all (null), that were in force then; null: none were ever set */
   'rules.at': (
     db: DatabaseSync,
-    { room, at }: { room: string | null; at: NonNullable<At> },
+    { room, at }: { room: string | null; at: At },
   ): { version: number; rules: readonly Rule[] } | null => {
-    const [kind, moment] = 'position' in at ? ['position', at.position] : ['at', at.time]
+    const [cut, moment] =
+      at === null ? ['', []] : 'position' in at ? ['and position <= ?', [at.position]] : ['and at <= ?', [at.time]]
     const found = db
-      .prepare(
-        `select detail from moderation where act = ? and room is ? and ${kind} <= ? order by position desc limit 1`,
-      )
-      .get(room === null ? 'RulesSet' : 'RoomRulesSet', room, moment as number) as { detail: string } | undefined
+      .prepare(`select detail from moderation where act = ? and room is ? ${cut} order by position desc limit 1`)
+      .get(room === null ? 'RulesSet' : 'RoomRulesSet', room, ...moment) as { detail: string } | undefined
     return found ? JSON.parse(found.detail) : null
   },
   /** newest first, before position `before` */
