@@ -368,6 +368,57 @@ describe('facts', () => {
     await reading
   })
 
+  it('are told to nobody who has lost the token, the role or the standing for it', async () => {
+    const listen = async (token: string, path = '/facts') => {
+      const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' }
+      const { body, status } = await fetch(`${server.url}/api/v1${path}`, { headers })
+      expect(status).toBe(200)
+      const over = { is: false }
+      const read = async () => {
+        for await (const _ of body as ReadableStream<Uint8Array>);
+        over.is = true
+      }
+      return { over, ended: read().catch(() => {}) }
+    }
+    const admin = (name: string) => server.account(name, 'admin')
+    const [kept, ...people] = await Promise.all(['a0', 'a1', 'a2', 'a3'].map(admin))
+    const streams = await Promise.all(people.flatMap((who) => [listen(who.token), listen(who.token, '/recording')]))
+    const own = await listen(kept?.token ?? '')
+    const [{ id }] = (await ask('GET', '/users/@a1/tokens')).body.items
+    expect((await ask('DELETE', `/users/@a1/tokens/${id}`)).status).toBe(204)
+    expect((await ask('PATCH', '/users/@a2', { role: 'member' })).status).toBe(200)
+    expect((await ask('POST', '/users/@a3/bans', {})).status).toBe(201)
+    await Promise.all(streams.map(({ ended }) => ended))
+    expect([...streams, own].map(({ over }) => over.is)).toEqual([...streams.map(() => true), false])
+  })
+
+  it('have no text of a message that is removed, and no code of an invite', async () => {
+    const { id } = await room('moneypot:47')
+    await ask('POST', `/rooms/${id}/messages`, { text: 'shown' })
+    const said = (await ask('POST', `/rooms/${id}/messages`, { text: 'regretted' })).body
+    const { code } = (await ask('POST', `/rooms/${id}/invites`)).body
+    await ask('DELETE', `/rooms/${id}/messages/${said.id}`)
+    const path = `/facts?stream=room-${id}`
+    const { items } = (await ask('GET', path)).body
+    const texts = items.flatMap(
+      ({ data }: { data: { text?: string; removed?: true } }) => data.text ?? data.removed ?? [],
+    )
+    expect(texts).toEqual(['shown', true])
+    const gone = new AbortController()
+    const response = await fetch(`${server.url}/api/v1${path}`, {
+      headers: { authorization: `Bearer ${server.ownerTokenText}`, accept: 'text/event-stream' },
+      signal: gone.signal,
+    })
+    let heard = ''
+    for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+      heard += Buffer.from(chunk).toString()
+      if (heard.includes('caught-up')) break
+    }
+    gone.abort()
+    expect(heard).toContain('shown')
+    for (const hidden of ['regretted', code]) expect(JSON.stringify(items) + heard).not.toContain(hidden)
+  })
+
   it('are those of a moment, as the read models’ rows are', async () => {
     const { id } = await room('moneypot:46')
     const said = (await ask('POST', `/rooms/${id}/messages`, { text: 'before' })).body

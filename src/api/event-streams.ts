@@ -31,13 +31,13 @@ export class EventStreams {
   }
 
   /** `over`: also ends it */
-  open(request: FastifyRequest, reply: FastifyReply, over: AbortSignal | null): Events {
+  open(request: FastifyRequest, reply: FastifyReply, over: AbortSignal): Events {
     reply.hijack()
     const { raw } = reply
     const gone = new AbortController()
     this.#open.add(gone)
     raw.on('close', () => gone.abort())
-    over?.addEventListener('abort', () => gone.abort(), { once: true, signal: gone.signal })
+    over.addEventListener('abort', () => gone.abort(), { once: true, signal: gone.signal })
     raw.writeHead(200, {
       // What was set until now: which origin may listen.
       ...(reply.getHeaders() as OutgoingHttpHeaders),

@@ -70,6 +70,10 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies, answer
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
+  // Asked once a scrape. What is not known while the log is away is left out: the other figures say that it is.
+  let scraped: Promise<Status | null> = Promise.resolve(null)
+  const setOrLeaveOut = (gauge: Gauge, value: number | undefined) =>
+    value === undefined ? gauge.remove() : gauge.set(value)
   const acknowledged = new Map<string, number>()
   host.onAcknowledged((batch) => {
     for (const { type } of batch.facts) acknowledged.set(type, (acknowledged.get(type) ?? 0) + 1)
@@ -126,8 +130,7 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies, answer
     help: 'facts in the log that the read models have not folded in',
     registers,
     collect: async function () {
-      const { lag } = await readModels.status()
-      this.set(lag)
+      setOrLeaveOut(this, (await scraped)?.lag)
     },
   })
   new Gauge({
@@ -135,7 +138,7 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies, answer
     help: 'facts that could not be folded into the read models',
     registers,
     collect: async function () {
-      this.set((await readModels.status()).parked)
+      setOrLeaveOut(this, (await scraped)?.parked)
     },
   })
   new Gauge({
@@ -143,8 +146,9 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies, answer
     help: 'positions that read models being made anew have to go; 0: none are being made',
     registers,
     collect: async function () {
-      const { building } = await readModels.status()
-      this.set(building ? Math.max(building.head - building.position, 1) : 0)
+      const status = await scraped
+      const left = status?.building ? Math.max(status.building.head - status.building.position, 1) : 0
+      setOrLeaveOut(this, status ? left : undefined)
     },
   })
   new Counter({
@@ -187,5 +191,8 @@ export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies, answer
     },
   })
 
-  app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
+  app.get('/metrics', async (_request, reply) => {
+    scraped = readModels.status().catch(() => null)
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
 }

@@ -48,6 +48,14 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     return way === undefined ? {} : { [way]: Number(message) }
   }
 
+  /** Where a message was said. It is its author's also once they belong there no more. @throws Problem 404 */
+  const saidIn = async (bearer: Bearer, reference: string, message: number) => {
+    const room = await requests.room(reference)
+    const { result } = await requests.read('room.message', { room: room.id, id: message })
+    if (result?.author.id !== bearer.account.id) await requests.readable(bearer, reference)
+    return { room, asker: await requests.askerIn(bearer, room) }
+  }
+
   /** Before anybody sees a removed text, it is on record that they do. @throws Problem */
   const noteRead = async (request: FastifyRequest, bearer: Bearer, messages: readonly MessageItem[]) => {
     const read = messages.filter(({ removed, removedNow }) => removed ?? removedNow)
@@ -144,7 +152,7 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     },
     async (request) => {
       const bearer = await requests.bearer(request)
-      const { room: found, asker } = await requests.asked(bearer, request.params.room)
+      const { room: found, asker } = await saidIn(bearer, request.params.room, request.params.id)
       const { id: room } = found
       const { id: message } = request.params
       const overRate = requests.deps.rates.overRate(bearer.account)
@@ -172,7 +180,7 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const { room: found, asker } = await requests.asked(bearer, request.params.room)
+      const { room: found, asker } = await saidIn(bearer, request.params.room, request.params.id)
       const { id: room } = found
       const { id: message } = request.params
       const command = {

@@ -11,6 +11,7 @@ import { operation } from './operation.ts'
 import { iso, isoOrNull, pageQuery, temporalQuery } from './position.ts'
 import { notFound } from './problem.ts'
 import { roomReference, userReference } from './references.ts'
+import { removedAmong, withoutText } from './removed-texts.ts'
 import type { Requests } from './request.ts'
 import * as shapes from './shapes.ts'
 
@@ -18,7 +19,11 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
   const app = root.withTypeProvider<ZodTypeProvider>()
   const { log } = requests.deps
 
-  const shown = (fact: Recorded) => factItem(requests.epoch, fact)
+  const shown = async (fact: Recorded) => {
+    const item = factItem(requests.epoch, fact)
+    const removed = await removedAmong(requests, fact.stream, [item])
+    return removed.has(item.data.id) ? { ...item, data: withoutText(item.data) } : item
+  }
 
   const connectionItem = ({ id, dialect, user, state, openedAt, closedAt, code, cause, refusals }: ConnectionRow) => ({
     id,
@@ -152,7 +157,7 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       },
     },
     async (request, reply) => {
-      await requests.admin(request)
+      const bearer = await requests.admin(request)
       const { stream, type, from, limit } = request.query
       const at = await requests.moment(request.query)
       const resumed = request.headers['last-event-id']
@@ -168,16 +173,16 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       }
       if (wantsEvents(request)) {
         if (at) throw notOfEvents
-        return requests.follow(request, reply, { from: after, filter }, async (fact, events) => {
+        return requests.follow(request, reply, bearer, { from: after, filter }, async (fact, events) => {
           if ('caughtUp' in fact) await events.send('caught-up', { position: requests.position(fact.caughtUp) })
-          else await events.send('fact', shown(fact), requests.position(fact.position))
+          else await events.send('fact', await shown(fact), requests.position(fact.position))
         })
       }
       const items: ReturnType<typeof factItem>[] = []
       let last = after
       const cut = at && 'time' in at ? {} : { limit, ...(at ? { to: at.position } : {}) }
       for await (const fact of log.readAll({ from: after, filter, ...cut })) {
-        const item = shown(fact)
+        const item = await shown(fact)
         // By time it is, in each stream, the facts not after it: in the log's order others may stand between.
         if (at && 'time' in at && item.metadata.at > at.time) continue
         items.push(item)

@@ -22,6 +22,7 @@ import { EventStreams, type Events } from './event-streams.ts'
 import { notFound, Problem, refusalProblem } from './problem.ts'
 import { Reading } from './reading.ts'
 import { RestConnections } from './rest-connections.ts'
+import { Rights } from './rights.ts'
 
 export interface ApiDependencies {
   readonly host: Host
@@ -70,12 +71,14 @@ export class Requests extends Reading {
   readonly deps: ApiDependencies
   readonly connections: RestConnections
   readonly console: ConsoleSessions
+  readonly rights: Rights
   readonly #streams: EventStreams
 
   constructor(deps: ApiDependencies, epoch: string) {
     super(deps.log, deps.readModels, epoch)
     this.deps = deps
     this.connections = new RestConnections(deps.host, deps.incarnation)
+    this.rights = new Rights(deps.host)
     this.#streams = new EventStreams(deps.clock)
     this.console = new ConsoleSessions(deps.host, deps.identity, deps.publicUrl)
   }
@@ -125,9 +128,9 @@ export class Requests extends Reading {
     return spaceRole ? { ...asker, spaceRole } : asker
   }
 
-  /** The room that a command is for, and who asks there. @throws Problem 404, LogUnavailable */
+  /** The room that a command is for, and who asks there. @throws Problem 404 for strangers as well, LogUnavailable */
   async asked(bearer: Bearer, reference: string): Promise<{ room: RoomRef; asker: Asker }> {
-    const room = await this.room(reference)
+    const room = await this.readable(bearer, reference)
     return { room, asker: await this.askerIn(bearer, room) }
   }
 
@@ -233,10 +236,10 @@ export class Requests extends Reading {
   ) {
     if (outcome.ok) return outcome as Extract<O, { ok: true }>
     const { refusal } = outcome as { refusal: Refusal }
-    const connection = await this.connections.of(account)
     this.deps.sessions.refused(refusal.code)
-    await connection.refusals.note(command, refusal)
-    throw refusalProblem(refusal.code, refusal.values)
+    const connection = await this.connections.of(account)
+    if (await connection.refusals.note(command, refusal)) throw refusalProblem(refusal.code, refusal.values)
+    throw refusalProblem('unavailable')
   }
 
   /**
@@ -261,15 +264,18 @@ export class Requests extends Reading {
 
   /**
    * Answers with server-sent events: `tell` sends what it will of each fact after `from` (null: from now on). Over when
-   * the reader goes, its session ends or the server stops; what goes wrong ends it and is a fault.
+   * the reader goes, loses the right to it or the server stops; what goes wrong ends it and is a fault.
    */
   async follow(
     request: FastifyRequest,
     reply: FastifyReply,
+    bearer: Bearer,
     { from, filter }: { from: Position | null; filter: Filter },
     tell: (item: Recorded | CaughtUp, events: Events) => Promise<void>,
   ): Promise<void> {
-    const events = this.#streams.open(request, reply, this.console.overOf(request))
+    const right = this.rights.hold(bearer)
+    const session = this.console.overOf(request)
+    const events = this.#streams.open(request, reply, session ? AbortSignal.any([right.lost, session]) : right.lost)
     try {
       const { log } = this.deps
       const after = from ?? (await log.head())
@@ -277,6 +283,7 @@ export class Requests extends Reading {
     } catch (error) {
       this.deps.onFault(`GET ${request.routeOptions.url}`, error)
     } finally {
+      right.release()
       events.end()
     }
   }

@@ -165,7 +165,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const room = await requests.room(request.params.room)
+      const room = await requests.readable(bearer, request.params.room)
       const { revision } = await requests.archive(request, bearer, room, request.query.reason ?? null)
       await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })
       return reply.code(204).send(null)

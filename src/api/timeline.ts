@@ -17,7 +17,7 @@ import { operation } from './operation.ts'
 import { atQuery, cursorQuery, iso, limit } from './position.ts'
 import { notFound, Problem } from './problem.ts'
 import { removedAmong, shownBut } from './removed-texts.ts'
-import type { Requests } from './request.ts'
+import type { Bearer, Requests } from './request.ts'
 import * as shapes from './shapes.ts'
 
 const BUCKETS = 120
@@ -26,8 +26,8 @@ const MOST_MARKS = 300
 interface Subject {
   readonly kind: ShownKind
   readonly path: string
-  /** the stream to read; what this bearer may not see is not there. @throws Problem */
-  stream(request: FastifyRequest, reference: string): Promise<string>
+  /** the stream to read, and who does; what this bearer may not see is not there. @throws Problem */
+  asked(request: FastifyRequest, reference: string): Promise<{ stream: string; bearer: Bearer }>
 }
 
 export const timelineRoutes = (root: FastifyInstance, requests: Requests): void => {
@@ -39,29 +39,30 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
     {
       kind: 'connection',
       path: '/connections',
-      stream: async (request, id) => {
-        const { account } = await requests.bearer(request)
+      asked: async (request, id) => {
+        const bearer = await requests.bearer(request)
+        const { account } = bearer
         const [connection] = (await requests.read('connections.list', { id, limit: 1 })).result
         // Everybody may see their own; an admin may see all.
         const own = connection?.user?.id === account.id
         if (!connection || (account.role !== 'admin' && !own)) throw notFound('connection')
-        return connectionStream(connection.id)
+        return { stream: connectionStream(connection.id), bearer }
       },
     },
     {
       kind: 'room',
       path: '/rooms',
-      stream: async (request, reference) => {
-        await requests.admin(request)
-        return roomStream((await requests.room(reference)).id)
+      asked: async (request, reference) => {
+        const bearer = await requests.admin(request)
+        return { stream: roomStream((await requests.room(reference)).id), bearer }
       },
     },
     {
       kind: 'user',
       path: '/users',
-      stream: async (request, reference) => {
-        await requests.admin(request)
-        return userStream((await requests.user(reference)).id)
+      asked: async (request, reference) => {
+        const bearer = await requests.admin(request)
+        return { stream: userStream((await requests.user(reference)).id), bearer }
       },
     },
   ]
@@ -125,7 +126,7 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
     })
   }
 
-  for (const { kind, path, stream } of subjects) {
+  for (const { kind, path, asked } of subjects) {
     const params = z.object({ id: z.string().max(128) })
     const name = `${kind[0]?.toUpperCase()}${kind.slice(1)}`
     const whose = kind === 'connection' ? 'one’s own, and admins' : 'for admins'
@@ -145,7 +146,7 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
         },
       },
       async (request) => {
-        const life = await lives.of(kind, await stream(request, request.params.id))
+        const life = await lives.of(kind, (await asked(request, request.params.id)).stream)
         const at = await requests.moment(request.query)
         return { ...lifeItem(life), revision: at ? life.lastUpTo(at) : life.facts - 1, stream: life.stream }
       },
@@ -179,7 +180,8 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
         },
       },
       async (request, reply) => {
-        const life = await lives.of(kind, await stream(request, request.params.id))
+        const { stream, bearer } = await asked(request, request.params.id)
+        const life = await lives.of(kind, stream)
         const { cursor, from, limit: most } = request.query
         const resumed = request.headers['last-event-id']
         const at = await requests.moment(request.query)
@@ -189,7 +191,7 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
             typeof resumed === 'string'
               ? life.lastUpTo({ position: await requests.placeIn('Last-Event-ID', resumed) }) + 1
               : (from ?? life.facts)
-          return follow(request, reply, life, await life.before(after))
+          return follow(request, reply, bearer, life, await life.before(after))
         }
         const first = requests.cursors.read(`${kind}.timeline`, cursor, z.int().min(0))
         const replay = await life.before(first === undefined ? (from ?? 0) : first + 1)
@@ -209,10 +211,16 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
   }
 
   /** What comes from here on, as server-sent events whose id is the position. */
-  const follow = async (request: FastifyRequest, reply: FastifyReply, life: Life, replay: Replay): Promise<void> => {
+  const follow = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    bearer: Bearer,
+    life: Life,
+    replay: Replay,
+  ): Promise<void> => {
     let before = replay.moment
     const news = { from: life.positions[before.revision] ?? 0, filter: { streamPrefixes: [life.stream] } }
-    await requests.follow(request, reply, news, async (fact, events) => {
+    await requests.follow(request, reply, bearer, news, async (fact, events) => {
       if ('caughtUp' in fact) await events.send('caught-up', { position: requests.position(fact.caughtUp) })
       else if (fact.stream === life.stream && fact.revision > before.revision) {
         const step = await life.step(replay, fact)
