@@ -8,6 +8,7 @@ import { DONE, operation } from './operation.ts'
 import { iso, pageQuery } from './position.ts'
 import { ofRoom, userReference } from './references.ts'
 import type { Requests } from './request.ts'
+import { reasonQuery } from './sanctions.ts'
 import * as shapes from './shapes.ts'
 
 const listing = { params: ofRoom, querystring: z.strictObject(pageQuery) }
@@ -83,6 +84,7 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
   const removal = {
     ...operation('members', 'removeMember', 'Takes a member out; anybody may leave'),
     params: ofMember,
+    querystring: reasonQuery,
     response: DONE,
   }
   app.delete('/rooms/:room/members/:user', { schema: removal }, async (request, reply) => {
@@ -90,7 +92,8 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
     const { room, asker } = await requests.asked(bearer, request.params.room)
     const user = await requests.user(request.params.user)
     const stream = roomStream(room.id)
-    const command = { type: 'member.remove', asker, user: user.id } as const
+    const reason = request.query.reason ?? null
+    const command = { type: 'member.remove', asker, user: user.id, reason } as const
     const { revision } = await requests.command(request, bearer, stream, command)
     await requests.read('rooms.get', { id: room.id }, { stream, revision })
     return reply.code(204).send(null)

@@ -7,7 +7,7 @@ import type { MessageItem } from '../projections/room-history.ts'
 import { messageItem } from './message-item.ts'
 import { DONE, operation } from './operation.ts'
 import { pageQuery } from './position.ts'
-import { notFound } from './problem.ts'
+import { notFound, Problem } from './problem.ts'
 import { ofRoom } from './references.ts'
 import type { Bearer, Requests } from './request.ts'
 import { reasonQuery } from './sanctions.ts'
@@ -19,6 +19,13 @@ const messageId = id.describe('a message’s id, exclusive')
 const ofMessage = ofRoom.extend({ id })
 /** longer texts are refused by the room's rule, in its order of checks; this bounds what is looked at */
 const text = z.string().max(60_000)
+
+/** Where the room refuses a text for its length: how long one may be is known here. */
+const toldLimit = (error: unknown): never => {
+  if (!(error instanceof Problem) || error.code !== 'text-too-long') throw error
+  const values = { field: 'text', limit: MAX_TEXT }
+  throw new Problem(error.status, error.code, `text: at most ${MAX_TEXT} characters`, values)
+}
 
 /** What the room is told of a text: checked there after mute and rate. */
 const checked = (given: string): { text: string; fault?: TextFault } => {
@@ -121,7 +128,7 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       const bearer = await requests.bearer(request)
       const { room: found, asker } = await requests.asked(bearer, request.params.room)
       const { id: room } = found
-      const { facts, values, revision } = await requests.command(request, bearer, roomStream(room), {
+      const command = {
         type: 'message.post',
         asker,
         overRate: requests.deps.rates.overRate(bearer.account),
@@ -131,7 +138,9 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
         extra: null,
         entered: false,
         ...checked(request.body.text),
-      })
+      } as const
+      const posting = requests.command(request, bearer, roomStream(room), command)
+      const { facts, values, revision } = await posting.catch(toldLimit)
       const posted = facts.find((fact) => fact.type === 'MessagePosted') as
         | Extract<RoomFact, { type: 'MessagePosted' }>
         | undefined
@@ -163,7 +172,7 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
         id: message,
         ...checked(request.body.text),
       } as const
-      const { revision } = await requests.command(request, bearer, roomStream(room), command)
+      const { revision } = await requests.command(request, bearer, roomStream(room), command).catch(toldLimit)
       return one(room, message, revision)
     },
   )

@@ -66,11 +66,11 @@ type Invalid = Pick<FastifyError, 'validation' | 'validationContext'> & { valida
 const WHERE: Readonly<Record<string, string>> = { body: 'body', querystring: 'query', params: 'path' }
 
 /** What fastify itself refuses, and what to do about it. */
-const FRAMEWORK: Readonly<Record<string, readonly [code: string, detail: string]>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['too-large', `body: at most ${MAX_BODY_BYTES} bytes`],
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['malformed', 'body: send it as JSON, with Content-Type: application/json'],
-  FST_ERR_BAD_URL: ['malformed', 'path: cannot be decoded; encode its parts as UTF-8 in percent'],
-  FST_ERR_MAX_PARAM_LENGTH: ['malformed', `path: each part is at most ${MAX_PATH_PART} characters`],
+const FRAMEWORK: Readonly<Record<string, readonly [code: string, field: string, rule: string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['too-large', 'body', `at most ${MAX_BODY_BYTES} bytes`],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['malformed', 'body', 'send it as JSON, with Content-Type: application/json'],
+  FST_ERR_BAD_URL: ['malformed', 'path', 'cannot be decoded; encode its parts as UTF-8 in percent'],
+  FST_ERR_MAX_PARAM_LENGTH: ['malformed', 'path', `each part is at most ${MAX_PATH_PART} characters`],
 }
 
 /** What is told of an error; null: it is a fault of ours. */
@@ -80,8 +80,10 @@ const problemOf = (error: FastifyError): Problem | null => {
   if (hasZodFastifySchemaValidationErrors(error)) return invalid(error as Invalid)
   const { statusCode: status = 500, code, message } = error
   if (status < 400 || status >= 500) return null
-  const [word, detail] = FRAMEWORK[code] ?? ['malformed', message]
-  return new Problem(status, word, detail)
+  const known = FRAMEWORK[code]
+  if (!known) return new Problem(status, 'malformed', message)
+  const [word, field, rule] = known
+  return new Problem(status, word, `${field}: ${rule}`, { field, rule })
 }
 
 type OnFault = (where: string, error: unknown) => void

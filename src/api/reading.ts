@@ -30,6 +30,8 @@ export interface Listing<Name extends QueryName, Item> {
 
 const aKey = z.union([z.int().min(0), z.string()])
 
+const isPlace = (at: unknown): at is { position: Position } => typeof at === 'object' && at !== null && 'position' in at
+
 export class Reading {
   readonly epoch: string
   readonly cursors: Cursors
@@ -50,7 +52,7 @@ export class Reading {
   /** The moment asked about, of what is read from the log itself. @throws Problem, also beyond its end; LogUnavailable */
   async moment(query: { at?: string | undefined }): Promise<At> {
     const at = this.at(query)
-    if (at && 'position' in at) await this.within('at', at.position)
+    if (isPlace(at)) await this.within('at', at.position)
     return at
   }
 
@@ -61,8 +63,8 @@ export class Reading {
   async read<Name extends QueryName>(name: Name, args: QueryArgs<Name>, atLeast?: Freshness | string) {
     const wanted = typeof atLeast === 'string' ? readPosition(this.epoch, atLeast, 'atLeast') : atLeast
     if (typeof wanted === 'object') return this.#readModels.query(name, args, { atLeast: wanted })
-    const at = (args as { at?: At }).at ?? null
-    const places = { at: at && 'position' in at ? at.position : 0, atLeast: wanted ?? 0 }
+    const { at } = args as { at?: unknown }
+    const places = { at: isPlace(at) ? at.position : 0, atLeast: wanted ?? 0 }
     const fresh = Math.max(places.at, places.atLeast)
     const answer = await this.#readModels.query(name, args)
     // Only who is ahead of them asks the log, so that what has been read stays readable while that is away.

@@ -81,7 +81,8 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     return reply.code(201).send(muteItem(result[0] as MuteRow))
   })
 
-  const unmuting = { ...operation('moderation', 'unmute', 'Lifts a mute'), params: ofTarget, response: DONE }
+  const lifting = { params: ofTarget, querystring: reasonQuery, response: DONE }
+  const unmuting = { ...operation('moderation', 'unmute', 'Lifts a mute'), ...lifting }
   app.delete('/rooms/:room/mutes/:user', { schema: unmuting }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const { room: found, asker } = await requests.asked(bearer, request.params.room)
@@ -92,6 +93,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
       type: 'mute.lift',
       asker,
       name,
+      reason: request.query.reason ?? null,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })
     return reply.code(204).send(null)
@@ -133,7 +135,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     return reply.code(201).send(banItem(result[0] as BanRow))
   })
 
-  const unbanning = { ...operation('moderation', 'unbanFromRoom', 'Lifts a ban'), params: ofTarget, response: DONE }
+  const unbanning = { ...operation('moderation', 'unbanFromRoom', 'Lifts a ban'), ...lifting }
   app.delete('/rooms/:room/bans/:user', { schema: unbanning }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const { room: found, asker } = await requests.asked(bearer, request.params.room)
@@ -144,6 +146,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
       type: 'member.unban',
       asker,
       user: id,
+      reason: request.query.reason ?? null,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })
     return reply.code(204).send(null)

@@ -3,6 +3,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import fastify, { type FastifyInstance } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import { nestsTooDeep } from '../dialects/json.ts'
 import { ayakaRoutes } from './ayaka.ts'
 import { guardCallers } from './callers.ts'
@@ -14,7 +15,7 @@ import { CONTENT_TYPES, withoutTypes } from './files.ts'
 import { Answers, healthRoutes } from './health.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
-import { API, describeApi } from './openapi.ts'
+import { API, describeApi, NO_BODY } from './openapi.ts'
 import { plicRoutes } from './plic.ts'
 import { handleFrameworkErrors, handleProblems, MAX_BODY_BYTES, MAX_PATH_PART } from './problem.ts'
 import { readModelRoutes } from './read-models.ts'
@@ -79,6 +80,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     const recordings = recordRequests(guarded)
     await guarded.register(
       async (api) => {
+        takeNothingUnnamed(api)
         recordingRoutes(api, requests, recordings)
         userRoutes(api, requests)
         tokenRoutes(api, requests)
@@ -109,6 +111,18 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   await servePages(app)
   app.addHook('preClose', () => requests.stop())
   return app
+}
+
+/** What a route does not name is refused, and never passed over: a wish that is not met would be taken for granted. */
+const takeNothingUnnamed = (api: FastifyInstance): void => {
+  api.addHook('onRoute', (route) => {
+    const takesBody = !['GET', 'HEAD'].includes([route.method].flat()[0] ?? '')
+    route.schema = {
+      querystring: z.strictObject({}),
+      ...(takesBody ? { body: NO_BODY } : {}),
+      ...route.schema,
+    }
+  })
 }
 
 const CLIENT_FOLDER = new URL('../client/', import.meta.url)
@@ -146,6 +160,7 @@ const servePage = async (app: FastifyInstance): Promise<void> => {
  */
 const acceptEmptyJson = (app: FastifyInstance): void => {
   const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('text/plain')
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined)
     else if (nestsTooDeep(body as string)) done(Object.assign(new Error('nested too deep'), { statusCode: 400 }))

@@ -10,6 +10,7 @@ import { type Moment, type Replay, timerName } from '../actors/replay.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import { type ShownKind, shownContext, withoutCredentials } from '../actors/shown.ts'
 import { userStream } from '../actors/user/user.facts.ts'
+import type { At } from '../projections/projection.ts'
 import type { RefusalRow } from '../projections/refusals.ts'
 import { notOfEvents, wantsEvents } from './event-streams.ts'
 import { type Life, Lives, type StepTaken } from './lives.ts'
@@ -82,11 +83,11 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
   })
 
   /** What this room or user refused while it stood there; a connection's own are facts of its stream. */
-  const refusedAmong = async ({ kind, stream }: Life, steps: readonly StepTaken[]) => {
+  const refusedAmong = async ({ kind, stream }: Life, steps: readonly StepTaken[], at: At) => {
     const [first, last] = [steps[0], steps.at(-1)]
     if (kind === 'connection' || !first || !last) return null
     const [from, to] = [first.fact.revision, last.fact.revision]
-    const { result } = await requests.read('refusals.decided', { stream, from, to })
+    const { result } = await requests.read('refusals.decided', { stream, from, to, at })
     return Map.groupBy(result, ({ decidedAt }) => decidedAt.revision)
   }
 
@@ -116,10 +117,10 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
     }
   }
 
-  const stepItems = async (life: Life, from: Moment, steps: readonly StepTaken[]) => {
+  const stepItems = async (life: Life, from: Moment, steps: readonly StepTaken[], at: At = null) => {
     const facts = life.kind === 'room' ? steps.map(({ fact }) => fact) : []
     const removed = await removedAmong(requests, life.stream, facts)
-    const refused = await refusedAmong(life, steps)
+    const refused = await refusedAmong(life, steps, at)
     return steps.map((step, index) => {
       const item = stepItem(life, step, steps[index - 1]?.moment ?? from, removed)
       return refused ? { ...item, refused: (refused.get(item.revision) ?? []).map(refusalItem) } : item
@@ -198,7 +199,7 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
         const before = replay.moment
         const last = at ? life.lastUpTo(at) : Number.MAX_SAFE_INTEGER
         const steps = (await life.page(replay, most)).filter(({ fact }) => fact.revision <= last)
-        const items = await stepItems(life, before, steps)
+        const items = await stepItems(life, before, steps, at)
         return {
           before: momentItem(kind, before),
           items,

@@ -10,6 +10,8 @@ import { ofUser } from './references.ts'
 import type { Requests } from './request.ts'
 import * as shapes from './shapes.ts'
 
+const label = z.string().trim().min(1, 'at least one character').max(64, 'at most 64 characters')
+
 export const tokenRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
   const { identity } = requests.deps
@@ -36,8 +38,9 @@ export const tokenRoutes = (root: FastifyInstance, requests: Requests): void => 
     const user = await oneself(request, request.params.user)
     const args = { user: user.id, at: requests.at(request.query) }
     const { result, position } = await requests.read('users.tokens', args, request.query.atLeast)
-    const items = result.map(({ id, issuedAt, revokedAt }) => ({
+    const items = result.map(({ id, label, issuedAt, revokedAt }) => ({
       id,
+      label,
       issuedAt: iso(issuedAt),
       revokedAt: isoOrNull(revokedAt),
     }))
@@ -67,13 +70,15 @@ export const tokenRoutes = (root: FastifyInstance, requests: Requests): void => 
   const issuing = {
     ...operation('users', 'issueToken', 'Issues one more token; its own, and admins'),
     params: ofUser,
+    body: z.strictObject({ label: label.optional() }).default({}),
     response: { 201: shapes.issuedToken },
   }
   app.post('/users/:user/tokens', { schema: issuing }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const user = await requests.user(request.params.user)
     await requests.permit(bearer, 'token.issue')
-    const from = await requests.from(request, bearer)
+    const { label: what } = request.body
+    const from = { ...(await requests.from(request, bearer)), ...(what === undefined ? {} : { label: what }) }
     const outcome = await identity.issueToken(user, bearer.asker, undefined, from)
     const issued = await requests.accepted(bearer.account, 'token.issue', outcome)
     await requests.read('users.tokens', { user: user.id }, { stream: userStream(user.id), revision: issued.revision })
