@@ -395,6 +395,7 @@ describe('facts', () => {
     expect((await ask('POST', '/users/@a3/bans', {})).status).toBe(201)
     await Promise.all(streams.map(({ ended }) => ended))
     expect([...streams, own].map(({ over }) => over.is)).toEqual([...streams.map(() => true), false])
+    expect((await ask('DELETE', '/users/@a3/bans')).status).toBe(204)
   })
 
   it('have no text of a message that is removed, and no code of an invite', async () => {
