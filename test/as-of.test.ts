@@ -31,10 +31,13 @@ const person = ({ id, number, username }: { id: string; number: number; username
   number,
   username,
 })
-const nameNow = (now: PlainFold, id: string | null) => {
-  const row = id === null ? undefined : now.users.get(id)?.row
+const named = (fold: PlainFold, id: string | null) => {
+  const row = id === null ? undefined : fold.users.get(id)?.row
   return row ? person(row) : null
 }
+/** An account that nothing was known of then has no name in the answer. */
+const someone = (fold: PlainFold, id: string | null) =>
+  id === null ? null : (named(fold, id) ?? { id, number: null, username: null })
 const usersThen = (then: PlainFold) =>
   sorted(
     [...then.users.values()].flatMap(({ row }) => (row ? [row] : [])),
@@ -93,16 +96,25 @@ const expected: Readonly<Record<Temporal, Expected>> = {
   'users.tokens': (then, _, { user }) => then.users.get(user)?.tokens ?? [],
   'users.roles': (then, _, { user }) => sorted(then.users.get(user)?.roles ?? [], ({ position }) => -position),
   'users.profile': (then, _, { id, dialect }) => then.users.get(id)?.profiles.get(dialect) ?? null,
-  'connections.list': (then, now) =>
-    sorted(then.connections.values(), ({ opened }) => -opened).map((row) => {
-      const { user, dialect } = now.connections.get(row.id)
-      return { ...row, dialect, user: nameNow(now, user) }
-    }),
-  'moderation.list': (then, now) =>
+  'connections.list': (then) =>
+    sorted(then.connections.values(), ({ opened }) => -opened).map((row) => ({ ...row, user: named(then, row.user) })),
+  'moderation.list': (then) =>
     sorted(then.moderation, ({ position }) => -position).map(({ target, name, by, ...row }) => {
-      const who = nameNow(now, target) ?? { id: target, number: null, username: name }
-      return { ...row, target: target === null && name === null ? null : who, by: nameNow(now, by) }
+      const who = named(then, target) ?? { id: target, number: null, username: name }
+      return { ...row, target: target === null && name === null ? null : who, by: someone(then, by) }
     }),
+  // What is removed now is found at no moment.
+  'messages.search': (then, now, { words, room }) =>
+    sorted(
+      [...then.rooms].flatMap(([id, { messages }]) => (room === undefined || room === id ? messages : [])),
+      ({ position }) => -position,
+    )
+      .map((message) => ({ ...message, removedNow: messageNow(now, message.room, message.id).removed }))
+      .filter(({ text, removed, removedNow }) => text.includes(words) && !removed && !removedNow),
+  'refusals.decided': (then, _, { stream, from, to }) =>
+    then.refusals
+      .filter(({ decidedAt: at }) => at?.stream === stream && at.revision >= from && at.revision <= to)
+      .map(({ user, ...row }) => ({ ...row, user: someone(then, user) })),
 }
 
 const messageNow = (now: PlainFold, room: string, id: number) =>
@@ -130,6 +142,11 @@ const questions = (now: PlainFold): [Temporal, object][] => {
     'users.profile': users.flatMap((id) => ['ayaka', 'drivers'].map((dialect) => ({ id, dialect }))),
     'connections.list': [{}],
     'moderation.list': [{}],
+    'messages.search': ['text', 'other'].flatMap((words) => [{ words }, ...rooms.map((room) => ({ words, room }))]),
+    'refusals.decided': rooms.flatMap((room) => [
+      { stream: `room-${room}`, from: 0, to: LENGTH },
+      { stream: `room-${room}`, from: 3, to: 9 },
+    ]),
   }
   return Object.entries(list).flatMap(([name, args]) =>
     args.map((each): [Temporal, object] => [name as Temporal, { limit: LIMIT, ...each }]),

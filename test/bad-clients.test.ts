@@ -179,5 +179,11 @@ describe('clients', () => {
     expect(await disconnected(third)).toBe('transport close')
     expect(server.sessions.counters.get('turned_away')).toBe(1)
     await unharmed(witness)
+    const counted = (async () => {
+      for await (const item of server.log.subscribe({ from: 0, filter: { types: ['ConnectionsTurnedAway'] } }))
+        if (!('caughtUp' in item)) return JSON.parse(item.data).counts
+    })()
+    await server.stop()
+    expect(await counted).toEqual({ flood: 1 })
   })
 })

@@ -56,6 +56,12 @@ describe.each(['a server that runs', 'a directory without a server'])('against %
     expect((await hansard('room', 'show', alias, '--at', before)).err).toContain('refuses')
     const unlocked = new Date().toISOString()
     await vi.waitUntil(() => new Date().toISOString() > unlocked, { interval: 1 })
+    if (runs) {
+      const headers = { authorization: `Bearer ${OWNER_TOKEN}`, 'content-type': 'application/json' }
+      const init = { method: 'POST', headers, body: JSON.stringify({ user: `@${name}` }) }
+      expect((await fetch(`${server.url}/api/v1/rooms/${alias}/mutes`, init)).status).toBe(201)
+      expect(await done('room', 'show', alias)).toContain(`mutes\n${name}  without end`)
+    }
     expect(await done('room', 'mode', alias, 'locked')).toContain('locked')
     expect(await done('room', 'show', alias)).toMatch(/Chess club +\S+ +locked/)
     expect(await done('room', 'show', alias, '--at', unlocked)).toMatch(/Chess club +\S+ +open/)

@@ -146,6 +146,24 @@ it('is unavailable in native, and may be tried again', async () => {
   expect(socket.heard.some((heard) => heard.includes('"retryable":true'))).toBe(true)
 })
 
+it('is 503 of a request that is refused and cannot be put on record, and a refusal on record once it can', async () => {
+  const { token: eve } = await server.account('Eve')
+  const ask = () => fetch(`${server.url}/api/v1/facts`, { headers: { authorization: `Bearer ${eve}` } })
+  reachable = false
+  expect((await ask()).status).toBe(503)
+  const metrics = await fetch(`${server.url}/metrics`)
+  expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining('hansard_log_storing 0')])
+  reachable = true
+  await expect.poll(async () => (await ask()).status, { timeout: 5_000 }).toBe(403)
+  const opened: string[] = []
+  const refused: string[] = []
+  for await (const { stream, type } of server.log.readAll({ from: 0 })) {
+    if (type === 'ConnectionOpened') opened.push(stream)
+    if (type === 'CommandRefused') refused.push(stream)
+  }
+  expect(opened).toContain(refused.at(-1))
+})
+
 it('is 503 over Ayaka’s REST', async () => {
   const say = async () => {
     const headers = { authorization: token, 'content-type': 'application/json' }

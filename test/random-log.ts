@@ -185,7 +185,7 @@ export const randomLog = (seed: number, length: number): Recorded[] => {
           say(stream, 'TokenRevoked', { token })
         } else {
           said.tokens.add(`t${facts.length}`)
-          say(stream, 'TokenIssued', { token: `t${facts.length}`, hash: 'h' })
+          say(stream, 'TokenIssued', { token: `t${facts.length}`, hash: 'h', ...(coin(0.5) ? { label: 'phone' } : {}) })
         }
       },
       () =>

@@ -105,7 +105,7 @@ export const ACTS: Readonly<Record<string, readonly Act[]>> = {
     { says: 'come in where all may read', asks: 'PUT /rooms/{open}/members/@self', may: everybody },
     { says: 'come in by an invite', asks: 'POST /invites/{code}', may: everybody },
     { says: 'make an invite', asks: 'POST /rooms/{room}/invites', may: staff },
-    { says: 'leave', asks: 'DELETE /rooms/{room}/members/@self', may: everybody },
+    { says: 'leave', asks: 'DELETE /rooms/{room}/members/@self', may: readers },
     { says: 'take a member out', asks: 'DELETE /rooms/{room}/members/@member2', may: staff },
     { says: 'take a mod out', asks: 'DELETE /rooms/{room}/members/@mod2', may: chiefs },
     { says: 'open a room', asks: 'POST /rooms', body: { name: 'new' }, may: admins },

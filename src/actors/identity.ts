@@ -264,7 +264,7 @@ export class Identity {
     account: Account,
     asker: Asker | null,
     own?: string,
-    from: { readonly connection?: string; readonly correlationId?: string } = {},
+    from: { readonly connection?: string; readonly correlationId?: string; readonly label?: string } = {},
   ): Promise<{ ok: true; id: string; token: string; revision: number } | Refused> {
     const { id, hash, token } = await this.#claimToken(account.id, own)
     const outcome = await this.#host.send(userStream(account.id), {

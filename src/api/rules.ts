@@ -25,8 +25,7 @@ export const rulesRoutes = (root: FastifyInstance, requests: Requests): void => 
   /** Those in force now, or as the moderation log has them of then. */
   const inForce = async (room: string | null, query: Query) => {
     const at = requests.at(query)
-    const then = at ?? { position: Number.MAX_SAFE_INTEGER }
-    const { result, position } = await requests.read('rules.at', { room, at: then }, query.atLeast)
+    const { result, position } = await requests.read('rules.at', { room, at }, query.atLeast)
     const current = room === null ? host.rules.current : await inRoom(room)
     return { ...shown(at ? (result ?? NO_RULES) : current), position: requests.position(position) }
   }

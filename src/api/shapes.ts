@@ -41,7 +41,14 @@ export const registered = named(
 
 export const token = named(
   'Token',
-  z.object({ id: z.string(), issuedAt: time, revokedAt: time.nullable() }).describe('never the token itself'),
+  z
+    .object({
+      id: z.string(),
+      label: z.string().nullable().describe('what it is for'),
+      issuedAt: time,
+      revokedAt: time.nullable(),
+    })
+    .describe('never the token itself'),
 )
 
 export const issuedToken = named(

@@ -33,7 +33,7 @@ export const roomCommands: Readonly<Record<string, Command>> = {
         ),
         section(
           'mutes',
-          mutes.map(({ name, until: end }: Answer) => [name, until(end)]),
+          mutes.map(({ user, until: end }: Answer) => [user.username, until(end)]),
         ),
         section(
           'bans',

@@ -32,6 +32,7 @@ export class Sessions {
   readonly #openings: RateLimits
   #turnedAway: Record<string, number> = {}
   #turnedAwaySince = 0
+  #cancelNote = () => {}
   #dirty: Session[] = []
   #stopping = false
 
@@ -161,6 +162,7 @@ export class Sessions {
   async stop(): Promise<void> {
     this.#stopping = true
     await Promise.all([...this.#sessions.values()].map((session) => session.stop()))
+    await this.#noteTurnedAway()
   }
 
   #flushLater(session: Session): void {
@@ -177,16 +179,21 @@ export class Sessions {
     bump(this.counters, 'turned_away')
     this.#turnedAway[cause] = (this.#turnedAway[cause] ?? 0) + 1
     if (this.#turnedAwaySince !== 0) return
+    const { clock } = this.#options.host
+    this.#turnedAwaySince = clock.now()
+    this.#cancelNote = clock.at(this.#turnedAwaySince + TURNED_AWAY_MS, () => void this.#noteTurnedAway())
+  }
+
+  async #noteTurnedAway(): Promise<void> {
+    this.#cancelNote()
+    if (this.#turnedAwaySince === 0) return
+    const data = { since: this.#turnedAwaySince, counts: this.#turnedAway }
+    this.#turnedAway = {}
+    this.#turnedAwaySince = 0
     const { host, node, onFault } = this.#options
-    this.#turnedAwaySince = host.clock.now()
-    host.clock.at(this.#turnedAwaySince + TURNED_AWAY_MS, () => {
-      const data = { since: this.#turnedAwaySince, counts: this.#turnedAway }
-      this.#turnedAway = {}
-      this.#turnedAwaySince = 0
-      host.ledger
-        .append(nodeStream(node), () => ({ type: 'ConnectionsTurnedAway', data }))
-        .catch((error) => onFault('connections turned away', error))
-    })
+    await host.ledger
+      .append(nodeStream(node), () => ({ type: 'ConnectionsTurnedAway', data }))
+      .catch((error) => onFault('connections turned away', error))
   }
 }
 

@@ -98,6 +98,9 @@ export const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
   }),
 ]
 
+/** Why something was undone, where that is said. */
+export const given = (reason: string | null | undefined) => (typeof reason === 'string' ? { reason } : {})
+
 export const muting = (...mode: (typeof closed)[]) => [
   tooFast,
   isBanned,
@@ -128,7 +131,7 @@ export const unmuting = (...mode: (typeof closed)[]) => [
   no('isNotStaff', 'not-authorized'),
   no('isCommandInvalid', 'command-invalid'),
   no('isNotMuted', 'not-muted'),
-  yes('mute.lift', { UserUnmuted: ({ name, asker }) => ({ name, by: byOf(asker) }) }),
+  yes('mute.lift', { UserUnmuted: ({ name, asker, reason }) => ({ name, by: byOf(asker), ...given(reason) }) }),
 ]
 
 /** Also in the archive: its record is asked for as long as it is kept. */

@@ -273,7 +273,11 @@ export const userMachine = user.createMachine({
           no('isNeitherSelfNorAdmin', 'not-authorized'),
           nothingNew('hasTokenAlready'),
           no('tokensAreFull', 'busy', () => ({ tokens: MAX_TOKENS })),
-          yes('token.issue', 'TokenIssued', ({ token, hash }) => ({ token, hash })),
+          yes('token.issue', 'TokenIssued', ({ token, hash, label }) => ({
+            token,
+            hash,
+            ...(label === undefined ? {} : { label }),
+          })),
         ],
         'token.revoke': [
           no('isNeitherSelfNorAdmin', 'not-authorized'),
