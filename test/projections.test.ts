@@ -51,7 +51,7 @@ const questions = (at: At): [QueryName, object][] => [
     ['room.presence', { room, at }],
   ]),
   ...users.flatMap((user): [QueryName, object][] => [
-    ['user.bans', { user, at }],
+    ['room.bans', { room: '', user, limit: 1, at }],
     ['users.tokens', { user, at }],
     ['users.roles', { user, limit: 500, at }],
   ]),

@@ -202,7 +202,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
       const command = { type: 'member.add', asker: bearer.asker, user: bearer.account.id, role: 'member' } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('rooms.get', { id: room.id }, { stream, revision })
-      return reply.code(201).send({ room: room.id, user: bearer.account.id, role: 'member' as const })
+      return reply.code(201).send({ room: room.id, user: shapes.personOf(bearer.account), role: 'member' as const })
     },
   )
 }

@@ -290,7 +290,13 @@ export type RoomCommand =
       /** text faults and `command-invalid` when the dialect's grammar was not met; told to staff only, others are not authorized */
       fault?: TextFault | 'command-invalid'
     })
-  | (Asked & { type: 'mute.lift'; name: string; reason?: string | null; fault?: TextFault | 'command-invalid' })
+  | (Asked & {
+      type: 'mute.lift'
+      name: string
+      user?: string | null
+      reason?: string | null
+      fault?: TextFault | 'command-invalid'
+    })
   | (Asked & { type: 'rules.set'; rules: readonly Rule[] })
   | (Asked & { type: 'invite.create'; code: string })
   // timers: raised by the chart itself, decided like any command
