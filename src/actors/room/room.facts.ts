@@ -152,7 +152,7 @@ export const roomFacts = {
 
   UserMuted: factType(
     'room',
-    'may not write here. Kept by folded name: a mute may precede the account, and replaces an earlier one of the name',
+    'may not write here. Kept by folded name: may precede the account, goes with it to another name, replaces an earlier one',
     z.object({
       name: personal(z.string(), 'name').describe('folded'),
       user: z.string().nullable().describe('null: no account has the name'),
