@@ -25,7 +25,7 @@ const names: Record<string, string> = { kind: 'room' }
 
 beforeAll(async () => {
   clock = new VirtualClock()
-  server = await runServer({ storage: 'sqlite', clock })
+  server = await runServer({ clock })
   const document = (await asking(`${server.url}/api/v1/openapi.json`, 'GET', {})).body
   described = describedBy(document)
   operations = Object.entries(document.paths as Record<string, Record<string, Operation>>).flatMap(([path, methods]) =>
