@@ -59,17 +59,24 @@ const expected: Readonly<Record<Temporal, Expected>> = {
     const found = then.rooms.get(room)?.messages.find((message) => message.id === id)
     return found ? { ...found, removedNow: messageNow(now, room, id).removed } : null
   },
-  'room.mutes': (then, _, { room }) => sorted(then.rooms.get(room)?.mutes.values() ?? [], ({ name }) => name),
-  'room.bans': (then, _, { room }) =>
-    room === ''
-      ? sorted(
-          [...then.users.values()].flatMap(({ ban }) => (ban ? [ban] : [])),
-          ({ user }) => user,
-        )
-      : sorted(then.rooms.get(room)?.bans.values() ?? [], ({ user }) => user),
-  'user.bans': (then, _, { user }) => {
-    const ban = then.users.get(user)?.ban
-    return ban ? [ban] : []
+  'room.mutes': (then, _, { room }) =>
+    sorted(
+      [...(then.rooms.get(room)?.mutes.values() ?? [])].map((mute) => ({
+        ...mute,
+        number: named(then, mute.user)?.number ?? null,
+      })),
+      ({ name }) => name,
+    ),
+  'room.bans': (then, _, { room, user }) => {
+    const everywhere = [...then.users.values()].flatMap(({ ban }) => (ban ? [ban] : []))
+    const bans = room === '' ? everywhere : [...(then.rooms.get(room)?.bans.values() ?? [])]
+    return sorted(
+      bans.flatMap((ban) => {
+        const who = named(then, ban.user)
+        return who && (user === undefined || user === who.id) ? [{ ...ban, user: who }] : []
+      }),
+      ({ user: { id } }) => id,
+    )
   },
   'room.members': (then, _, { room }) =>
     usersThen(then).flatMap((row) => {
@@ -129,8 +136,7 @@ const questions = (now: PlainFold): [Temporal, object][] => {
     'room.messages': rooms.flatMap((room) => [{ room }, { room, removed: 'shown' }, { room, after: 0 }]),
     'room.message': rooms.flatMap((room) => now.rooms.get(room)?.messages.map(({ id }) => ({ room, id })) ?? []),
     'room.mutes': rooms.map((room) => ({ room })),
-    'room.bans': ['', ...rooms].map((room) => ({ room })),
-    'user.bans': users.map((user) => ({ user })),
+    'room.bans': [...['', ...rooms].map((room) => ({ room })), ...users.map((user) => ({ room: '', user }))],
     'room.members': rooms.map((room) => ({ room })),
     'room.presence': rooms.map((room) => ({ room })),
     'room.reads': rooms.map((room) => ({ room })),

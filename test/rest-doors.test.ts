@@ -20,12 +20,14 @@ let described: ReturnType<typeof describedBy>
 let operations: readonly { readonly method: string; readonly path: string; readonly operation: Operation }[]
 /** `<operationId> <status>` of what was answered */
 const seen = new Set<string>()
+/** correlation id → operation, of what was changed */
+const changes = new Map<string, string>()
 /** what paths and bodies name */
 const names: Record<string, string> = { kind: 'room' }
 
 beforeAll(async () => {
   clock = new VirtualClock()
-  server = await runServer({ storage: 'sqlite', clock })
+  server = await runServer({ clock })
   const document = (await asking(`${server.url}/api/v1/openapi.json`, 'GET', {})).body
   described = describedBy(document)
   operations = Object.entries(document.paths as Record<string, Record<string, Operation>>).flatMap(([path, methods]) =>
@@ -55,6 +57,7 @@ const call = async (operationId: string, query = '', body?: unknown, given: Read
   described(method, url, answer.status, answer.headers.get('content-type'), answer.body)
   expect(answer.status, `${method} ${url} ${JSON.stringify(answer.body)}`).toBeLessThan(300)
   seen.add(`${operationId} ${answer.status}`)
+  if (method !== 'GET') changes.set(answer.headers.get('x-correlation-id') as string, operationId)
   clock.advance(1_000)
   return answer.body
 }
@@ -179,6 +182,9 @@ it('each answers as it is described, and as of a moment as it did then', async (
   const all = operations.flatMap(({ operation: { operationId, responses } }) =>
     Object.keys(responses).flatMap((status) => (status === 'default' ? [] : [`${operationId} ${status}`])),
   )
+  // What was asked is found in the log by the id that its answer had; read models are no fact.
+  for await (const { metadata } of server.log.readAll()) changes.delete(JSON.parse(metadata).$correlationId)
+  expect([...changes.values()]).toEqual(['rebuildReadModels'])
   // The recording has no end; recording.test.ts has it.
   expect([...seen, 'record 200'].sort()).toEqual(all.sort())
 })

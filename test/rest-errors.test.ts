@@ -12,7 +12,7 @@ let position: string
 let epoch: string
 let end: number
 beforeAll(async () => {
-  server = await runServer({ clock: new VirtualClock(), storage: 'sqlite' })
+  server = await runServer({ clock: new VirtualClock() })
   await server.account('bob')
   position = (await ask('GET', '/facts?limit=1')).body.position
   epoch = position.replace(/-[0-9]+$/, '')

@@ -273,6 +273,25 @@ describe('messages', () => {
     expect(await noted()).toMatchObject([twice, twice])
   })
 
+  it('of the muted are refused under whichever name, until the mute is lifted by any', async () => {
+    const { account, token } = await server.account('loud')
+    const { id } = await room('moneypot:141', [account.id])
+    const post = () => ask('POST', `/rooms/${id}/messages`, { text: 'hi' }, token)
+    const mute = async () => (await ask('POST', `/rooms/${id}/mutes`, { user: account.id })).body.user
+    expect(await mute()).toEqual({ id: account.id, number: account.number, username: 'loud' })
+    expect((await ask('PATCH', `/users/${account.id}`, { username: 'quiet' }, token)).status).toBe(200)
+    expect((await post()).body.code).toBe('muted')
+    const [listed] = (await ask('GET', `/rooms/${id}/mutes`)).body.items
+    expect(listed.user).toEqual({ id: account.id, number: account.number, username: 'loud' })
+    expect((await ask('DELETE', `/rooms/${id}/mutes/@quiet`)).status).toBe(204)
+    expect((await post()).status).toBe(201)
+    await mute()
+    await ask('PATCH', `/users/${account.id}`, { username: 'silent' }, token)
+    expect((await ask('DELETE', `/rooms/${id}/mutes/@quiet`)).status).toBe(204)
+    expect((await post()).status).toBe(201)
+    expect((await ask('DELETE', `/rooms/${id}/mutes/${account.id}`)).body.code).toBe('not-muted')
+  })
+
   it('with a reference are stored once, also in parallel', async () => {
     await room('moneypot:42', ['@bob'])
     const posts = await Promise.all(
@@ -710,7 +729,7 @@ describe('the past', () => {
     expect(await revoked('')).toEqual([false, true])
     expect(await revoked(at)).toEqual([false, false])
     const banned = async (query: string) =>
-      (await ask('GET', `/bans?${query}`)).body.items.map(({ user }: { user: string }) => user)
+      (await ask('GET', `/bans?${query}`)).body.items.map(({ user }: { user: { id: string } }) => user.id)
     expect(await banned('')).toEqual([])
     expect(await banned(at)).toEqual([account.id])
     expect((await ask('GET', '/bans', undefined, bob)).status).toBe(403)

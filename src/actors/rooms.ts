@@ -5,7 +5,7 @@ import { ALIAS } from './alias.ts'
 import type { Claims, Confirms } from './claims.ts'
 import type { MemberRole } from './fact.ts'
 import type { Host } from './host.ts'
-import type { Account } from './identity.ts'
+import type { Account, AskedFrom } from './identity.ts'
 import { numbersStream } from './node.facts.ts'
 import { type Outcome, type Refused, refused } from './outcome.ts'
 import { inForce, type RoomContext } from './room/room.context.ts'
@@ -142,13 +142,14 @@ export class Rooms {
   }
 
   /** @throws LogUnavailable */
-  async change(room: RoomRef, change: RoomChange, asker: Asker | null): Promise<Outcome> {
+  async change(room: RoomRef, change: RoomChange, asker: Asker | null, from: AskedFrom = {}): Promise<Outcome> {
     const wanted = change.aliases ?? room.aliases
     const added = wanted.filter((alias) => !room.aliases.includes(alias))
     const taken = await this.#claimAll(room.id, added)
     if (taken) return refused('alias-taken', { field: 'aliases', alias: taken })
     const outcome = await this.#host.send(roomStream(room.id), {
       type: 'room.change',
+      ...from,
       by: asker?.id ?? null,
       asker,
       ...change,
@@ -176,13 +177,18 @@ export class Rooms {
   }
 
   /** A code that lets its bearer become a member. @throws LogUnavailable */
-  async invite(room: RoomRef, asker: Asker): Promise<{ ok: true; code: string } | Refused> {
+  async invite(
+    room: RoomRef,
+    asker: Asker,
+    from: AskedFrom = {},
+  ): Promise<{ ok: true; code: string; revision: number } | Refused> {
     const code = this.#host.chance.token()
-    const outcome = await this.#host.send(roomStream(room.id), { type: 'invite.create', by: asker.id, asker, code })
+    const inviting = { type: 'invite.create', ...from, by: asker.id, asker, code } as const
+    const outcome = await this.#host.send(roomStream(room.id), inviting)
     if (!outcome.ok) return outcome
     // The record first: a crash here leaves a code that nobody was told.
     await this.#claims.claim('invite', code, room.id, async () => true)
-    return { ok: true, code }
+    return { ok: true, code, revision: outcome.revision }
   }
 
   /** @throws LogUnavailable */

@@ -39,8 +39,8 @@ export const everywhereRoutes = (root: FastifyInstance, requests: Requests): voi
       await requests.admin(request)
       const { id } = await requests.user(request.params.user)
       const { result, position } = await requests.read(
-        'user.bans',
-        { user: id, at: requests.at(request.query) },
+        'room.bans',
+        { room: '', user: id, limit: 1, at: requests.at(request.query) },
         request.query.atLeast,
       )
       return { items: result.map(banItem), next: null, position: requests.position(position) }
@@ -64,7 +64,7 @@ export const everywhereRoutes = (root: FastifyInstance, requests: Requests): voi
       const { seconds: length = null, reason: why = null } = request.body
       const command = { type: 'user.ban', asker: bearer.asker, seconds: length, reason: why } as const
       const { revision } = await requests.command(request, bearer, stream, command)
-      const { result } = await requests.read('user.bans', { user: id }, { stream, revision })
+      const { result } = await requests.read('room.bans', { room: '', user: id, limit: 1 }, { stream, revision })
       return reply.code(201).send(banItem(result[0] as BanRow))
     },
   )
@@ -85,7 +85,7 @@ export const everywhereRoutes = (root: FastifyInstance, requests: Requests): voi
       const stream = userStream(id)
       const command = { type: 'user.unban', asker: bearer.asker, reason: request.query.reason ?? null } as const
       const { revision } = await requests.command(request, bearer, stream, command)
-      await requests.read('user.bans', { user: id }, { stream, revision })
+      await requests.read('room.bans', { room: '', user: id, limit: 1 }, { stream, revision })
       return reply.code(204).send(null)
     },
   )
@@ -102,12 +102,13 @@ export const everywhereRoutes = (root: FastifyInstance, requests: Requests): voi
     },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const { id } = await requests.user(request.params.user)
+      const account = await requests.user(request.params.user)
+      const { id } = account
       const command = { type: 'user.kick', asker: bearer.asker, reason: request.body.reason ?? null } as const
       const stream = userStream(id)
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('users.get', { id }, { stream, revision })
-      return reply.code(201).send({ user: id, reason: request.body.reason ?? null })
+      return reply.code(201).send({ user: shapes.personOf(account), reason: request.body.reason ?? null })
     },
   )
 }

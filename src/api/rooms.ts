@@ -141,7 +141,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
         ...(slowSeconds === undefined ? {} : { slowMs: slowSeconds * 1_000 }),
       }
       await requests.permit(bearer, 'room.change')
-      const outcome = await rooms.change(room, change, asker)
+      const outcome = await rooms.change(room, change, asker, await requests.from(request, bearer))
       const { revision } = await requests.accepted(bearer.account, 'room.change', outcome)
       const { result, position } = await requests.read(
         'rooms.get',
@@ -181,8 +181,10 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     const bearer = await requests.bearer(request)
     const { room, asker } = await requests.asked(bearer, request.params.room)
     await requests.permit(bearer, 'invite.create')
-    const invited = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(room, asker))
-    return reply.code(201).send({ code: invited.code, room: room.id })
+    const outcome = await rooms.invite(room, asker, await requests.from(request, bearer))
+    const { code, revision } = await requests.accepted(bearer.account, 'invite.create', outcome)
+    await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })
+    return reply.code(201).send({ code, room: room.id })
   })
 
   app.post(
@@ -202,7 +204,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
       const command = { type: 'member.add', asker: bearer.asker, user: bearer.account.id, role: 'member' } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('rooms.get', { id: room.id }, { stream, revision })
-      return reply.code(201).send({ room: room.id, user: bearer.account.id, role: 'member' as const })
+      return reply.code(201).send({ room: room.id, user: shapes.personOf(bearer.account), role: 'member' as const })
     },
   )
 }

@@ -47,7 +47,9 @@ export const rulesRoutes = (root: FastifyInstance, requests: Requests): void => 
   }
   app.put('/rules', { schema: setting }, async (request) => {
     const { account } = await requests.admin(request)
-    return shown(await host.rules.set(request.body.rules, { by: account.id, correlationId: request.id }))
+    const set = await host.rules.set(request.body.rules, { by: account.id, correlationId: request.id })
+    await requests.read('rules.at', { room: null, at: null }, await requests.deps.log.head())
+    return shown(set)
   })
 
   const ofOne = {

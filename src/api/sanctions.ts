@@ -17,8 +17,8 @@ export const sanction = z.strictObject({ seconds: z.int().min(1).max(31_536_000)
 const body = sanction.extend({ user })
 const ofTarget = ofRoom.extend({ user })
 
-const muteItem = ({ name, user: id, by, reason, from, until }: MuteRow) => ({
-  user: { id, username: name },
+const muteItem = ({ name, user: id, number, by, reason, from, until }: MuteRow) => ({
+  user: { id, number, username: name },
   by,
   reason,
   from: iso(from),
@@ -35,7 +35,7 @@ export const banItem = ({ user, by, reason: why, from, until }: BanRow) => ({
 
 /** Whoever is banned from a room, or ('') from everywhere. */
 export const bansOf = (requests: Requests, room: string, query: z.infer<z.ZodObject<typeof pageQuery>>) =>
-  requests.page('room.bans', query, { args: { room }, on: 'after', key: (ban) => ban.user, item: banItem })
+  requests.page('room.bans', query, { args: { room }, on: 'after', key: (ban) => ban.user.id, item: banItem })
 
 /** Mutes, bans and kicks in one room. */
 export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void => {
@@ -87,12 +87,13 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const bearer = await requests.bearer(request)
     const { room: found, asker } = await requests.asked(bearer, request.params.room)
     const { id: room } = found
-    const { name } = await requests.target(request.params.user)
+    const { name, id: account } = await requests.target(request.params.user)
     const stream = roomStream(room)
     const { revision } = await requests.command(request, bearer, stream, {
       type: 'mute.lift',
       asker,
       name,
+      user: account,
       reason: request.query.reason ?? null,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })
@@ -166,13 +167,13 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
       const bearer = await requests.bearer(request)
       const { room: found, asker } = await requests.asked(bearer, request.params.room)
       const { id: room } = found
-      const { id } = await requests.user(request.body.user)
+      const account = await requests.user(request.body.user)
       const reason = request.body.reason ?? null
       const stream = roomStream(room)
-      const command = { type: 'member.kick', asker, user: id, reason } as const
+      const command = { type: 'member.kick', asker, user: account.id, reason } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('rooms.get', { id: room }, { stream, revision })
-      return reply.code(201).send({ user: id, reason })
+      return reply.code(201).send({ user: shapes.personOf(account), reason })
     },
   )
 }

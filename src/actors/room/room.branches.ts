@@ -3,7 +3,7 @@
 
 import { fact, nothing, refuse, type Values } from '../chart.ts'
 import { type RefusalCode, refusals } from '../refusals.ts'
-import { personIn, type RoomContext } from './room.context.ts'
+import { mutedName, personIn, type RoomContext } from './room.context.ts'
 import type { Asker, RoomCommand } from './room.facts.ts'
 import {
   banOf,
@@ -131,7 +131,13 @@ export const unmuting = (...mode: (typeof closed)[]) => [
   no('isNotStaff', 'not-authorized'),
   no('isCommandInvalid', 'command-invalid'),
   no('isNotMuted', 'not-muted'),
-  yes('mute.lift', { UserUnmuted: ({ name, asker, reason }) => ({ name, by: byOf(asker), ...given(reason) }) }),
+  yes('mute.lift', {
+    UserUnmuted: ({ name, user = null, asker, reason }, context) => ({
+      name: mutedName(context, name, user),
+      by: byOf(asker),
+      ...given(reason),
+    }),
+  }),
 ]
 
 /** Also in the archive: its record is asked for as long as it is kept. */

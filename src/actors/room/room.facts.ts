@@ -152,7 +152,7 @@ export const roomFacts = {
 
   UserMuted: factType(
     'room',
-    'may not write here. Kept by folded name: a mute may precede the account, and replaces an earlier one of the name',
+    'may not write here. Kept by folded name: may precede the account, goes with it to another name, replaces an earlier one',
     z.object({
       name: personal(z.string(), 'name').describe('folded'),
       user: z.string().nullable().describe('null: no account has the name'),
@@ -290,7 +290,13 @@ export type RoomCommand =
       /** text faults and `command-invalid` when the dialect's grammar was not met; told to staff only, others are not authorized */
       fault?: TextFault | 'command-invalid'
     })
-  | (Asked & { type: 'mute.lift'; name: string; reason?: string | null; fault?: TextFault | 'command-invalid' })
+  | (Asked & {
+      type: 'mute.lift'
+      name: string
+      user?: string | null
+      reason?: string | null
+      fault?: TextFault | 'command-invalid'
+    })
   | (Asked & { type: 'rules.set'; rules: readonly Rule[] })
   | (Asked & { type: 'invite.create'; code: string })
   // timers: raised by the chart itself, decided like any command

@@ -389,6 +389,25 @@ describe('a mute', () => {
     const loud = { ...bob, username: 'BoB' }
     room(muted('bob'), entered(loud)).when(says(loud)).refused('muted')
   })
+  it('goes with its account to another name, and is lifted by either; of a name without an account it stays with the name', () => {
+    const renamed = { ...bob, username: 'rob' }
+    const ofBob = { ...muted('bob'), data: { ...muted('bob').data, user: 'bob' } }
+    room(ofBob, entered(renamed)).when(says(renamed)).refused('muted')
+    room(muted('bob'), entered(renamed)).when(says(renamed)).yields(['MessagePosted'])
+    const lifted = ['UserUnmuted', { name: 'bob' }] as const
+    room(ofBob)
+      .when(unmute(mona, { name: 'rob', user: 'bob' }))
+      .yields([...lifted])
+    room(ofBob)
+      .when(unmute(mona, { name: 'bob' }))
+      .yields([...lifted])
+    room(ofBob)
+      .when(unmute(mona, { name: 'rob', user: 'ann' }))
+      .refused('not-muted')
+    room(ofBob)
+      .when(unmute(mona, { name: 'rob' }))
+      .refused('not-muted')
+  })
   it('replaces an earlier one, announced again, and its timer with it', () => {
     const again = room(muted('bob', T0 + 5_000))
       .when(mute(mona))
