@@ -17,7 +17,7 @@ const ann: Asker = { id: 'ann', number: 1, username: 'ann', account: 'admin' }
 
 let clock: VirtualClock
 let log: MemoryLog
-let trouble: { before?: (stream: string) => void; after?: () => void }
+let trouble: { before?: (stream: string) => void | Promise<void>; after?: () => void }
 let faults: string[]
 
 beforeEach(() => {
@@ -97,6 +97,14 @@ const rest = async () => {
   for (let round = 0; round < 50; round++) {
     await new Promise((resolve) => setImmediate(resolve))
     if (clock.next() <= clock.now() + 3_000) clock.advance(Math.max(0, clock.next() - clock.now()))
+  }
+}
+
+/** Time goes on, in steps that leave a turn to what happens in each. */
+const passes = async (ms: number, step = 30_000) => {
+  for (let left = ms; left > 0; left -= step) {
+    clock.advance(step)
+    await new Promise((resolve) => setImmediate(resolve))
   }
 }
 
@@ -180,6 +188,111 @@ describe('two nodes on one log', () => {
   })
 })
 
+const openConnection = (host: Host) =>
+  host.send('connection-c', {
+    type: 'connection.open',
+    connection: 'c',
+    dialect: null,
+    version: 0,
+    transport: 'test',
+    since: clock.now(),
+    limits: { authTimeoutMs: 0, afkMs: 0, typingMs: 0, badFrameStrikes: 0 },
+    options: { oneRoom: false, socketsPerAccount: 0, closeCodes: {} },
+    node: host.node,
+    incarnation: 'i',
+    machine: '',
+  })
+
+describe('a batch', () => {
+  it('refuses on what the commands before leave, and tells of it only once they are on the log', async () => {
+    const host = node('one', 1)
+    await open(host)
+    let arrives = () => {}
+    trouble.before = () => new Promise<void>((resolve) => (arrives = resolve))
+    const told: string[] = []
+    const muted = mute(host, 60).then(() => told.push('muted'))
+    const bob: Asker = { id: 'bob', number: 2, username: 'bob', account: 'member' }
+    const lifted = host
+      .send(ROOM, { type: 'mute.lift', asker: bob, name: 'bob' })
+      .then((outcome) => told.push('refused') && outcome)
+    await rest()
+    expect(told).toEqual([])
+    arrives()
+    expect(await lifted).toEqual({
+      ok: false,
+      refusal: {
+        code: 'muted',
+        state: 'living.open',
+        guard: 'isMuted',
+        values: { until: clock.now() + 60_000, by: null },
+        at: { stream: ROOM, revision: 1 },
+      },
+    })
+    await muted
+    expect(told).toEqual(['muted', 'refused'])
+  })
+
+  it('is told apart into appends that the log takes', async () => {
+    const host = node('one', 1)
+    await open(host)
+    const appended = vi.spyOn(log, 'append')
+    const posted = await Promise.all(Array.from({ length: 600 }, (_, n) => post(host, `m${n}`)))
+    const long = await Promise.all(Array.from({ length: 30 }, () => post(host, 'ж'.repeat(30_000))))
+    expect([...posted, ...long].every(({ ok }) => ok)).toBe(true)
+    expect(await texts()).toHaveLength(630)
+    const rooms = appended.mock.calls.filter(([stream]) => stream === ROOM).map(([, some]) => some.length)
+    expect(rooms.slice(0, 3)).toEqual([256, 256, 88])
+    const revisions = [...posted, ...long].map((outcome) => outcome.ok && outcome.facts[0]?.revision)
+    expect(revisions).toEqual(Array.from({ length: 630 }, (_, n) => n + 1))
+    expect(faults).toEqual([])
+  })
+
+  it('never takes time back, whatever the clock of the node does', async () => {
+    const first = node('one', 1)
+    await open(first)
+    await post(first, 'later')
+    const behind = new VirtualClock(setImmediate, clock.now() - 60_000)
+    const host = node('two', 2, { clock: behind })
+    await post(host, 'earlier')
+    await mute(host, 60)
+    const times = (await facts()).map(({ metadata }) => JSON.parse(metadata).at)
+    expect(times).toEqual(Array(4).fill(clock.now()))
+    const ids: number[] = []
+    for await (const { metadata } of log.readStream('numbers-message')) ids.push(JSON.parse(metadata).at)
+    expect(ids).toEqual([clock.now(), clock.now()])
+  })
+
+  it('is heard by each listener, whatever another does', async () => {
+    const host = node('one', 1)
+    const heard: string[] = []
+    host.onAcknowledged(() => {
+      throw new Error('of the listener')
+    })
+    const stop = host.onAcknowledged((batch) => heard.push(...batch.facts.map(({ type }) => type)))
+    expect(await open(host)).toMatchObject({ ok: true })
+    stop()
+    await post(host, 'unheard')
+    expect(heard).toEqual(['RoomOpened'])
+    expect(faults).toEqual(Array(2).fill(`a listener of ${ROOM}: Error: of the listener`))
+  })
+})
+
+describe('a start', () => {
+  it('has each statechart on record once, under the hash that births carry', async () => {
+    for (const seed of [1, 2]) await node('one', seed).start()
+    const defined: Recorded[] = []
+    for await (const fact of log.readStream('machines')) defined.push(fact)
+    const kinds = defined.map(({ data }) => JSON.parse(data))
+    expect(kinds.map(({ kind }) => kind)).toEqual(['connection', 'user', 'room'])
+    const host = node('one', 3)
+    await open(host)
+    expect(kinds[2]).toMatchObject({
+      hash: JSON.parse((await facts())[0]?.data ?? '{}').machine,
+      definition: { id: 'room' },
+    })
+  })
+})
+
 describe('commands about one message that come together', () => {
   it('are decided one after the other, each on what the one before it left', async () => {
     const host = node('one', 1, rows)
@@ -250,6 +363,37 @@ describe('a log whose answers get lost', () => {
     trouble = {}
     expect(await post(host, 'kept')).toMatchObject({ ok: true })
     expect(await texts()).toEqual(['kept'])
+  })
+
+  it('for long: who waits is told so, nothing is decided meanwhile, and what lands in the end is told once', async () => {
+    const host = node('one', 1)
+    await open(host)
+    const heard: string[] = []
+    host.onAcknowledged((batch) => heard.push(...batch.facts.map(({ type }) => type)))
+    let tries = 0
+    trouble.after = () => {
+      tries++
+      // From the second on it says 'no' of what may be there since the first.
+      throw new LogUnavailable('no answer', tries === 1 ? 'unknown' : 'no')
+    }
+    const told: unknown[] = []
+    const muted = mute(host, 600).then((outcome) => told.push(outcome))
+    await new Promise((resolve) => setImmediate(resolve))
+    const later = mute(host, 700).then((outcome) => told.push(outcome))
+    await passes(4_900, 100)
+    expect(told).toEqual([])
+    await passes(4_000, 100)
+    await Promise.all([muted, later])
+    expect(told).toMatchObject(Array(2).fill({ ok: false, refusal: { code: 'unavailable' } }))
+    expect([heard, await types()]).toEqual([[], ['RoomOpened', 'UserMuted']])
+    expect(host.logFailure).toBe('no answer')
+    trouble = {}
+    clock.advance(2_000)
+    await rest()
+    expect([heard, await types()]).toEqual([['UserMuted'], ['RoomOpened', 'UserMuted']])
+    expect(host.logFailure).toBeNull()
+    expect(await mute(host, 700)).toMatchObject({ ok: true })
+    expect(faults).toEqual([])
   })
 
   it('that has much to store says so, and is not taken for one that is away', async () => {
@@ -326,6 +470,47 @@ describe('a room that never rests', () => {
   })
 })
 
+describe('an actor that is loaded', () => {
+  const ends = async (host: Host) => {
+    await host.load(ROOM)
+    expect(host.peek(ROOM)?.timers.armed()).toMatchObject([{ id: 'mute:bob', due: clock.now() + 60_000 }])
+    clock.advance(60_000)
+    await rest()
+    expect((await types()).at(-1)).toBe('MuteExpired')
+    await host.close()
+  }
+
+  it('ends by itself what its facts have armed', async () => {
+    const first = node('one', 1)
+    await open(first)
+    await mute(first, 60)
+    await first.close()
+    await ends(node('two', 2))
+  })
+
+  it('also from a summary, which is as it was when it was made', async () => {
+    let kept: Summary | null = null
+    const keepSummary = (_stream: string, _source: string, made: Summary) => {
+      kept = JSON.parse(JSON.stringify(made))
+    }
+    const store = { summary: async () => kept, keepSummary, message: async () => null }
+    const first = node('one', 1, { store, summaryFrom: 1 })
+    await open(first)
+    await mute(first, 60)
+    const made = first.peek(ROOM)?.summarise()
+    await first.close()
+    expect(kept).toEqual(JSON.parse(JSON.stringify(made)))
+    const behind = new VirtualClock(setImmediate, clock.now() - 5_000)
+    const second = node('two', 2, { store, summaryFrom: 1, clock: behind })
+    await second.load(ROOM)
+    expect(second.peek(ROOM)?.summarise()).toEqual(made)
+    expect(await post(second, 'by a clock that is behind')).toMatchObject({ ok: true, facts: [{ revision: 2 }] })
+    expect((await facts()).map(({ metadata }) => JSON.parse(metadata).at)).toEqual(Array(3).fill(clock.now()))
+    await second.close()
+    await ends(node('three', 3, { store, summaryFrom: 1 }))
+  })
+})
+
 describe('a host that is closed', () => {
   it('folds and tells nothing more, also of what was on its way to the log; the stream has it for whoever comes next', async () => {
     const warned = vi.spyOn(console, 'warn')
@@ -370,20 +555,38 @@ describe('a fact that cannot be read', () => {
     const noted: string[] = []
     for await (const fact of log.readStream('node-two')) noted.push(fact.type)
     expect(noted).toEqual(['ActorQuarantined'])
-    const opened = await other.send('connection-c', {
-      type: 'connection.open',
-      connection: 'c',
-      dialect: null,
-      version: 0,
-      transport: 'test',
-      since: clock.now(),
-      limits: { authTimeoutMs: 0, afkMs: 0, typingMs: 0, badFrameStrikes: 0 },
-      options: { oneRoom: false, socketsPerAccount: 0, closeCodes: {} },
-      node: 'two',
-      incarnation: 'i',
-      machine: '',
+    expect((await openConnection(other)).ok).toBe(true)
+  })
+
+  it('nor folded, does the same; whoever waits is told, and no timer of it fires', async () => {
+    const first = node('one', 1)
+    await open(first)
+    await mute(first, 60)
+    await first.close()
+    await log.append(ROOM, [{ id: 'x', type: 'MessagePosted', v: 1, data: '{}', metadata: '{"at":1}' }], 1)
+    const host = node('two', 2)
+    const asked = Promise.all([post(host, 'one'), post(host, 'two')])
+    expect(await asked).toMatchObject(Array(2).fill({ ok: false, refusal: { code: 'faulted' } }))
+    expect(host.faults).toBe(1)
+    expect(host.ask(ROOM, { type: 'room.archive', asker: null, reason: null })).toMatchObject({
+      refusal: { code: 'faulted' },
     })
-    expect(opened.ok).toBe(true)
+    clock.advance(60_000)
+    await rest()
+    expect(await types()).toEqual(['RoomOpened', 'UserMuted', 'MessagePosted'])
+    await host.close()
+  })
+
+  it('is not taken for one where the log could not be asked', async () => {
+    const first = node('one', 1)
+    await open(first)
+    const host = node('two', 2)
+    vi.spyOn(log, 'readStream').mockImplementationOnce(() => {
+      throw new LogUnavailable('away', 'no')
+    })
+    expect(await post(host, 'one')).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
+    expect(await post(host, 'two')).toMatchObject({ ok: true })
+    expect(faults).toEqual([])
   })
 })
 
@@ -439,11 +642,42 @@ describe('a resting room', () => {
     expect(host.peek(ROOM)?.timers.armed()).toHaveLength(1)
   })
 
+  it('stays for a timer that is due within a minute, and for what is on its way to the log', async () => {
+    const host = node('one', 1)
+    await host.start()
+    await open(host)
+    await mute(host, 100)
+    await passes(90_000)
+    expect(host.peek(ROOM)).not.toBeNull()
+    await passes(90_000)
+    expect(host.peek(ROOM)).toBeNull()
+    let arrives = () => {}
+    trouble.before = () => new Promise<void>((resolve) => (arrives = resolve))
+    const posted = post(host, 'slow')
+    await passes(180_000)
+    trouble = {}
+    arrives()
+    expect(await posted).toMatchObject({ ok: true })
+  })
+
+  it('of a socket stays as long as that is open', async () => {
+    const host = node('one', 1)
+    await host.start()
+    await openConnection(host)
+    await passes(180_000)
+    expect(host.peek('connection-c')).not.toBeNull()
+    const closing = { type: 'connection.close', code: null, reason: null, cause: 'client', late: false } as const
+    await host.send('connection-c', closing)
+    await passes(180_000)
+    expect(host.peek('connection-c')).toBeNull()
+  })
+
   it('refuses more than a thousand waiting commands instead of growing', async () => {
     const host = node('one', 1)
     await open(host)
     const all = await Promise.all(Array.from({ length: 1_200 }, (_, index) => post(host, `m${index}`)))
     expect(all.filter(({ ok }) => ok)).toHaveLength(1_000)
     expect(all.filter((outcome) => !outcome.ok && outcome.refusal.code === 'busy')).toHaveLength(200)
+    expect(await texts()).toHaveLength(1_000)
   })
 })
