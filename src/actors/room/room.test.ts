@@ -151,6 +151,17 @@ describe('presence', () => {
     room(entered(ann)).when(enter(ann, 'ann-1')).nothing()
     room().when(leave('ann-1')).nothing()
   })
+  it('is for members, of the room or its space, and for staff, unless a protocol lets anybody in', () => {
+    const own = happened('RoomOpened', { ...opened.data, aliases: ['native:2'] })
+    const closed = given(own, member('mona', 'mod'), member('bob', 'member'))
+    closed.when(enter(ann, 'c')).refused('not-a-member')
+    for (const who of [bob, mona, ada, { ...ann, spaceRole: 'member' } as const])
+      closed.when(enter(who, 'c')).yields(['PresenceEntered'])
+    for (const alias of ['moneypot:2', 'drivers:2'])
+      given(happened('RoomOpened', { ...opened.data, aliases: ['native:2', alias] }))
+        .when(enter(ann, 'c'))
+        .yields(['PresenceEntered'])
+  })
   it('is refused while banned, not after', () => {
     const until = T0 + 60_000
     room(banned('ann', until)).when(enter(ann, 'c')).refused('banned', { until })
@@ -243,6 +254,9 @@ describe('a message is refused for the first of these reasons', () => {
     room(locked, muted('bob')).when(writes(bob, everything)).refused('not-a-member')
     room(member('bob', 'member')).when(writes(bob)).yields(['MessagePosted'])
     room()
+      .when(writes({ ...bob, spaceRole: 'member' }))
+      .yields(['MessagePosted', { author: { role: 'member' } }])
+    room()
       .when(writes({ ...bob, spaceRole: 'mod' }))
       .yields(['MessagePosted', { author: { role: 'mod' } }])
     room()
@@ -266,6 +280,10 @@ describe('a message is refused for the first of these reasons', () => {
     room(locked, entered(bob), muted('bob', T0 + 5))
       .when(says(bob, { fault: 'text-empty' }))
       .refused('muted', values)
+  })
+  it('6: by the one who did it', () => {
+    const here = room(entered(bob)).when(mute(mona)).after
+    here.when(says(bob)).refused('muted', { until: T0 + 60_000, by: 'mona' })
   })
   it('7: the room is locked', () => {
     room(locked, entered(bob))
@@ -423,6 +441,9 @@ describe('a mute', () => {
       .yields(['UserUnmuted', { name: 'bob' }])
     expect(lifted.armed).toEqual({})
     lifted.when(unmute(mona)).refused('not-muted')
+    room(changed({ mode: 'locked' }), muted('bob'))
+      .when(unmute(ann))
+      .refused('room-closed')
     room(muted('bob')).when(unmute(ann)).refused('not-authorized')
     room()
       .when(unmute(mona, { fault: 'command-invalid' }))
@@ -460,9 +481,12 @@ describe('a ban', () => {
   it('ends by its timer', () => {
     const after = room().when(ban(mona, 'bob')).after
     expect(after.armed).toEqual({ 'ban:bob': T0 + 60_000 })
+    const armedBy = after.facts.at(-1)?.id
     const over = after
       .whenDue('ban:bob')
-      .yields(['MemberBanExpired', { user: 'bob', due: T0 + 60_000, cause: 'timer' }])
+      .yields(['MemberBanExpired', { user: 'bob', due: T0 + 60_000, armedBy, cause: 'timer' }])
+    after.whenDue('ban:bob', 1_000).yields(['MemberBanExpired', { late: false }])
+    after.whenDue('ban:bob', 1_001).yields(['MemberBanExpired', { late: true }])
     expect(over.armed).toEqual({})
     over.when({ type: 'ban.expire', user: 'bob', due: T0 + 60_000 }).nothing()
   })
@@ -546,6 +570,7 @@ describe('members', () => {
   it('lose roles likewise, once', () => {
     const demote = (who: Asker) => ({ type: 'member.demote', asker: who, user: 'moe' }) as const
     room().when(demote(mona)).refused('not-authorized')
+    given(opened).when(demote(ada)).refused('not-a-member')
     room()
       .when(demote(olga))
       .yields(['MemberRoleRevoked', { user: 'moe' }])
@@ -570,6 +595,9 @@ describe('members', () => {
     room(banned('moe')).when(remove(moe, 'moe')).yields(['MemberRemoved'])
     room(member('bob', 'member')).when(remove(ann, 'bob')).refused('not-authorized')
     room().when(remove(mona, 'moe')).refused('not-authorized')
+    room(member('bob', 'member'))
+      .when({ ...remove(olga, 'bob'), after: 'kicked' })
+      .yields(['MemberRemoved', { after: 'kicked' }])
   })
   it('are kicked when present or a member', () => {
     const kick = (who: Asker, user: string) => ({ type: 'member.kick', asker: who, user, reason: null }) as const
@@ -604,6 +632,9 @@ describe('a message that was posted', () => {
       .refused('text-empty')
   })
   it('is not the back door for whoever may not write', () => {
+    room()
+      .when(edit(ann, row('ann'), { overRate: true }))
+      .refused('rate-limited')
     room(muted('ann'))
       .when(edit(ann, row('ann')))
       .refused('muted')
@@ -661,6 +692,16 @@ describe('the texts of removed messages', () => {
     room(banned('mona')).when(readRemoved(mona)).refused('banned')
     room(archived).when(readRemoved(mona)).yields(['RemovedTextRead'])
     room(archived).when(readRemoved(ann)).refused('not-authorized')
+  })
+})
+
+describe('an invite', () => {
+  it('is made by staff', () => {
+    const invite = (who: Asker) => ({ type: 'invite.create', asker: who, code: 'c' }) as const
+    room()
+      .when(invite(mona))
+      .yields(['InviteCreated', { code: 'c', by: { id: 'mona' } }])
+    room().when(invite(ann)).refused('not-authorized')
   })
 })
 
