@@ -7,7 +7,7 @@ import { definitions } from '../src/actors/definitions.ts'
 import { FactCodec } from '../src/actors/fact-codec.ts'
 import { Host, type HostOptions } from '../src/actors/host.ts'
 import type { Asker, MessageRow } from '../src/actors/room/room.facts.ts'
-import { type Envelope, LogBusy, LogUnavailable, type Recorded } from '../src/log/event-log.ts'
+import { type Envelope, LogBusy, LogUnavailable, type Recorded, WrongExpectedRevision } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import { SeededChance } from './seeded-chance.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -100,6 +100,19 @@ const rest = async () => {
   }
 }
 
+/** So many appends to the room meet a fact of another there. */
+const overtake = (times: number): void => {
+  let left = times
+  trouble.before = async (stream) => {
+    if (stream !== ROOM || left === 0) return
+    const mine = trouble
+    trouble = {}
+    const fact = { id: `foreign ${left--}`, type: 'MemberKicked', v: 1, metadata: '{"at":1}' }
+    await log.append(ROOM, [{ ...fact, data: '{"by":null,"reason":null,"user":"x"}' }], (await facts()).length - 1)
+    trouble = mine
+  }
+}
+
 /** Time goes on, in steps that leave a turn to what happens in each. */
 const passes = async (ms: number, step = 30_000) => {
   for (let left = ms; left > 0; left -= step) {
@@ -149,23 +162,59 @@ describe('two nodes on one log', () => {
     expect(await types()).not.toContain('MessageEdited')
   })
 
+  it('hear of each other’s facts when they are overtaken, and end what those have armed', async () => {
+    const [one, two] = [node('one', 1), node('two', 2)]
+    await open(one)
+    await two.load(ROOM)
+    await mute(one, 60)
+    await one.close()
+    const heard: string[] = []
+    two.onAcknowledged((batch) => heard.push(...batch.facts.map(({ type }) => type)))
+    await settled(post(two, 'overtaken'))
+    expect(heard).toEqual(['UserMuted', 'MessagePosted'])
+    clock.advance(60_000)
+    await rest()
+    expect(heard).toEqual(['UserMuted', 'MessagePosted', 'MuteExpired'])
+  })
+
+  it('take what stands there under their own command for its answer', async () => {
+    const host = node('one', 1)
+    await open(host)
+    trouble.after = () => {
+      trouble = {}
+      throw new WrongExpectedRevision(ROOM, 0, 1)
+    }
+    expect(await settled(mute(host, 60))).toMatchObject({ ok: true, facts: [{ type: 'UserMuted', revision: 1 }] })
+    expect(await types()).toEqual(['RoomOpened', 'UserMuted'])
+  })
+
+  it('decide nothing more on what they cannot read', async () => {
+    const host = node('one', 1)
+    await open(host)
+    await log.append(ROOM, [{ id: 'x', type: 'FromTheFuture', v: 1, data: '{}', metadata: '{"at":1}' }], 0)
+    expect(await settled(mute(host, 60))).toMatchObject({ ok: false, refusal: { code: 'faulted' } })
+    expect(await types()).toEqual(['RoomOpened', 'FromTheFuture'])
+  })
+
   it('give up on a command that is overtaken eight times, and say so', async () => {
     const host = node('one', 1)
     await open(host)
-    let overtaken = 0
-    trouble.before = () => {
-      const { before } = trouble
-      trouble = {}
-      const fact = { id: `foreign ${overtaken}`, type: 'MemberKicked', v: 1, metadata: '{"at":1}' }
-      void log.append(ROOM, [{ ...fact, data: '{"by":null,"reason":null,"user":"x"}' }], overtaken++)
-      trouble = { ...(before ? { before } : {}) }
-    }
-    const muted = mute(host, 60)
+    overtake(8)
+    const contended = { ok: false, refusal: { code: 'contended', values: { attempts: 8 } } }
+    expect(await settled(mute(host, 60))).toMatchObject(contended)
+    expect(await types()).toEqual(['RoomOpened', ...Array(8).fill('MemberKicked')])
+    overtake(7)
+    expect(await settled(mute(host, 60))).toMatchObject({ ok: true })
+  })
+
+  it('try a timer again that they were overtaken on for long', async () => {
+    const host = node('one', 1)
+    await open(host)
+    await mute(host, 60)
+    overtake(8)
+    clock.advance(60_000)
     await rest()
-    expect(await muted).toMatchObject({ ok: false, refusal: { code: 'contended', values: { attempts: 8 } } })
-    expect(overtaken).toBe(8)
-    trouble = {}
-    expect(await post(host, 'goes on')).toMatchObject({ ok: true })
+    expect((await types()).slice(2)).toEqual([...Array(8).fill('MemberKicked'), 'MuteExpired'])
   })
 
   it('leave one fact when both fire the same timer', async () => {
@@ -543,6 +592,29 @@ describe('a host that is closed', () => {
   })
 })
 
+describe('what cannot be done for a reason of our own', () => {
+  it('is a fault of the command alone, where it could not be told what it needs', async () => {
+    const host = node('one', 1)
+    await open(host)
+    const nothing = { id: 'x', type: 'FromTheFuture', v: 1, data: '{}', metadata: '{"at":1}' }
+    await log.append('numbers-message', [nothing], 'no-stream')
+    expect(await post(host, 'one')).toMatchObject({ ok: false, refusal: { code: 'faulted' } })
+    expect(await mute(host, 60)).toMatchObject({ ok: true })
+    expect(faults).toEqual([expect.stringContaining('FromTheFuture')])
+  })
+
+  it('puts the actor out of service where it could not be written down, and leaves nobody waiting', async () => {
+    const codec = new FactCodec()
+    const host = node('one', 1, { codec })
+    await open(host)
+    vi.spyOn(codec, 'encode').mockRejectedValueOnce(new Error('of the codec'))
+    const answers = await Promise.all([mute(host, 60), mute(host, 70)])
+    expect(answers).toMatchObject(Array(2).fill({ ok: false, refusal: { code: 'faulted' } }))
+    expect(host.counts()).toEqual({ actors: 1, quarantined: 1 })
+    expect(await types()).toEqual(['RoomOpened'])
+  })
+})
+
 describe('a fact that cannot be read', () => {
   it('puts its own actor out of service and nobody else', async () => {
     const host = node('one', 1)
@@ -587,6 +659,21 @@ describe('a fact that cannot be read', () => {
     expect(await post(host, 'one')).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
     expect(await post(host, 'two')).toMatchObject({ ok: true })
     expect(faults).toEqual([])
+  })
+})
+
+describe('a host that is closed while a command is told what it needs', () => {
+  it('stores nothing of it', async () => {
+    let told = () => {}
+    const message = () => new Promise<null>((resolve) => (told = () => resolve(null)))
+    const host = node('one', 1, { store: { ...rows.store, message } })
+    await open(host)
+    const answers = Promise.all([mute(host, 60), remove(host, 1)])
+    await rest()
+    await host.close()
+    told()
+    expect(await answers).toMatchObject(Array(2).fill({ ok: false, refusal: { code: 'unavailable' } }))
+    expect(await types()).toEqual(['RoomOpened'])
   })
 })
 

@@ -293,6 +293,7 @@ describe('a message is refused for the first of these reasons', () => {
   it('7: or slow, told how long to wait', () => {
     const slow = room(changed({ mode: 'slow', slowMs: 10_000 }), entered(bob)).when(says(bob)).after
     slow.when(says(bob, { at: slow.now + 4_000, fault: 'text-empty' })).refused('slow-mode', { waitMs: 6_000 })
+    slow.when(says(bob, { at: slow.now + 9_999 })).refused('slow-mode', { waitMs: 1 })
     slow.when(says(bob, { at: slow.now + 10_000 })).yields(['MessagePosted'])
   })
   it('8: a fault of the text, whichever the decoder saw', () => {
@@ -585,6 +586,14 @@ describe('members', () => {
       .when(add(ann, 'ann', 'mod'))
       .refused('not-authorized')
     room().when(add(ann, 'bob')).refused('not-authorized')
+    for (const role of ['mod', 'owner'] as const) {
+      room()
+        .when(add(mona, 'bob', role))
+        .refused('not-authorized')
+      room()
+        .when(add(olga, 'bob', role))
+        .yields(['MemberAdded', { role }])
+    }
     room().when(add(mona, 'bob')).yields(['MemberAdded'])
     room(member('bob', 'member')).when(add(mona, 'bob')).nothing()
     room(banned('ann')).when(add(ann, 'ann')).refused('banned')
