@@ -296,6 +296,32 @@ describe('a batch', () => {
     expect(faults).toEqual([])
   })
 
+  it('goes on past a command that its own chart cannot decide, which is a fault', async () => {
+    const host = node('one', 1)
+    await open(host)
+    const broken = { type: 'mute.set', asker: null, name: 5 as never, user: null, seconds: 60, reason: null } as const
+    const answers = await Promise.all([mute(host, 60), host.send(ROOM, broken), mute(host, 70)])
+    expect(answers.map((answer) => (answer.ok ? 'ok' : answer.refusal.code))).toEqual(['ok', 'faulted', 'ok'])
+    expect(await types()).toEqual(['RoomOpened', 'UserMuted', 'UserMuted'])
+    expect(host.faults).toBe(1)
+    expect(host.counts().quarantined).toBe(0)
+  })
+
+  it('names in each fact the command and what it came of', async () => {
+    const host = node('one', 1)
+    await open(host)
+    const wish = { type: 'mute.set', asker: null, name: 'bob', user: null, seconds: 60, reason: null } as const
+    await host.send(ROOM, { ...wish, commandId: 'c', correlationId: 'd', by: 'ann', connection: 'e' })
+    const [, fact] = await facts()
+    expect(JSON.parse(fact?.metadata ?? '')).toEqual({
+      at: clock.now(),
+      by: 'ann',
+      connection: 'e',
+      $causationId: 'c',
+      $correlationId: 'd',
+    })
+  })
+
   it('never takes time back, whatever the clock of the node does', async () => {
     const first = node('one', 1)
     await open(first)
