@@ -10,8 +10,8 @@ import { numbersStream } from './node.facts.ts'
 import { type Outcome, type Refused, refused } from './outcome.ts'
 import type { TokenClaims, TokenVerifier } from './ports.ts'
 import type { Asker } from './room/room.facts.ts'
+import type { UserContext } from './user/user.context.ts'
 import { userStream } from './user/user.facts.ts'
-import type { UserContext } from './user/user.machine.ts'
 
 export interface Account {
   readonly id: string

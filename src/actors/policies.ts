@@ -13,8 +13,8 @@ import type { Acknowledged } from './outcome.ts'
 import { pause } from './ports.ts'
 import type { RoomContext } from './room/room.context.ts'
 import { roomStream } from './room/room.facts.ts'
+import type { UserContext } from './user/user.context.ts'
 import { userStream } from './user/user.facts.ts'
-import type { UserContext } from './user/user.machine.ts'
 
 interface Consequence {
   readonly stream: string
