@@ -3,6 +3,7 @@
 
 import { SignJWT } from 'jose'
 import { afterEach, describe, expect, it } from 'vitest'
+import { MemoryLog } from '../src/log/memory.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { RawWebSocket, text } from './raw-websocket.ts'
 import { JWT, runServer, type TestServer, type TestServerOptions } from './running-server.ts'
@@ -115,7 +116,60 @@ describe('a peer that reads no more', () => {
   })
 })
 
+describe('silence', () => {
+  it('is on record once it has lasted, with when it began, and so is its end; what is over is silent for nobody', async () => {
+    const clock = new VirtualClock()
+    const minutes = (count: number) => clock.advance(count * 60_000)
+    await running({ clock })
+    const socket = await signingIn.moneypot()
+    await expect.poll(() => socket.heard.at(-1)).toContain('430[null')
+    const say = async (ref: number) => {
+      socket.send(text(`42${ref}["new_message","x"]`))
+      await expect.poll(() => socket.heard.at(-1)).toBe(`43${ref}[]`)
+    }
+    const noted = async (type: string) => {
+      for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+      return (await facts(type)).filter(({ by }) => by === ann.account.id)
+    }
+    minutes(4)
+    await say(1)
+    const since = clock.now()
+    minutes(4)
+    expect(await noted('WentIdle')).toEqual([])
+    minutes(1)
+    await expect.poll(() => noted('WentIdle')).toMatchObject([{ data: { since }, at: since + 5 * 60_000 }])
+    minutes(30)
+    await say(2)
+    await expect.poll(() => noted('BecameActive')).toMatchObject([{ at: clock.now() }])
+    socket.end()
+    await expect.poll(whoIsThere).toEqual(ONLY_THE_WITNESS)
+    minutes(10)
+    expect(await noted('WentIdle')).toHaveLength(1)
+    const [{ stream } = { stream: '' }] = await noted('WentIdle')
+    expect(server.host.peek(stream)).toBeNull()
+  })
+})
+
 describe('coming and going', () => {
+  it('begins with the connection: nothing that its client did stands in the log before that', async () => {
+    const log = new MemoryLog({
+      beforeAppend: async (stream) => {
+        if (stream.startsWith('connection-')) for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+      },
+    })
+    await running({ log })
+    const sockets = await Promise.all(protocols.map((name) => signingIn[name]()))
+    await expect.poll(async () => (await facts('AuthSucceeded')).length).toBe(protocols.length + 1)
+    const begun = new Set<string>()
+    for await (const { type, stream, metadata } of log.readAll({})) {
+      const { connection } = JSON.parse(metadata) as { connection: string | null }
+      if (type === 'ConnectionOpened') begun.add(stream)
+      else if (connection !== null) expect(begun, type).toContain(`connection-${connection}`)
+    }
+    for (const socket of sockets) socket.end()
+    await expect.poll(whoIsThere).toEqual(ONLY_THE_WITNESS)
+  })
+
   it('as fast as it can leaves nobody behind, in any protocol', async () => {
     await running()
     await Promise.all(
