@@ -71,6 +71,11 @@ const facts = async (type: string) => {
   return found
 }
 
+/** What was under way has happened. */
+const turns = async () => {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
 /** Accounts that are in a room, or online, or have a connection, as the read models say. */
 const whoIsThere = async () => {
   await server.settled()
@@ -117,6 +122,27 @@ describe('a peer that reads no more', () => {
 })
 
 describe('silence', () => {
+  it('of whoever has not said a word on the address of all protocols ends after a minute', async () => {
+    const clock = new VirtualClock()
+    await running({ clock })
+    const [silent, unknown, begun] = [await connected(), await connected(), await connected()]
+    unknown.send(text('42["no_such_event"]'))
+    begun.send(text('42["auth",18]'))
+    await expect.poll(() => begun.heard.at(-1)).toContain('client_error')
+    clock.advance(1_000)
+    await expect.poll(async () => (await facts('ConnectionOpened')).length).toBe(4)
+    clock.advance(58_999)
+    await turns()
+    expect(server.sessions.size).toBe(4)
+    clock.advance(1)
+    // socket.io's DISCONNECT, whose client does not come back by itself
+    await expect.poll(() => [silent, unknown].map(({ heard }) => heard.at(-1))).toEqual(['41', '41'])
+    expect(server.sessions.size).toBe(2)
+    expect((await facts('ConnectionClosed')).map(({ data }) => data.cause)).toEqual(['auth-timeout', 'auth-timeout'])
+    begun.end()
+    await expect.poll(whoIsThere).toEqual(ONLY_THE_WITNESS)
+  })
+
   it('is on record once it has lasted, with when it began, and so is its end; what is over is silent for nobody', async () => {
     const clock = new VirtualClock()
     const minutes = (count: number) => clock.advance(count * 60_000)
@@ -128,7 +154,7 @@ describe('silence', () => {
       await expect.poll(() => socket.heard.at(-1)).toBe(`43${ref}[]`)
     }
     const noted = async (type: string) => {
-      for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+      await turns()
       return (await facts(type)).filter(({ by }) => by === ann.account.id)
     }
     minutes(4)
@@ -154,7 +180,7 @@ describe('coming and going', () => {
   it('begins with the connection: nothing that its client did stands in the log before that', async () => {
     const log = new MemoryLog({
       beforeAppend: async (stream) => {
-        if (stream.startsWith('connection-')) for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+        if (stream.startsWith('connection-')) await turns()
       },
     })
     await running({ log })
