@@ -176,6 +176,43 @@ describe('silence', () => {
   })
 })
 
+describe('going while it comes', () => {
+  // What was appended before it went nobody could know of who ended it: it is taken back (transports/entry.ts).
+  it.each([
+    ['moneypot', ['CameOnline', 'AuthSucceeded', 'PresenceEntered', 'RoomEntered']],
+    ['maint', ['CameOnline', 'AuthSucceeded', 'PresenceEntered', 'RoomEntered']],
+    ['native', ['CameOnline', 'AuthSucceeded', 'PresenceEntered', 'RoomEntered']],
+    ['drivers', ['CameOnline', 'AuthSucceeded', 'RoomsFollowed']],
+    ['plic', ['CameOnline', 'AuthSucceeded', 'RoomsFollowed']],
+    ['ayaka', ['CameOnline', 'AuthSucceeded', 'RoomsFollowed']],
+  ] as const)('leaves nobody behind in %s, whatever is being stored then', async (name, types) => {
+    let held: { readonly type: string; readonly until: Promise<void> } | null = null
+    let waits = false
+    const log = new MemoryLog({
+      beforeAppend: async (_stream, stored) => {
+        if (!held || stored.every(({ type }) => type !== held?.type)) return
+        waits = true
+        await held.until
+      },
+    })
+    await running({ log })
+    for (const type of types) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      held = { type, until: promise }
+      waits = false
+      const socket = await signingIn[name]()
+      if (name === 'native') socket.send(text(JSON.stringify({ do: 'join', room: witness.room.id })))
+      await expect.poll(() => waits, { interval: 1 }).toBe(true)
+      socket.end()
+      await expect.poll(() => server.sessions.size, { interval: 1 }).toBe(1)
+      await turns()
+      held = null
+      resolve()
+      await expect.poll(whoIsThere, { interval: 1 }).toEqual(ONLY_THE_WITNESS)
+    }
+  })
+})
+
 describe('coming and going', () => {
   it('begins with the connection: nothing that its client did stands in the log before that', async () => {
     const log = new MemoryLog({

@@ -49,16 +49,15 @@ it.each([['polling'], ['polling', 'websocket']])(
   },
 )
 
-it('more messages at once than a room’s queue holds are each stored and answered', async () => {
+it('more messages at once than a room’s queue holds are each stored and answered, again and again', async () => {
   const writer = io(server.url, { transports: ['websocket'], forceNew: true, reconnection: false })
   try {
     const hashed_token = server.identity.hashToken(token)
     await new Promise((resolve) => writer.emit('auth', { app_id: 18, hashed_token }, resolve))
-    const answers = Array.from(
-      { length: 1_400 },
-      () => new Promise((resolve) => writer.emit('new_message', 'x', resolve)),
-    )
-    expect(new Set(await Promise.all(answers))).toEqual(new Set([undefined]))
+    const say = () => new Promise((resolve) => writer.emit('new_message', 'x'.repeat(120), resolve))
+    for (let round = 0; round < 2; round++) {
+      expect(new Set(await Promise.all(Array.from({ length: 1_400 }, say)))).toEqual(new Set([undefined]))
+    }
   } finally {
     turns = 0
     writer.disconnect()
@@ -66,11 +65,14 @@ it('more messages at once than a room’s queue holds are each stored and answer
 })
 
 it('whoever comes in the midst of a storm has each message once, from the last 250 or live', async () => {
-  await openRoom(server, 'moneypot:19')
+  // Read models in a thread of their own are further than a room was when somebody entered it.
+  const stormy = await runServer({ storage: 'sqlite' })
+  const { token: storming } = await stormy.account('ann')
+  await openRoom(stormy, 'moneypot:19')
   const storm = Array.from({ length: COUNT }, (_, number) => `${number}`)
-  const open = (transports: string[]) => io(server.url, { transports, forceNew: true, reconnection: false })
+  const open = (transports: string[]) => io(stormy.url, { transports, forceNew: true, reconnection: false })
   const writer = open(['websocket'])
-  const auth = { app_id: 19, hashed_token: server.identity.hashToken(token) }
+  const auth = { app_id: 19, hashed_token: stormy.identity.hashToken(storming) }
   await new Promise((resolve) => writer.emit('auth', auth, resolve))
   const readers = [['websocket'], ['polling'], ['polling', 'websocket']].flatMap((transports) =>
     Array.from({ length: 8 }, () => ({ socket: open(transports), history: [] as string[], heard: [] as string[] })),
@@ -100,9 +102,10 @@ it('whoever comes in the midst of a storm has each message once, from the last 2
       late.emit('auth', { app_id: 19 }, (_error: unknown, data: never) => resolve(data)),
     )
     expect(room.history.map(({ text }) => text)).toEqual(storm.slice(-250))
-    expect(server.faults).toEqual([])
+    expect(stormy.faults).toEqual([])
   } finally {
     writer.disconnect()
     for (const { socket } of readers) socket.disconnect()
+    await stormy.stop()
   }
 })
