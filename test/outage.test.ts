@@ -137,6 +137,15 @@ it('is a confirmation in PLIC, and 4006 for whoever comes then, whose app return
   await triedTwice(socket, { type: 'SendMessage', data }, '"reason":"server error"', '"confirmed":true')
 })
 
+it('ends whom a frame of theirs would end, in PLIC', async () => {
+  const socket = await opened(`/plic?token=${jwt}`)
+  socket.send(text(JSON.stringify({ type: 'SendMessage', data: { room_id: 7, message: 'x', message_temp_id: 'x' } })))
+  await expect.poll(() => socket.heard.at(-1)).toContain('"confirmed":true')
+  reachable = false
+  socket.send(text('no JSON'))
+  expect(await socket.closed).toBe(4010)
+})
+
 it('is unavailable in native, and may be tried again', async () => {
   const socket = await opened('/native', { do: 'sign-in', token })
   socket.send(text(JSON.stringify({ do: 'join', room: 'native:1' })))

@@ -11,7 +11,7 @@ import { FactCodec } from '../src/actors/fact-codec.ts'
 import { Host, type HostStore } from '../src/actors/host.ts'
 import { Identity } from '../src/actors/identity.ts'
 import { Policies } from '../src/actors/policies.ts'
-import type { Clock } from '../src/actors/ports.ts'
+import { type Clock, pause } from '../src/actors/ports.ts'
 import { RateLimits } from '../src/actors/rate.ts'
 import { closeLeftOpen } from '../src/actors/recovery.ts'
 import { Rooms } from '../src/actors/rooms.ts'
@@ -77,6 +77,15 @@ export class Client implements Socket {
   close(): void {
     this.open = false
   }
+}
+
+/** As in a thread of their own: they answer after a while, and are further by then than they were asked to be. */
+const distant = (readModels: LocalReadModels, own: EventLog, clock: Clock, chance: SeededChance): LocalReadModels => {
+  const query: LocalReadModels['query'] = async (name, args, options) => {
+    await pause(clock, Math.floor(chance.fraction() * 3))
+    return readModels.query(name, args, { ...options, atLeast: await own.head() })
+  }
+  return Object.assign(Object.create(readModels) as LocalReadModels, { query })
 }
 
 /** One life of the process: dead, nothing of it goes on. */
@@ -178,7 +187,7 @@ class Life {
       rooms,
       rates,
       acts: rates,
-      readModels,
+      readModels: distant(readModels, own, clock, chance),
       hub,
       node: 'main',
       incarnation: `life ${incarnation}`,

@@ -154,11 +154,6 @@ export class Hub {
     }
   }
 
-  /** Rooms somebody listens to. */
-  get size(): number {
-    return this.#rooms.size
-  }
-
   #hear({ kind, stream, facts }: Acknowledged): void {
     if (kind === 'room') {
       const heard = facts.map((fact) => ({ fact, revision: fact.revision, message: null, person: null }))
