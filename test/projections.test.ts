@@ -1,12 +1,13 @@
 // Read models over the log of a simulated world: a restart or a rebuild changes no row. As of any moment: as-of.test.ts.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { LogUnavailable, type Recorded } from '../src/log/event-log.ts'
+import { Generations, nextTo } from '../src/projections/generations.ts'
 import { PoisonFact } from '../src/projections/poison.ts'
 import { dump, makeReadDatabase, openExisting } from '../src/projections/read-database.ts'
 import { Runner } from '../src/projections/runner.ts'
@@ -66,6 +67,63 @@ describe('the read models', () => {
     }
     expect(runner(database(file)).position).toBe(0)
     rmSync(directory, { recursive: true })
+  })
+
+  describe('in a file that other hands were at', () => {
+    let directory: string
+    let file: string
+    let generations: Generations
+    const open = () => {
+      generations = new Generations({
+        ...{ file, seen: { epoch: 'world', head: facts.length }, atPoison: 'stop', head: () => facts.length },
+        source: { read: (from, limit) => facts.slice(from, from + limit) },
+        later: (_ms, run) => setImmediate(run),
+      })
+    }
+    const rooms = async () => {
+      const { result, position } = await generations.ask('rooms.list', { limit: 500 }, { wants: null, patient: true })
+      expect(position).toBe(facts.length)
+      return (result as unknown[]).length
+    }
+    beforeEach(() => {
+      directory = mkdtempSync(join(tmpdir(), 'hansard-read-'))
+      file = join(directory, 'read.db')
+      const first = runner(database(file))
+      first.fold(facts, 'stop')
+      first.db.close()
+    })
+    afterEach(async () => {
+      await generations?.stop()
+      rmSync(directory, { recursive: true })
+    })
+
+    it('are made anew when it is damaged, whoever finds that out', async () => {
+      const db = new DatabaseSync(file)
+      const { page } = db.prepare("select rootpage as page from sqlite_master where name = 'rooms'").get() as {
+        page: number
+      }
+      db.close()
+      // What the file is, and how far it is, can still be read.
+      const bytes = readFileSync(file)
+      bytes.fill(0xff, (page - 1) * 4_096, page * 4_096)
+      writeFileSync(file, bytes)
+      open()
+      expect((await generations.progress()).building).toBe(null)
+      const asked = generations.ask('rooms.list', { limit: 9 }, { wants: null, patient: false })
+      await expect(asked).rejects.toThrow('made anew, at 0 of')
+      expect(await rooms()).toBeGreaterThan(2)
+      expect(dump(generations.db)).toBe(dump(folded(facts)))
+    })
+
+    it('go on answering when what was to replace them is deleted, and are replaced by another', async () => {
+      open()
+      generations.rebuild('stop')
+      rmSync(nextTo(file))
+      expect(await rooms()).toBeGreaterThan(2)
+      await generations.settled()
+      expect(await rooms()).toBeGreaterThan(2)
+      expect(existsSync(nextTo(file))).toBe(false)
+    })
   })
 
   it('tell whoever waits as soon as a run fails, whichever run it is', async () => {

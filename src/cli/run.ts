@@ -20,6 +20,7 @@ const EXPECTED = [
   'NoAddress',
   'WrongNameKey',
   'LogUnavailable',
+  'ReadModelsUnavailable',
   'PoisonFact',
   'StageRefused',
   'WebhookLost',
