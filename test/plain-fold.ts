@@ -258,6 +258,7 @@ export class PlainFold {
       reason: reason ?? null,
       detail,
     }
-    if (isSettings || row.by === null || row.by !== row.target) this.moderation.push(row)
+    const oneself = row.target !== null && row.target === (row.by ?? by)
+    if (isSettings || !oneself) this.moderation.push(row)
   }
 }

@@ -26,7 +26,7 @@ const STAFF_COMMANDS: ReadonlySet<string> = new Set([
 /** Every act of staff, the end of what it set, and every refused try at one. What people do to themselves is none. */
 export const moderation: Projection = {
   name: 'moderation',
-  version: 4,
+  version: 5,
   tables: `
     create table moderation (
       position integer primary key, at integer not null, act text not null, room text, target text, name text, actor text,
@@ -61,8 +61,9 @@ export const moderation: Projection = {
     const act = (fact: ProjectedFact, about: About) => {
       const { by = null, reason: _reason, ...detail } = fact.data
       const actor = by?.id ?? null
-      // Whoever leaves a room or takes back an own message does nobody anything.
-      if (actor === null || actor !== about.target) note(fact, { ...about, actor }, detail)
+      // Whoever leaves a room, comes into it with an imported log or takes back an own message does nobody anything.
+      const who = actor ?? fact.metadata.by
+      if (who === null || who !== about.target) note(fact, { ...about, actor }, detail)
     }
     const inRoom =
       (target: (data: ProjectedFact['data']) => string | null = () => null) =>
