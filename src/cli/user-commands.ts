@@ -42,7 +42,7 @@ export const userCommands: Readonly<Record<string, Command>> = {
     usage: 'user ban NAME [--seconds N] [--reason TEXT]',
     says: 'from everywhere; its connections end',
     words: [1, 1],
-    options: { seconds: 'N  for so long; without it, without end', reason: 'TEXT  on record, and told to its clients' },
+    options: { seconds: 'N  for so long; without it, without end', reason: 'TEXT  on record' },
     ask: async (door, [name], { seconds, reason }) => {
       const ban = {
         ...(seconds === undefined ? {} : { seconds: Number(seconds) }),
