@@ -5,8 +5,9 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Summary } from '../src/actors/actor.ts'
 import { definitions } from '../src/actors/definitions.ts'
 import { FactCodec } from '../src/actors/fact-codec.ts'
-import { Host, type HostOptions } from '../src/actors/host.ts'
-import type { Asker } from '../src/actors/room/room.facts.ts'
+import { Host, type HostOptions, type HostStore } from '../src/actors/host.ts'
+import type { Outcome } from '../src/actors/outcome.ts'
+import type { Asker, MessageRow } from '../src/actors/room/room.facts.ts'
 import { type Envelope, LogUnavailable, type Recorded } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import { SeededChance } from './seeded-chance.ts'
@@ -284,6 +285,78 @@ describe('commands that come while their actor is loaded', () => {
     const inOrder = Array.from({ length: 40 }, (_, turn) => `m${turn}`)
     expect(await texts()).toEqual(inOrder)
     expect(answered).toEqual(inOrder)
+  })
+})
+
+describe('commands about messages that are decided together', () => {
+  /** The row of a message as of the whole log, as the read model has it. */
+  const message: HostStore['message'] = async (_stream, _revision, id) => {
+    let row: MessageRow | null = null
+    for (const { type, data, revision } of await facts()) {
+      const said = JSON.parse(data)
+      if (said.id !== id) continue
+      if (type === 'MessagePosted') row = { id, revision, author: said.author.id, text: said.text, removed: false }
+      else if (type === 'MessageEdited') row = { ...(row as MessageRow), text: said.text }
+      else row = { ...(row as MessageRow), removed: type === 'MessageRemoved' }
+    }
+    return row
+  }
+  const store = { summary: async () => null, keepSummary: () => {}, message }
+  const remove = (host: Host, id = 1) => host.send(ROOM, { type: 'message.remove', asker: ann, id, reason: null })
+  const restore = (host: Host, id = 1) => host.send(ROOM, { type: 'message.restore', asker: ann, id })
+  const edit = (host: Host, text: string, id = 1) => host.send(ROOM, { type: 'message.edit', asker: ann, id, text })
+  const codes = (outcomes: readonly Outcome[]) =>
+    outcomes.map((outcome) => (outcome.ok ? outcome.facts.map(({ type }) => type).join() : outcome.refusal.code))
+
+  it('see what the ones before them did: a message is removed and restored once, and not edited while it is gone', async () => {
+    const host = node('one', 1, { store })
+    await open(host)
+    await post(host, 'hello')
+    const removed = await Promise.all([remove(host), edit(host, 'gone'), remove(host), remove(host)])
+    expect(codes(removed)).toEqual(['MessageRemoved', 'unknown-message', '', ''])
+    const restored = await Promise.all([restore(host), restore(host), edit(host, 'back'), edit(host, 'back')])
+    expect(codes(restored)).toEqual(['MessageRestored', 'not-removed', 'MessageEdited', ''])
+    const all = await Promise.all([remove(host), restore(host), remove(host), post(host, 'next'), remove(host, 2)])
+    const stored = ['MessageRemoved', 'MessageRestored', 'MessageRemoved', 'MessagePosted', 'MessageRemoved']
+    expect(codes(all)).toEqual(stored)
+    expect((await types()).slice(-stored.length)).toEqual(stored)
+  })
+
+  it('see what another node did meanwhile', async () => {
+    const [one, two] = [node('one', 1, { store }), node('two', 2, { store })]
+    await open(one)
+    await post(one, 'hello')
+    trouble.before = async () => {
+      trouble = {}
+      await remove(two)
+    }
+    const own = Promise.all([remove(one), edit(one, 'gone'), post(one, 'stays')])
+    await rest()
+    expect(codes(await own)).toEqual(['', 'unknown-message', 'MessagePosted'])
+    expect(await types()).toEqual(['RoomOpened', 'MessagePosted', 'MessageRemoved', 'MessagePosted'])
+  })
+
+  it('are refused alone when their message cannot be read, and hold the room up for a second at most', async () => {
+    const reading = async (...[stream, revision, id]: Parameters<typeof message>) => {
+      if (id === 1) throw new LogUnavailable('the read models are being made anew', 'no')
+      if (id === 2) throw new Error('a defect')
+      return id === 3 ? new Promise<never>(() => {}) : message(stream, revision, id)
+    }
+    const host = node('one', 1, { store: { ...store, message: reading } })
+    await open(host)
+    for (const text of ['one', 'two', 'three', 'four']) await post(host, text)
+    const sentAt = clock.now()
+    const together = Promise.all([
+      edit(host, 'x', 1),
+      remove(host, 2),
+      remove(host, 3),
+      edit(host, 'x', 4),
+      post(host, 'five'),
+    ])
+    await rest()
+    expect(codes(await together)).toEqual(['unavailable', 'faulted', 'unavailable', 'MessageEdited', 'MessagePosted'])
+    expect(JSON.parse((await facts()).at(-1)?.metadata ?? '').at - sentAt).toBeLessThanOrEqual(1_000)
+    expect(faults).toEqual(['room-r: Error: a defect'])
   })
 })
 

@@ -7,6 +7,7 @@
 import { createActor, type EventObject, type Actor as XStateActor } from 'xstate'
 import { type EventLog, LogUnavailable, WrongExpectedRevision } from '../log/event-log.ts'
 import { type Decider, refusalOf } from './decide.ts'
+import type { Enriched } from './enrich.ts'
 import type { ActorKind, CommandFields, Fact } from './fact.ts'
 import { type FactCodec, Unreadable } from './fact-codec.ts'
 import { decideBatch, type Fork, factEvent } from './fork.ts'
@@ -32,7 +33,7 @@ export interface ActorSurroundings {
   readonly clock: Clock
   readonly chance: Chance
   /** fills what a command needs beyond the actor's own state (next message id, a message's row) */
-  enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<WaitingCommand[]>
+  enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<Enriched>
   acknowledged(actor: Actor, facts: readonly Fact[]): void
   /** an append failed for a reason of the log's, not of ours */
   logFailed(error: LogUnavailable): void
@@ -254,7 +255,7 @@ export class Actor {
   }
 
   async #runBatch(batch: WaitingCommand[]): Promise<void> {
-    let enriched: WaitingCommand[]
+    let enriched: Enriched
     try {
       enriched = await this.#around.enrich(this, batch)
     } catch (error) {
@@ -262,13 +263,14 @@ export class Actor {
       for (const { settle } of batch) settle(refused(error instanceof LogUnavailable ? 'unavailable' : 'faulted'))
       return
     }
-    let remaining = enriched
+    const { rows } = enriched
+    let remaining = enriched.commands
     for (let attempt = 0; ; attempt++) {
       if (this.#stopped) {
         for (const { settle } of remaining) settle(refused('unavailable'))
         return
       }
-      const fork = decideBatch(this, this.#around, remaining)
+      const fork = decideBatch(this, this.#around, { commands: remaining, rows })
       const outcome = fork.facts.length === 0 ? 'stored' : await this.#append(fork)
       if (outcome === 'stored') {
         this.#acknowledge(fork)
@@ -285,6 +287,7 @@ export class Actor {
         for (const { settle } of remaining) settle(refused(this.quarantined ? 'faulted' : 'unavailable'))
         return
       }
+      for (const fact of tail) rows.evolve(fact)
       this.#around.acknowledged(this, tail)
       this.timers.arm()
       remaining = this.#answerFrom(tail, remaining)

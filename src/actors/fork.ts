@@ -5,6 +5,7 @@ import type { EventObject } from 'xstate'
 import { MAX_APPEND_BYTES, MAX_FACTS } from '../log/event-log.ts'
 import type { Actor, ActorSurroundings, WaitingCommand } from './actor.ts'
 import { type DecidedFact, type Decider, refusalOf, stateName } from './decide.ts'
+import type { Enriched } from './enrich.ts'
 import type { CommandFields, Fact, FactEvent } from './fact.ts'
 import { checkFact } from './fact-codec.ts'
 import { type Outcome, refused } from './outcome.ts'
@@ -23,17 +24,26 @@ type Command = EventObject & CommandFields
 const sizeOf = (facts: readonly Fact[]): number =>
   facts.reduce((sum, { data }) => sum + 400 + JSON.stringify(data).length * 3, 0)
 
-export const decideBatch = (actor: Actor, around: ActorSurroundings, batch: readonly WaitingCommand[]): Fork => {
+export const decideBatch = (
+  actor: Actor,
+  around: ActorSurroundings,
+  { commands: batch, rows: read }: Enriched,
+): Fork => {
   const { decider } = actor.kind
   const facts: Fact[] = []
   const answers: Fork['answers'] = []
   let fork = actor.snapshot as Parameters<Decider['evolve']>[0]
+  const rows = read.copy()
   let bytes = 0
   let index = 0
   for (; index < batch.length; index++) {
     const waiting = batch[index] as WaitingCommand
     // The clock of a stream never goes back, whatever the node's does.
-    const event = { ...waiting.event, at: Math.max(around.clock.now(), actor.lastAt) }
+    const event = rows.complete({ ...waiting.event, at: Math.max(around.clock.now(), actor.lastAt) })
+    if ('refusal' in event) {
+      answers.push({ waiting, answer: () => event })
+      continue
+    }
     const revision = actor.revision + facts.length
     try {
       const decision = decider.decide(fork, event)
@@ -51,6 +61,7 @@ export const decideBatch = (actor: Actor, around: ActorSurroundings, batch: read
         if (facts.length > 0 && (facts.length + own.length > MAX_FACTS || bytes + size > MAX_APPEND_BYTES)) break
         bytes += size
         fork = own.reduce((next, fact) => decider.evolve(next, factEvent(fact)), fork)
+        for (const fact of own) rows.evolve(fact)
         facts.push(...own)
         answers.push({
           waiting,

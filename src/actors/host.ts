@@ -5,9 +5,10 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { AnyStateMachine, EventObject } from 'xstate'
 import { type EventLog, LogUnavailable } from '../log/event-log.ts'
-import { Actor, type ActorSurroundings, type Kind, type Summary, type WaitingCommand } from './actor.ts'
+import { Actor, type ActorSurroundings, type Kind, type Summary } from './actor.ts'
 import type { ConnectionCommand } from './connection/connection.facts.ts'
 import { Decider, stateName } from './decide.ts'
+import { Enrichment } from './enrich.ts'
 import type { ActorKind, CommandFields, Fact, Wish } from './fact.ts'
 import { type FactCodec, Unreadable } from './fact-codec.ts'
 import { GlobalRules } from './global-rules.ts'
@@ -75,7 +76,6 @@ export class Host {
   /** commands that wait for their actor to be loaded, in order */
   readonly #arriving = new Map<string, ((actor: Actor | null) => void)[]>()
   #listeners: AcknowledgedListener[] = []
-  readonly #messageIds: MessageIds
   readonly #around: ActorSurroundings
   /** unexpected faults since the start */
   faults = 0
@@ -93,7 +93,6 @@ export class Host {
     this.node = node
     this.ledger = new Ledger(log, codec, clock, chance)
     this.rules = new GlobalRules(this.ledger)
-    this.#messageIds = new MessageIds(this.ledger, node)
     for (const definition of options.definitions) {
       const { kind, machine, sources, summarise, restoreContext } = definition
       const hash = sourceHash(sources)
@@ -106,12 +105,19 @@ export class Host {
         restoreContext,
       })
     }
+    const enrichment = new Enrichment({
+      clock,
+      rules: this.rules,
+      messageIds: new MessageIds(this.ledger, node),
+      message: (stream, revision, id) => store.message(stream, revision, id),
+      fault: (actor, error) => this.#fault(actor, error),
+    })
     this.#around = {
       log,
       codec,
       clock,
       chance,
-      enrich: (actor, batch) => this.#enrich(actor, batch),
+      enrich: (actor, batch) => enrichment.enrich(actor, batch),
       acknowledged: (actor, facts) => this.#acknowledged(actor, facts),
       logFailed: (error) => this.#logFailed(error),
       fault: (actor, error) => this.#fault(actor, error),
@@ -275,31 +281,6 @@ export class Host {
     return kind
   }
 
-  async #enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<WaitingCommand[]> {
-    const posts = batch.reduce((count, { event }) => count + (event.type === 'message.post' ? 1 : 0), 0)
-    let nextId = 0
-    if (posts > 0) {
-      const { lastMessageId } = actor.snapshot.context as { lastMessageId: number }
-      nextId = await this.#messageIds.take(posts, lastMessageId)
-    }
-    const enriched: WaitingCommand[] = []
-    for (const waiting of batch) {
-      const { event } = waiting
-      if (event.type === 'message.post') {
-        const text = textOf(event)
-        const blocked = this.rules.verdictOn(text)
-        enriched.push({ ...waiting, event: { ...event, newId: nextId++, text, blocked } as typeof event })
-      } else if (event.type === 'message.edit' || event.type === 'message.remove' || event.type === 'message.restore') {
-        const { id } = event as unknown as { id: number }
-        const message = await this.#options.store.message(actor.stream, actor.revision, id)
-        const text = textOf(event)
-        const said = event.type === 'message.edit' ? { text, blocked: this.rules.verdictOn(text) } : {}
-        enriched.push({ ...waiting, event: { ...event, message, ...said } as unknown as typeof event })
-      } else enriched.push(waiting)
-    }
-    return enriched
-  }
-
   #acknowledged(actor: Actor, facts: readonly Fact[]): void {
     if (facts.length === 0) return
     this.logFailure = null
@@ -379,10 +360,6 @@ export class Host {
     this.#options.store.keepSummary(actor.stream, actor.kind.hash, summary)
   }
 }
-
-/** Half a surrogate pair is no text: no store keeps it, and it would be another text on every way. */
-const textOf = (event: object): string =>
-  'text' in event && typeof event.text === 'string' ? event.text.toWellFormed() : ''
 
 const definitionOf = (machine: AnyStateMachine): unknown => JSON.parse(JSON.stringify(machine.definition))
 
