@@ -209,6 +209,22 @@ describe('a room that never rests', () => {
   })
 })
 
+it('a stream is folded whole when its summary cannot be read', async () => {
+  await open(node('one', 1))
+  const unread = (error: Error) => ({
+    summary: () => Promise.reject(error),
+    keepSummary: () => {},
+    message: async () => null,
+  })
+  const rebuilding = new LogUnavailable('the read models are being made anew', 'no')
+  expect(await post(node('two', 2, { store: unread(rebuilding) }), 'hello')).toMatchObject({ ok: true })
+  expect(faults).toEqual([])
+  expect(await post(node('three', 3, { store: unread(new Error('the read models stopped')) }), 'hello')).toMatchObject({
+    ok: true,
+  })
+  expect(faults).toEqual(['summary of room-r: Error: the read models stopped'])
+})
+
 describe('a host that is closed', () => {
   it('folds and tells nothing more, also of what was on its way to the log; the stream has it for whoever comes next', async () => {
     const warned = vi.spyOn(console, 'warn')

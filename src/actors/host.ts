@@ -121,7 +121,7 @@ export class Host {
       acknowledged: (actor, facts) => this.#acknowledged(actor, facts),
       logFailed: (error) => this.#logFailed(error),
       fault: (actor, error) => this.#fault(actor, error),
-      summary: (stream) => store.summary(stream, this.#kindOf(stream).hash),
+      summary: (stream) => this.#summary(stream),
     }
   }
 
@@ -349,6 +349,16 @@ export class Host {
       this.#keepSummary(actor)
       this.#actors.delete(actor.stream)
       actor.stop()
+    }
+  }
+
+  /** Whatever keeps a summary from being read, the whole stream says the same. */
+  async #summary(stream: string): Promise<Summary | null> {
+    try {
+      return await this.#options.store.summary(stream, this.#kindOf(stream).hash)
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) this.#options.onFault(`summary of ${stream}`, error)
+      return null
     }
   }
 
