@@ -4,7 +4,7 @@
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
 import type { ActorKind, Fact } from '../actors/fact.ts'
 import type { Account } from '../actors/identity.ts'
-import type { Outcome } from '../actors/outcome.ts'
+import { type Outcome, refused } from '../actors/outcome.ts'
 import type { Asker } from '../actors/room/room.facts.ts'
 import type {
   CloseReason,
@@ -17,6 +17,7 @@ import type {
   Standing,
   Told,
 } from '../dialects/dialect.ts'
+import { LogUnavailable } from '../log/event-log.ts'
 import { Answers, UNTOLD } from './answers.ts'
 import { Arrival } from './arrival.ts'
 import type { Listener } from './audience.ts'
@@ -211,7 +212,12 @@ export class Session implements Listener {
     ack: number | null,
     answer: Promise<{ outcome: Outcome; told?: Partial<Told> }>,
   ): Promise<void> {
-    return answer.then(({ outcome, told }) => this.answer(request, outcome, ack, told))
+    return answer
+      .catch((error) => {
+        if (!(error instanceof LogUnavailable)) throw error
+        return { outcome: refused('unavailable'), told: {} }
+      })
+      .then(({ outcome, told }) => this.answer(request, outcome, ack, told))
   }
 
   answer(request: Request, outcome: Outcome, ack: number | null, more: Partial<Told> = {}): Promise<void> {
@@ -251,6 +257,10 @@ export class Session implements Listener {
 
   overflow(): void {
     this.abort('slow-consumer')
+  }
+
+  untold(): void {
+    this.abort('server-error')
   }
 
   /** What cannot be written ends this connection and no other. */
