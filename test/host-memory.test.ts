@@ -3,11 +3,13 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Summary } from '../src/actors/actor.ts'
 import type { Host } from '../src/actors/host.ts'
+import { LogUnavailable } from '../src/log/event-log.ts'
 import {
   begin,
   calm,
   clock,
   facts,
+  faults,
   log,
   mute,
   node,
@@ -17,6 +19,7 @@ import {
   post,
   ROOM,
   rest,
+  rows,
   texts,
   trouble,
   types,
@@ -93,6 +96,19 @@ describe('an actor that is loaded', () => {
     expect((await facts()).map(({ metadata }) => JSON.parse(metadata).at)).toEqual(Array(3).fill(clock.now()))
     await second.close()
     await ends(node('three', 3, { store, summaryFrom: 1 }))
+  })
+})
+
+describe('an actor whose summary cannot be read', () => {
+  it('is folded from its whole stream', async () => {
+    const unread = (error: Error) => ({ ...rows.store, summary: () => Promise.reject(error) })
+    await open(node('one', 1))
+    const rebuilding = new LogUnavailable('the read models are being made anew', 'no')
+    expect(await post(node('two', 2, { store: unread(rebuilding) }), 'hello')).toMatchObject({ ok: true })
+    expect(faults).toEqual([])
+    const broken = node('three', 3, { store: unread(new Error('the read models stopped')) })
+    expect(await post(broken, 'hello')).toMatchObject({ ok: true })
+    expect(faults).toEqual(['summary of room-r: Error: the read models stopped'])
   })
 })
 

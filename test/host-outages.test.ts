@@ -265,7 +265,7 @@ describe('a host that is closed while a command is told what it needs', () => {
     const host = node('one', 1, { store: { ...rows.store, message } })
     await open(host)
     const answers = Promise.all([mute(host, 60), remove(host, 1)])
-    await rest()
+    await new Promise((resolve) => setImmediate(resolve))
     await host.close()
     told()
     expect(await answers).toMatchObject(Array(2).fill({ ok: false, refusal: { code: 'unavailable' } }))

@@ -276,14 +276,26 @@ describe('commands about one message that come together', () => {
   })
 
   it('are refused alone when the read models cannot say what it is', async () => {
-    const message = async () => {
-      throw new LogUnavailable('behind', 'no')
+    const message: typeof rows.store.message = async (stream, revision, id) => {
+      if (id === 1) throw new LogUnavailable('behind', 'no')
+      if (id === 2) throw new Error('a defect')
+      return id === 3 ? new Promise<never>(() => {}) : rows.store.message(stream, revision, id)
     }
     const host = node('one', 1, { store: { ...rows.store, message } })
     await open(host)
-    const [removed, posted] = await Promise.all([remove(host, 1), post(host, 'beside it')])
-    expect(removed).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
-    expect(posted).toMatchObject({ ok: true })
-    expect([host.logFailure, ...faults]).toEqual([null])
+    for (const text of ['one', 'two', 'three', 'four']) await post(host, text)
+    const before = clock.now()
+    const together = [1, 2, 3, 4].map((id) => remove(host, id))
+    const answers = settled(Promise.all([...together, post(host, 'beside them')]))
+    expect((await answers).map((answer) => (answer.ok ? 'done' : answer.refusal.code))).toEqual([
+      'unavailable',
+      'faulted',
+      'unavailable',
+      'done',
+      'done',
+    ])
+    const { at } = JSON.parse((await facts()).at(-1)?.metadata ?? '')
+    expect(at - before, 'ms that the room waited').toBeLessThanOrEqual(1_000)
+    expect([host.logFailure, ...faults]).toEqual([null, 'room-r: Error: a defect'])
   })
 })

@@ -6,12 +6,18 @@ import { playWorlds } from './laws.ts'
 const SEEDS = 200
 
 describe('a simulated world', () => {
-  it(`keeps the laws through crashes and lost acknowledgements, from ${SEEDS} seeds`, {
+  it(`keeps the laws through crashes, lost acknowledgements and read models that are away, from ${SEEDS} seeds`, {
     timeout: 240_000,
   }, async () => {
-    const { deaths, losses, worlds } = await playWorlds({ first: 1, count: SEEDS, steps: 80, command: 'npm test' })
+    const { deaths, losses, unanswered, worlds } = await playWorlds({
+      first: 1,
+      count: SEEDS,
+      steps: 80,
+      command: 'npm test',
+    })
     // A simulation without trouble would prove nothing.
     expect(deaths).toBeGreaterThan(worlds / 2)
     expect(losses).toBeGreaterThan(worlds / 2)
+    expect(unanswered).toBeGreaterThan(worlds / 2)
   })
 })

@@ -92,7 +92,13 @@ export class Host {
     this.node = node
     this.ledger = new Ledger(log, codec, clock, chance)
     this.rules = new GlobalRules(this.ledger)
-    const enrichment = new Enrichment(new MessageIds(this.ledger, node), this.rules, store, options.onFault)
+    const enrichment = new Enrichment({
+      messageIds: new MessageIds(this.ledger, node),
+      rules: this.rules,
+      message: (stream, revision, id) => store.message(stream, revision, id),
+      clock,
+      onFault: options.onFault,
+    })
     for (const definition of options.definitions) {
       const { kind, machine, sources, summarise, restoreContext } = definition
       const hash = sourceHash(sources)
@@ -114,7 +120,7 @@ export class Host {
       acknowledged: (actor, facts) => this.#acknowledged(actor, facts),
       logFailed: (error) => this.#logFailed(error),
       fault: (actor, error) => this.#fault(actor, error),
-      summary: (stream) => store.summary(stream, this.#kindOf(stream).hash),
+      summary: (stream) => this.#summary(stream),
     }
   }
 
@@ -342,6 +348,16 @@ export class Host {
       this.#keepSummary(actor)
       this.#actors.delete(actor.stream)
       actor.stop()
+    }
+  }
+
+  /** Whatever keeps a summary from being read, the whole stream says the same. */
+  async #summary(stream: string): Promise<Summary | null> {
+    try {
+      return await this.#options.store.summary(stream, this.#kindOf(stream).hash)
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) this.#options.onFault(`summary of ${stream}`, error)
+      return null
     }
   }
 

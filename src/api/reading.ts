@@ -2,8 +2,8 @@
 
 import { z } from 'zod'
 import { type EventLog, isPlaceIn, type Position } from '../log/event-log.ts'
-import type { At } from '../projections/projection.ts'
 import { ReadModelsUnavailable } from '../projections/poison.ts'
+import type { At } from '../projections/projection.ts'
 import type { QueryArgs, QueryName, QueryResult } from '../projections/queries.ts'
 import type { ReadModels } from '../projections/read-models.ts'
 import type { Freshness } from '../projections/runner.ts'

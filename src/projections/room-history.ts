@@ -7,7 +7,7 @@ import { type At, idOf, inForce, json, type Projection, TEMPORAL, Temporal } fro
  */
 export const roomHistory: Projection = {
   name: 'room-history',
-  version: 3,
+  version: 4,
   tables: `
     create table messages (
       position integer primary key, room text not null, id integer not null, revision integer not null, at integer not null,
@@ -54,8 +54,11 @@ export const roomHistory: Projection = {
         texts.begin(fact, { room, id, text })
       },
       MessageRemoved: (fact) => {
+        const room = idOf(fact.stream)
         const { id, by, reason } = fact.data
-        removals.begin(fact, { room: idOf(fact.stream), id, by: json(by), reason })
+        // An early log may have a message removed twice: one removal is in force at a time.
+        removals.end(fact, room, id)
+        removals.begin(fact, { room, id, by: json(by), reason })
       },
       MessageRestored: (fact) => removals.end(fact, idOf(fact.stream), fact.data.id),
     }

@@ -34,6 +34,10 @@ class Ear implements Listener {
   overflow(): void {
     this.overflown = true
   }
+
+  untold(): void {
+    this.heard.push('untold')
+  }
 }
 
 const context = { ...absentRoom, room: 'r' }
@@ -49,6 +53,7 @@ beforeEach(() => {
       acknowledged = hear
     },
     peek: () => ({ revision: 0, snapshot: { context } }),
+    load: async () => null,
     loadContext: async () => context,
   }
   const row = () => new Promise<MessageView | null>((resolve) => (rowComes = resolve))
