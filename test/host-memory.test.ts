@@ -103,6 +103,7 @@ describe('an actor that is loaded after its timers were due', () => {
     await mute(first, 60)
     const ban = { type: 'member.ban', asker: null, user: 'bob', seconds: 30, reason: null } as const
     await first.send(ROOM, ban)
+    await first.send(ROOM, { ...ban, user: 'cyd', seconds: 90 })
     await first.close()
     clock.advance(61_000)
     // As a real one, whose timeouts of 0 ms come after what is at hand.
@@ -110,8 +111,11 @@ describe('an actor that is loaded after its timers were due', () => {
     vi.spyOn(late, 'at').mockImplementation(() => () => {})
     const host = node('two', 2, { clock: late })
     const lifted = host.send(ROOM, { type: 'mute.lift', asker: null, name: 'bob' })
-    expect(await lifted).toMatchObject({ ok: false, refusal: { code: 'not-muted', at: { revision: 4 } } })
-    expect((await types()).slice(3)).toEqual(['MemberBanExpired', 'MuteExpired'])
+    expect(await lifted).toMatchObject({ ok: false, refusal: { code: 'not-muted', at: { revision: 5 } } })
+    expect((await types()).slice(4)).toEqual(['MemberBanExpired', 'MuteExpired'])
+    late.advance(29_000)
+    await post(host, 'after the last of them')
+    expect((await types()).slice(6)).toEqual(['MemberBanExpired', 'MessagePosted'])
   })
 })
 
