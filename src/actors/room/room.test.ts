@@ -304,6 +304,10 @@ describe('a message is refused for the first of these reasons', () => {
       .when(says(bob))
       .yields(['MessagePosted'])
   })
+  it('7: remembers who wrote when only where it is slow', () => {
+    const after = room(entered(bob)).when(says(bob)).after.context as RoomContext
+    expect(after.lastPosts.size).toBe(0)
+  })
   it('8: a fault of the text, whichever the decoder saw', () => {
     for (const fault of ['text-not-a-string', 'text-empty', 'text-too-long', 'callback-invalid'] as const) {
       room(entered(bob)).when(says(bob, { fault })).refused(fault)
