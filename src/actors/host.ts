@@ -239,12 +239,18 @@ export class Host {
     }
   }
 
-  /** Forgets an actor that rests, e.g. a closed connection. */
+  /** Forgets an actor, if it rests. */
   release(stream: string): void {
     const actor = this.#actors.get(stream)
     if (!actor?.resting(this.clock.now())) return
     this.#actors.delete(stream)
     actor.stop()
+  }
+
+  /** The same for one that has just answered, whose batch is over in a moment. */
+  async letGo(stream: string): Promise<void> {
+    await new Promise<void>((over) => this.clock.soon(over))
+    this.release(stream)
   }
 
   counts(): { actors: number; quarantined: number } {
