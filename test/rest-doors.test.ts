@@ -84,10 +84,6 @@ const read = ({ path, operation }: ReturnType<typeof reads>[number], moment: str
   return call(operation.operationId, query, undefined, { ...id, ...whose })
 }
 
-/** Who did something, or is told of, is found by the name that they have now. */
-const OF_NOW = new Set(['getConnection', 'listConnections', 'listModeration', 'getRoomTimeline'])
-const named = (answer: object) => JSON.parse(JSON.stringify(answer).replaceAll('"Anna"', '"ann"'))
-
 /** Every read that takes a moment, without what tells how fresh the answer is. */
 const allOf = async (moment: string) => {
   const answers: Record<string, unknown> = {}
@@ -96,7 +92,6 @@ const allOf = async (moment: string) => {
     // The whole life is told whenever it is asked for, and where in it the moment is.
     const isLife = each.path.endsWith('/life')
     answers[each.operation.operationId] = isLife ? answer.revision : answer
-    if (OF_NOW.has(each.operation.operationId)) answers[each.operation.operationId] = named(answer)
   }
   return answers
 }

@@ -125,10 +125,10 @@ export const connectionQueries = {
     const found = db.prepare('select ids from forgotten where stream = ?').get(stream) as { ids: string } | undefined
     return found ? JSON.parse(found.ids) : []
   },
-  /** newest first; its account by the name of now */
+  /** newest first */
   'connections.list': (db: DatabaseSync, args: ConnectionsArgs): ConnectionRow[] => {
     const { at = null } = args
-    const [state, refused] = [inForce(at, 's'), cameBy(at, 'r')]
+    const [state, named, refused] = [inForce(at, 's'), inForce(at, 'u'), cameBy(at, 'r')]
     const where: string[] = []
     const values: SQLInputValue[] = []
     const need = (sql: string, ...more: SQLInputValue[]) => {
@@ -156,11 +156,11 @@ export const connectionQueries = {
            u.user as userId, u.number, u.username
          from connections c
          join connection_states s on s.id = c.id and ${state.sql}
-         left join users u on u.user = c.user and s.state <> 'authenticating' and u.to_position is null
+         left join users u on u.user = c.user and s.state <> 'authenticating' and ${named.sql}
          ${where.length > 0 ? `where ${where.join(' and ')}` : ''}
          order by c.opened_position desc limit ?`,
       )
-      .all(...cut, ...refused.values, ...cut, ...cut, ...cut, ...state.values, ...values, args.limit)
+      .all(...cut, ...refused.values, ...cut, ...cut, ...cut, ...state.values, ...named.values, ...values, args.limit)
       .map((found) => {
         const { userId, number, username, ...row } = found as Record<string, never>
         return { ...row, user: userId === null ? null : { id: userId, number, username } } as unknown as ConnectionRow

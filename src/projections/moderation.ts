@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Forgettable } from '../actors/retention.ts'
 import type { Rule } from '../actors/rules.ts'
-import { type At, cameBy, idOf, type ProjectedFact, type Projection } from './projection.ts'
+import { type At, cameBy, idOf, inForce, type ProjectedFact, type Projection } from './projection.ts'
 
 /** Commands that only staff puts; refused for whatever reason, the try belongs to the record of what staff did. */
 const STAFF_COMMANDS: ReadonlySet<string> = new Set([
@@ -137,7 +137,7 @@ export interface ModerationRow {
   /** the fact's type */
   readonly act: string
   readonly room: string | null
-  /** with the name of now; a muted name without an account has neither id nor number */
+  /** with the name of that moment; a muted name without an account has neither id nor number */
   readonly target: Who | null
   /** null: the server itself, e.g. at the end of a mute's time */
   readonly by: Who | null
@@ -199,18 +199,18 @@ export const moderationQueries = {
     if (actor !== undefined) need('m.actor = ?', actor)
     if (kinds !== undefined) need(`m.act in (${kinds.map(() => '?').join(', ')})`, ...kinds)
     if (before !== undefined) need('m.position < ?', before)
-    const come = cameBy(at, 'm')
-    need(come.sql, ...come.values)
+    const [act, targeted, acting] = [cameBy(at, 'm'), inForce(at, 't'), inForce(at, 'a')]
+    need(act.sql, ...act.values)
     return db
       .prepare(
         `select m.position, m.at, m.act, m.room, m.reason, m.detail, m.target, m.name, m.actor,
            t.number as targetNumber, t.username as targetName, a.number as actorNumber, a.username as actorName
          from moderation m
-         left join users t on t.user = m.target and t.to_position is null
-         left join users a on a.user = m.actor and a.to_position is null
+         left join users t on t.user = m.target and ${targeted.sql}
+         left join users a on a.user = m.actor and ${acting.sql}
          where ${where.join(' and ')} order by m.position desc limit ?`,
       )
-      .all(...values, limit)
+      .all(...targeted.values, ...acting.values, ...values, limit)
       .map((found) => {
         const { position, at: when, act, room: where, reason, detail, ...row } = found as Record<string, SQLInputValue>
         return {

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type At, cameBy, idOf, type ProjectedFact, type Projection } from './projection.ts'
+import { type At, cameBy, idOf, inForce, type ProjectedFact, type Projection } from './projection.ts'
 
 /** What was refused to whom, newest first: the first thing a debugger asks for. */
 export const refusals: Projection = {
@@ -50,7 +50,8 @@ export interface RefusalRow {
 /** of a page of somebody's life: a flood is in the connections that made it */
 const MOST_DECIDED = 500
 
-const SELECT = `select r.*, u.number, u.username from refusals r left join users u on u.user = r.user and u.to_position is null`
+const select = (named = inForce(null, 'u').sql) =>
+  `select r.*, u.number, u.username from refusals r left join users u on u.user = r.user and ${named}`
 
 const refusalRow = (found: unknown): RefusalRow => {
   const { user, number, username, stream, revision, ...row } = found as Record<string, never>
@@ -64,17 +65,17 @@ const refusalRow = (found: unknown): RefusalRow => {
 export const refusalQueries = {
   /** newest first */
   'refusals.list': (db: DatabaseSync, { limit }: { limit: number }): RefusalRow[] =>
-    db.prepare(`${SELECT} order by r.position desc limit ?`).all(limit).map(refusalRow),
+    db.prepare(`${select()} order by r.position desc limit ?`).all(limit).map(refusalRow),
   /** decided by this room or user while it stood at these revisions, in their order */
   'refusals.decided': (
     db: DatabaseSync,
     { stream, from, to, at = null }: { stream: string; from: number; to: number; at?: At },
   ): (RefusalRow & { decidedAt: { revision: number } })[] => {
-    const cut = cameBy(at, 'r')
+    const [cut, named] = [cameBy(at, 'r'), inForce(at, 'u')]
     const where = `r.stream = ? and r.revision between ? and ? and ${cut.sql}`
     return db
-      .prepare(`${SELECT} where ${where} order by r.position limit ${MOST_DECIDED}`)
-      .all(stream, from, to, ...cut.values)
+      .prepare(`${select(named.sql)} where ${where} order by r.position limit ${MOST_DECIDED}`)
+      .all(...named.values, stream, from, to, ...cut.values)
       .map(refusalRow) as (RefusalRow & { decidedAt: { revision: number } })[]
   },
   /** how many there are of what is alive now */

@@ -85,17 +85,17 @@ export const sanctionQueries = {
       at = null,
     }: { room: string; name?: string; after?: string; limit: number; at?: At },
   ): MuteRow[] => {
-    const cut = inForce(at, 'm')
+    const [cut, named] = [inForce(at, 'm'), inForce(at, 'u')]
     return db
       .prepare(
         `select m.name, m.user, u.number, m.by, m.reason, m.from_at as "from", m.until, m.seconds from mutes m
-         left join users u on u.user = m.user and u.to_position is null
+         left join users u on u.user = m.user and ${named.sql}
          where m.room = ? and m.name > ? and m.name = coalesce(?, m.name) and ${cut.sql} order by m.name limit ?`,
       )
-      .all(room, after, name ?? null, ...cut.values, limit)
+      .all(...named.values, room, after, name ?? null, ...cut.values, limit)
       .map((found) => ({ ...found, by: by(found) }) as unknown as MuteRow)
   },
-  /** bans from one room, or from everywhere with room ''; or that of one `user`; each by the name of now */
+  /** bans from one room, or from everywhere with room ''; or that of one `user` */
   'room.bans': (
     db: DatabaseSync,
     {
@@ -106,14 +106,14 @@ export const sanctionQueries = {
       at = null,
     }: { room: string; user?: string; after?: string; limit: number; at?: At },
   ): BanRow[] => {
-    const cut = inForce(at, 'b')
+    const [cut, named] = [inForce(at, 'b'), inForce(at, 'u')]
     return db
       .prepare(
         `select u.user as id, u.number, u.username, b.by, b.reason, b.from_at as "from", b.until from bans b
-         join users u on u.user = b.user and u.to_position is null
+         join users u on u.user = b.user and ${named.sql}
          where b.room = ? and b.user > ? and b.user = coalesce(?, b.user) and ${cut.sql} order by b.user limit ?`,
       )
-      .all(room, after, user ?? null, ...cut.values, limit)
+      .all(...named.values, room, after, user ?? null, ...cut.values, limit)
       .map((found) => {
         const { id, number, username, ...ban } = found
         return { ...ban, by: by(found), user: { id, number, username } } as unknown as BanRow
