@@ -84,20 +84,19 @@ export class Reading {
     return this.#readModels.query(name, args, { atLeast: fresh })
   }
 
-  /** One page of a list. A list's cursors are its own: `list` names it where one question answers several. @throws Problem */
+  /** One page of a list, whose cursors are its own. @throws Problem */
   async page<Name extends QueryName, Item>(
     name: Name,
     query: PageQuery,
     { args, on, key, item }: Listing<Name, Item>,
-    list: string = name,
   ): Promise<{ items: Item[]; next: string | null; position: string }> {
     const { limit, cursor, atLeast } = query
-    const from = this.cursors.read(list, cursor, aKey)
+    const from = this.cursors.read(name, cursor, aKey)
     const going = from === undefined ? {} : { [on]: from }
     const asked = { ...args, limit, at: this.at(query), ...going } as QueryArgs<Name>
     const { result, position } = await this.read(name, asked, atLeast)
     const rows = result as readonly RowOf<Name>[]
-    const next = this.cursors.next(list, rows, limit, key)
+    const next = this.cursors.next(name, rows, limit, key)
     return { items: rows.map(item), next, position: this.position(position) }
   }
 

@@ -33,6 +33,27 @@ export const userCommands: Readonly<Record<string, Command>> = {
       return { text: `${issued.token}\n`, json: issued }
     },
   }),
+  'user tokens': asking({
+    usage: 'user tokens NAME',
+    says: 'its tokens, never what they are: id, label, when issued, whether in force',
+    words: [1, 1],
+    ask: (door, [name]) =>
+      listed(door, `${ofUser(name)}/tokens`, ({ id, label, issuedAt, revokedAt }) => [
+        id,
+        label ?? '',
+        issuedAt,
+        revokedAt === null ? 'in force' : `revoked ${revokedAt}`,
+      ]),
+  }),
+  'user revoke': asking({
+    usage: 'user revoke NAME ID',
+    says: 'ends a token, and the connections that it opened; its id is in user tokens',
+    words: [2, 2],
+    ask: async (door, [name, id]) => {
+      await door.ask('DELETE', `${ofUser(name)}/tokens/${encodeURIComponent(id as string)}`)
+      return { text: `token ${id} is revoked\n`, json: { username: name, id, revoked: true } }
+    },
+  }),
   'user role': asking({
     usage: 'user role NAME member|robot|admin',
     says: 'what the account may do',

@@ -130,12 +130,6 @@ const userRow = (found: unknown): UserRow => {
   return { ...row, guest: row.guest === 1 }
 }
 
-/** Of which columns a moment is, and its value there; null: now. */
-const momentOf = (at: At): ['position' | 'at', number | null] => {
-  if (at === null) return ['at', null]
-  return 'position' in at ? ['position', at.position] : ['at', at.time]
-}
-
 export const peopleQueries = {
   'users.get': (db: DatabaseSync, { id, at = null }: { id: string; at?: At }): UserRow | null => {
     const cut = inForce(at)
@@ -156,7 +150,7 @@ export const peopleQueries = {
   },
   /** in the order in which they were issued, revoked ones too; as of then: those issued by then, as they were */
   'users.tokens': (db: DatabaseSync, { user, at = null }: { user: string; at?: At }): TokenRow[] => {
-    const [kind, moment] = momentOf(at)
+    const [kind, moment] = at === null ? ['at', null] : 'position' in at ? ['position', at.position] : ['at', at.time]
     return db
       .prepare(
         `select token as id, label, from_at as issuedAt, iif(?1 is null or to_${kind} <= ?1, to_at, null) as revokedAt
