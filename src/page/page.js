@@ -2,11 +2,14 @@
 // (messages.js, people.js). Text reaches the document through textContent only. At / it speaks hansard's own protocol
 // (native.js), at /moneypot that of 2015 (moneypot.js): both have the same face.
 
-import { canSignIn, hashToken, keepIdentity, recallIdentity, takeName } from './identity.js'
+import { entryForms } from './entry.js'
+import { canSignIn, hashToken, keepIdentity, recallIdentity } from './identity.js'
 import { messageList } from './messages.js'
 import { mute, unmute, whyMuted } from './moderation.js'
-import { peoplePanel, timeLeft } from './people.js'
-import { ended, when } from './words.js'
+import { modes, muteEnd, muteWhy } from './notices.js'
+import { peoplePanel } from './people.js'
+import { typingLine } from './typing.js'
+import { ended } from './words.js'
 
 const overMoneypot = location.pathname === '/moneypot'
 const { inWords, longestText, openLobby } = await import(overMoneypot ? './moneypot.js' : './native.js')
@@ -28,10 +31,6 @@ let connection = 'none'
 let backTimer
 /** of the room: open, slow, locked or archived; Moneypot tells none */
 let mode = 'open'
-/** when others were last told that this person is writing; 0: they are not */
-let told = 0
-const typingAgainMs = 4_000
-const writing = new Set()
 /** Names in commands of ours under way: the system_message answers them, so no second line is written. */
 const commanded = new Set()
 
@@ -46,6 +45,7 @@ const messages = messageList({
     document.title = count ? `(${count}) hansard` : 'hansard'
   },
 })
+const typing = typingLine((on) => lobby?.typing?.(on))
 const people = peoplePanel({
   mute: (name, minutes, reason) => act(`${name} is not muted`, mute(identity.token, name, minutes, reason)),
   unmute: (name) => act(`${name} is muted still`, unmute(identity.token, name)),
@@ -54,52 +54,13 @@ const people = peoplePanel({
 
 // ── who this tab is ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-function showEntry(field = 'name', fault = '') {
-  byId('entry').hidden = false
+const entry = entryForms({ enter, maySignIn })
+
+function showEntry(field, fault) {
   byId('chat').hidden = true
   byId('chat-actions').hidden = true
-  byId('insecure').hidden = maySignIn()
-  byId('insecure').textContent =
-    'Browsers let a page sign you in only on a secure address: open this server as ' +
-    `http://localhost:${location.port || 80}/ on its own machine, or through https. Reading works here too.`
-  if (field === 'token') byId('token-details').open = true
-  say(field, fault)
+  entry.show(field, fault)
 }
-
-function say(field, fault) {
-  const other = field === 'name' ? 'token' : 'name'
-  byId(`${other}-error`).textContent = ''
-  byId(other).ariaInvalid = 'false'
-  byId(`${field}-error`).textContent = fault
-  byId(field).ariaInvalid = String(fault !== '')
-  byId(field).focus()
-}
-
-byId('name-form').addEventListener('submit', async (event) => {
-  event.preventDefault()
-  const button = byId('name-form').querySelector('button')
-  const name = byId('name').value.trim()
-  if (button.ariaDisabled === 'true') return
-  if (name === '') return say('name', 'Write the name you want to be called by.')
-  if (!maySignIn()) return say('name', byId('insecure').textContent)
-  button.ariaDisabled = 'true'
-  try {
-    await enter(await takeName(name))
-  } catch (fault) {
-    say('name', fault.message)
-  } finally {
-    button.ariaDisabled = null
-  }
-})
-
-byId('token-form').addEventListener('submit', async (event) => {
-  event.preventDefault()
-  const token = byId('token').value.trim()
-  if (token === '') return say('token', 'Paste your token here.')
-  if (!maySignIn()) return say('token', byId('insecure').textContent)
-  byId('token').value = ''
-  await enter({ token })
-})
 
 byId('read').addEventListener('click', () => enter({}))
 byId('take-name').addEventListener('click', () => leave())
@@ -122,9 +83,7 @@ async function enter(someone) {
     return showEntry('name', 'The chat client did not load from this server. Reload the page.')
   identity = someone
   keepIdentity(someone)
-  byId('name-error').textContent = ''
-  byId('token-error').textContent = ''
-  byId('entry').hidden = true
+  entry.hide()
   byId('chat').hidden = false
   byId('chat-actions').hidden = false
   byId('composer').hidden = !someone.token
@@ -177,8 +136,7 @@ const hear = {
       identity = { ...identity, username: user.uname }
       keepIdentity(identity)
     }
-    writing.clear()
-    byId('typing').textContent = ''
+    typing.clear()
     mode = room.mode ?? 'open'
     people.reset(room, user ?? null)
     messages.reset(room.history, user ?? null)
@@ -194,10 +152,10 @@ const hear = {
   },
   edited: messages.edited,
   removed: messages.removed,
-  typing: showTyping,
+  typing: typing.show,
   joined: people.joined,
   left(user) {
-    showTyping(user.uname, false)
+    typing.show(user.uname, false)
     people.left(user)
   },
 
@@ -224,13 +182,6 @@ const hear = {
   },
 
   system: messages.line,
-}
-
-const modes = {
-  open: 'Everybody can write here again.',
-  slow: 'The room is slow now: a message each now and then.',
-  locked: 'The room is locked now: only staff can write.',
-  archived: 'The room is closed for good: it can be read and nothing more be said.',
 }
 
 function showConnection(state, words = '') {
@@ -284,18 +235,6 @@ function showComposer() {
   byId('send').ariaDisabled = String(!mayWrite() || left < 0)
 }
 
-function muteWhy({ by, reason }) {
-  const who = by ? `You are muted by ${by}` : 'You are muted'
-  return reason ? `${who}: ${ended(reason)}` : `${who}.`
-}
-
-function muteEnd({ expires_at }) {
-  const left = timeLeft(expires_at)
-  if (left === 'no end') return 'You can write again when a moderator lifts it.'
-  if (left === 'any moment') return 'You can write again any moment.'
-  return `You can write again in ${left}, at ${when(Date.parse(expires_at))}.`
-}
-
 /** Who muted this person, and why, where the wire did not say. */
 async function explainMute() {
   const mute = people.ownMute()
@@ -316,7 +255,7 @@ function announce(text) {
 
 box.addEventListener('input', () => {
   showComposer()
-  tellTyping(box.value.trim() !== '')
+  typing.own(box.value.trim() !== '')
 })
 box.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
@@ -332,26 +271,10 @@ byId('composer').addEventListener('submit', (event) => {
   if (!mayWrite()) return announce(whyNot())
   box.value = ''
   box.focus()
-  told = 0
+  typing.sent()
   showComposer()
   send(messages.outgoing(text))
 })
-
-/** Told again every few seconds while somebody writes, and once when the text is gone. */
-function tellTyping(on) {
-  const now = Date.now()
-  if (on === told > 0 && now - told < typingAgainMs) return
-  told = on ? now : 0
-  lobby?.typing?.(on)
-}
-
-function showTyping(name, on) {
-  if (on) writing.add(name)
-  else writing.delete(name)
-  const names = [...writing].slice(0, 3).join(', ')
-  const many = writing.size > 3 ? 'Several people are' : writing.size > 1 ? `${names} are` : `${names} is`
-  byId('typing').textContent = writing.size === 0 ? '' : `${many} writing…`
-}
 
 function send(entry) {
   messages.sending(entry)
