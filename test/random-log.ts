@@ -180,7 +180,7 @@ export const randomLog = (seed: number, length: number): Recorded[] => {
       () => say(stream, 'RoleRevoked', { role: 'admin', by: by() }),
       () => {
         const token = [...said.tokens][0]
-        if (token !== undefined && coin(0.5)) {
+        if (token !== undefined && coin(0.8)) {
           said.tokens.delete(token)
           say(stream, 'TokenRevoked', { token })
         } else {
