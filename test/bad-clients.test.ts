@@ -105,13 +105,16 @@ describe('clients', () => {
     await new Promise((resolve) => socket.once('close', resolve))
   })
 
-  it('that send more than may wait behind auth are closed as a flood', async () => {
+  it.each([
+    ['characters', 999, `"${'x'.repeat(300)}"`],
+    ['messages', 1_100, '"x"'],
+    ['of what nests too deep to be measured', 4, '['.repeat(30_000) + ']'.repeat(30_000)],
+  ])('that send more %s than may wait behind auth are closed as a flood', async (_what, count, text) => {
     const witness = await entered('ann')
     const offender = await raw()
     const gone = closed(offender)
-    const text = 'x'.repeat(300)
     offender.send('420["auth",{"app_id":18}]')
-    for (let frame = 1; frame < 1_000; frame++) offender.send(`42${frame}["new_message","${text}"]`)
+    for (let frame = 1; frame <= count; frame++) offender.send(`42${frame}["new_message",${text}]`)
     await gone
     await unharmed(witness)
     expect(await facts('ConnectionClosed')).toMatchObject([{ cause: 'flood', late: true }])
@@ -179,5 +182,11 @@ describe('clients', () => {
     expect(await disconnected(third)).toBe('transport close')
     expect(server.sessions.counters.get('turned_away')).toBe(1)
     await unharmed(witness)
+    const counted = (async () => {
+      for await (const item of server.log.subscribe({ from: 0, filter: { types: ['ConnectionsTurnedAway'] } }))
+        if (!('caughtUp' in item)) return JSON.parse(item.data).counts
+    })()
+    await server.stop()
+    expect(await counted).toEqual({ flood: 1 })
   })
 })

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { catalogue } from '../src/cli/catalogue.ts'
 import { progressOn, rows } from '../src/cli/commands.ts'
+import { asking } from './asking.ts'
 import { hansard as command, type Ran } from './command-line.ts'
 import { runServer } from './running-server.ts'
 import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
@@ -41,7 +42,7 @@ describe.each(['a server that runs', 'a directory without a server'])('against %
 
   it('users are made, listed, given roles and tokens, banned and let in again', async () => {
     expect(await done('user', 'add', name, '--role', 'robot')).toMatch(/^#\d+ \w+, robot\ntoken [0-9a-f]{32}\n$/)
-    expect(await done('user', 'token', name)).toMatch(/^token [0-9a-f]{32}\n$/)
+    expect(await done('user', 'token', name, '--label', 'a script')).toMatch(/^[0-9a-f]{32}\n$/)
     expect(await done('user', 'role', name, 'member')).toContain('member')
     expect(await done('user', 'list')).toMatch(new RegExp(`^#\\d+  ${name} +member$`, 'm'))
     expect(await done('user', 'ban', name, '--seconds', '60', '--reason', 'spam')).toContain('for 60 seconds')
@@ -62,6 +63,54 @@ describe.each(['a server that runs', 'a directory without a server'])('against %
     expect(await done('room', 'archive', alias)).toContain('archived')
   })
 
+  it('order is kept in a room, with reasons, and undone', async () => {
+    const other = runs ? 'moneypot:28' : 'moneypot:29'
+    await done('room', 'open', 'Order', '--alias', other)
+    const message = async (text: string): Promise<string> => {
+      const { token } = JSON.parse(await done('user', 'add', text, '--role', 'admin', '--json'))
+      const said = async (url: string) =>
+        asking(`${url}/api/v1/rooms/${other}/messages`, 'POST', { authorization: `Bearer ${token}` }, { text })
+      const { id } = runs ? (await said(server.url)).body : { id: 0 }
+      return `${id}`
+    }
+    const spam = await message(`spam-${name}`)
+    const shown = () => done('room', 'show', other)
+    expect(await done('room', 'mute', other, name, '--seconds', '60', '--reason', 'too loud')).toBe(
+      `${name} is muted in ${other} for 60 seconds\n`,
+    )
+    expect(await shown()).toMatch(new RegExp(`mutes\\n${name}  until \\S+Z  too loud\\n`))
+    expect(await done('room', 'unmute', other, `@${name}`, '--reason', 'enough')).toContain('not muted')
+    expect(await done('room', 'ban', other, name, '--reason', 'spam')).toBe(`${name} is banned from ${other}\n`)
+    expect(await shown()).toMatch(new RegExp(`bans\\n${name}  without end  spam\\n`))
+    expect(await done('room', 'unban', other, name, '--reason', 'sorry')).toContain('not banned')
+    const { id } = (JSON.parse(await done('user', 'list', '--json')) as { username: string; id: string }[]).find(
+      ({ username }) => username === name,
+    ) as { id: string }
+    expect(await hansard('room', 'kick', other, id)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('not a member'),
+    })
+    expect(await done('user', 'kick', name, '--reason', 'late')).toBe(`${name} is disconnected\n`)
+    expect(await done('room', 'mode', other, 'slow', '--seconds', '5')).toContain('slow')
+    if (runs) {
+      expect(await shown()).toMatch(new RegExp(`last messages\\n${spam}  \\S+Z  spam-${name}:  spam-${name}\\n`))
+      const find = () => done('message', 'find', 'spam*', '--room', other, '--author', `spam-${name}`)
+      expect(await find()).toMatch(new RegExp(`^${spam} .* spam-${name}\\n$`))
+      const before = new Date().toISOString()
+      await vi.waitUntil(() => new Date().toISOString() > before, { interval: 1 })
+      expect(await done('message', 'remove', other, spam, '--reason', 'spam')).toBe(`message ${spam} is removed\n`)
+      expect(await find()).toBe('')
+      expect(await shown()).toContain('(removed)')
+      expect(await done('message', 'restore', other, spam)).toBe(`message ${spam} is back\n`)
+      expect(await find()).toContain(spam)
+      const old = ['message', 'find', 'spam*', '--room', other, '--at', '2026-01-01T00:00:00Z']
+      expect(await done(...old)).toBe('')
+    }
+    const acts = (await done('log', 'export', '--type', 'UserUnmuted,MemberBanLifted,UserKicked')).trim().split('\n')
+    const reasons = acts.map((line) => JSON.parse(line)).map(({ type, data }) => `${type} ${data.reason}`)
+    expect(reasons).toEqual(expect.arrayContaining(['UserUnmuted enough', 'MemberBanLifted sorry', 'UserKicked late']))
+  })
+
   it('a script reads JSON', async () => {
     const users = JSON.parse(await done('user', 'list', '--json'))
     expect(users).toContainEqual(expect.objectContaining({ username: name, role: 'member' }))
@@ -79,6 +128,14 @@ describe.each(['a server that runs', 'a directory without a server'])('against %
     const refused = (...args: string[]) => hansard(...args).then(({ code, err }) => [code, err])
     expect(await refused('room', 'show', 'moneypot:999')).toEqual([2, expect.stringContaining('no such room')])
     expect(await refused('user', 'add', name)).toEqual([2, expect.stringContaining('the server refuses')])
+    expect(await refused('room', 'ban', 'moneypot:2', name, '--seconds', 'soon')).toEqual([
+      2,
+      'hansard: --seconds: a whole number, and not soon\n',
+    ])
+    expect(await refused('message', 'remove', 'moneypot:2', '999999')).toEqual([
+      2,
+      expect.stringContaining('no such message'),
+    ])
     if (!runs) expect(await refused('log', 'tail')).toEqual([2, expect.stringContaining('no server runs')])
   })
 })
@@ -145,6 +202,7 @@ describe('help', () => {
     [['usr', 'list'], 'did you mean user?'],
     [['user', 'lst'], 'did you mean user list?'],
     [['user', 'nope'], 'hansard user list | add'],
+    [['message', 'delete'], 'hansard message find | remove | restore'],
     [['log'], 'hansard log export | tail | record'],
     [['dance-all-night'], 'unknown command dance-all-night; see hansard help'],
     [['toString'], 'unknown command toString'],

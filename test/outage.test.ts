@@ -140,6 +140,15 @@ it('is a confirmation in PLIC, and 4006 for whoever comes then, whose app return
   await triedTwice(socket, { type: 'SendMessage', data }, '"reason":"server error"', '"confirmed":true')
 })
 
+it('ends whom a frame of theirs would end, in PLIC', async () => {
+  const socket = await opened(`/plic?token=${jwt}`)
+  socket.send(text(JSON.stringify({ type: 'SendMessage', data: { room_id: 7, message: 'x', message_temp_id: 'z' } })))
+  await expect.poll(() => socket.heard.at(-1)).toContain('"confirmed":true')
+  reachable = false
+  socket.send(text('no JSON'))
+  expect(await socket.closed).toBe(4010)
+})
+
 it('is unavailable in native, and may be tried again', async () => {
   const socket = await opened('/native', { do: 'sign-in', token })
   socket.send(text(JSON.stringify({ do: 'join', room: 'native:1' })))
@@ -147,6 +156,24 @@ it('is unavailable in native, and may be tried again', async () => {
   const frame = { do: 'post', ref: 1, room: 'native:1', text: 'hello', id: 'x' }
   await triedTwice(socket, frame, '"code":"unavailable"', '{"is":"done","ref":1')
   expect(socket.heard.some((heard) => heard.includes('"retryable":true'))).toBe(true)
+})
+
+it('is 503 of a request that is refused and cannot be put on record, and a refusal on record once it can', async () => {
+  const { token: eve } = await server.account('Eve')
+  const ask = () => fetch(`${server.url}/api/v1/facts`, { headers: { authorization: `Bearer ${eve}` } })
+  reachable = false
+  expect((await ask()).status).toBe(503)
+  const metrics = await fetch(`${server.url}/metrics`)
+  expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining('hansard_log_storing 0')])
+  reachable = true
+  await expect.poll(async () => (await ask()).status, { timeout: 5_000 }).toBe(403)
+  const opened: string[] = []
+  const refused: string[] = []
+  for await (const { stream, type } of server.log.readAll({ from: 0 })) {
+    if (type === 'ConnectionOpened') opened.push(stream)
+    if (type === 'CommandRefused') refused.push(stream)
+  }
+  expect(opened).toContain(refused.at(-1))
 })
 
 it('is 503 over Ayaka’s REST', async () => {

@@ -92,6 +92,15 @@ export class Client implements Socket {
   }
 }
 
+/** As in a thread of their own: they answer after a while, and are further by then than they were asked to be. */
+const distant = (readModels: LocalReadModels, own: EventLog, clock: Clock, chance: SeededChance): LocalReadModels => {
+  const query: LocalReadModels['query'] = async (name, args, options) => {
+    await pause(clock, Math.floor(chance.fraction() * 3))
+    return readModels.query(name, args, { ...options, atLeast: await own.head() })
+  }
+  return Object.assign(Object.create(readModels) as LocalReadModels, { query })
+}
+
 /** One life of the process: dead, nothing of it goes on. */
 class Life {
   dead = false
@@ -209,7 +218,7 @@ class Life {
       rooms,
       rates,
       acts: rates,
-      readModels,
+      readModels: distant(readModels, own, clock, chance),
       hub,
       node: 'main',
       incarnation: `life ${incarnation}`,

@@ -5,7 +5,6 @@ import type { EventObject } from 'xstate'
 import { MAX_APPEND_BYTES, MAX_FACTS } from '../log/event-log.ts'
 import type { Actor, ActorSurroundings, WaitingCommand } from './actor.ts'
 import { type DecidedFact, type Decider, refusalOf, stateName } from './decide.ts'
-import type { Enriched } from './enrich.ts'
 import type { CommandFields, Fact, FactEvent } from './fact.ts'
 import { checkFact } from './fact-codec.ts'
 import { type Outcome, refused } from './outcome.ts'
@@ -24,26 +23,17 @@ type Command = EventObject & CommandFields
 const sizeOf = (facts: readonly Fact[]): number =>
   facts.reduce((sum, { data }) => sum + 400 + JSON.stringify(data).length * 3, 0)
 
-export const decideBatch = (
-  actor: Actor,
-  around: ActorSurroundings,
-  { commands: batch, rows: read }: Enriched,
-): Fork => {
+export const decideBatch = (actor: Actor, around: ActorSurroundings, batch: readonly WaitingCommand[]): Fork => {
   const { decider } = actor.kind
   const facts: Fact[] = []
   const answers: Fork['answers'] = []
   let fork = actor.snapshot as Parameters<Decider['evolve']>[0]
-  const rows = read.copy()
   let bytes = 0
   let index = 0
   for (; index < batch.length; index++) {
     const waiting = batch[index] as WaitingCommand
     // The clock of a stream never goes back, whatever the node's does.
-    const event = rows.complete({ ...waiting.event, at: Math.max(around.clock.now(), actor.lastAt) })
-    if ('refusal' in event) {
-      answers.push({ waiting, answer: () => event })
-      continue
-    }
+    const event = { ...waiting.event, at: Math.max(around.clock.now(), actor.lastAt) }
     const revision = actor.revision + facts.length
     try {
       const decision = decider.decide(fork, event)
@@ -61,7 +51,6 @@ export const decideBatch = (
         if (facts.length > 0 && (facts.length + own.length > MAX_FACTS || bytes + size > MAX_APPEND_BYTES)) break
         bytes += size
         fork = own.reduce((next, fact) => decider.evolve(next, factEvent(fact)), fork)
-        for (const fact of own) rows.evolve(fact)
         facts.push(...own)
         answers.push({
           waiting,
@@ -86,12 +75,13 @@ const recordable = (decided: DecidedFact, event: Command, stream: string, revisi
   type: decided.type,
   v: checkFact(decided.type, decided.data).v,
   data: decided.data,
+  // In the log's canonical order of keys, as what is written most (MessagePosted) has them too: it need not be made then.
   metadata: {
+    $causationId: event.commandId,
+    $correlationId: event.correlationId,
     at: event.at,
     by: event.by,
     connection: event.connection,
-    $correlationId: event.correlationId,
-    $causationId: event.commandId,
   },
 })
 

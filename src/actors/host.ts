@@ -8,7 +8,7 @@ import { type EventLog, LogUnavailable } from '../log/event-log.ts'
 import { Actor, type ActorSurroundings, type Kind, type Summary } from './actor.ts'
 import type { ConnectionCommand } from './connection/connection.facts.ts'
 import { Decider, stateName } from './decide.ts'
-import { Enrichment } from './enrich.ts'
+import { Enrichment, type MessageOfRoom } from './enrichment.ts'
 import type { ActorKind, CommandFields, Fact, Wish } from './fact.ts'
 import { type FactCodec, Unreadable } from './fact-codec.ts'
 import { GlobalRules } from './global-rules.ts'
@@ -17,7 +17,7 @@ import { MessageIds } from './message-ids.ts'
 import { machinesStream, nodeStream } from './node.facts.ts'
 import { type AcknowledgedListener, type Outcome, refused } from './outcome.ts'
 import type { Chance, Clock } from './ports.ts'
-import type { MessageRow, RoomCommand } from './room/room.facts.ts'
+import type { RoomCommand } from './room/room.facts.ts'
 import type { UserCommand } from './user/user.facts.ts'
 
 /** Rooms and users that were not asked for this long may leave memory. */
@@ -31,7 +31,7 @@ const ASK_LOG_MS = 1_000
 export interface ActorDefinition {
   readonly kind: ActorKind
   readonly machine: AnyStateMachine
-  /** the files the chart is written in: a summary is good for one source only */
+  /** the files that say how facts are read and folded: a summary is good for one source only */
   readonly sources: readonly URL[]
   summarise(context: unknown): unknown
   restoreContext(json: unknown): unknown
@@ -41,8 +41,7 @@ export interface ActorDefinition {
 export interface HostStore {
   summary(stream: string, machine: string): Promise<Summary | null>
   keepSummary(stream: string, machine: string, summary: Summary): void
-  /** the message as of at least `revision` of the room's stream */
-  message(roomStream: string, revision: number, id: number): Promise<MessageRow | null>
+  readonly message: MessageOfRoom
 }
 
 export interface HostOptions {
@@ -93,6 +92,7 @@ export class Host {
     this.node = node
     this.ledger = new Ledger(log, codec, clock, chance)
     this.rules = new GlobalRules(this.ledger)
+    const enrichment = new Enrichment(clock, new MessageIds(this.ledger, node), this.rules, store, options.onFault)
     for (const definition of options.definitions) {
       const { kind, machine, sources, summarise, restoreContext } = definition
       const hash = sourceHash(sources)
@@ -105,13 +105,6 @@ export class Host {
         restoreContext,
       })
     }
-    const enrichment = new Enrichment({
-      clock,
-      rules: this.rules,
-      messageIds: new MessageIds(this.ledger, node),
-      message: (stream, revision, id) => store.message(stream, revision, id),
-      fault: (actor, error) => this.#fault(actor, error),
-    })
     this.#around = {
       log,
       codec,

@@ -10,8 +10,8 @@ import { numbersStream } from './node.facts.ts'
 import { type Outcome, type Refused, refused } from './outcome.ts'
 import type { TokenClaims, TokenVerifier } from './ports.ts'
 import type { Asker } from './room/room.facts.ts'
+import type { UserContext } from './user/user.context.ts'
 import { userStream } from './user/user.facts.ts'
-import type { UserContext } from './user/user.machine.ts'
 
 export interface Account {
   readonly id: string
@@ -62,6 +62,12 @@ export interface Registered {
 const accountOf = ({ user, number, username, role }: UserContext): Account => ({ id: user, number, username, role })
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+/** Where something was asked that is not put as a command there. */
+export interface AskedFrom {
+  readonly connection?: string
+  readonly correlationId?: string
+}
 
 export class Identity {
   readonly #host: Host
@@ -238,8 +244,8 @@ export class Identity {
     return { ok: true, account: { id, number, username, role }, token, revision: outcome.revision }
   }
 
-  /** @throws LogUnavailable */
-  async rename(account: Account, username: string, asker: Asker | null): Promise<Outcome> {
+  /** `from`: what the fact says of where it was asked. @throws LogUnavailable */
+  async rename(account: Account, username: string, asker: Asker | null, from: AskedFrom = {}): Promise<Outcome> {
     const fault = nameFault(username)
     if (fault) return refused('name-invalid', { field: 'username', rule: fault })
     if (this.#looksLikeStaff(username, account.id)) return refused('name-taken', { field: 'username' })
@@ -250,6 +256,7 @@ export class Identity {
     }
     const outcome = await this.#host.send(userStream(account.id), {
       type: 'user.rename',
+      ...from,
       by: asker?.id ?? null,
       asker,
       username,
@@ -264,7 +271,7 @@ export class Identity {
     account: Account,
     asker: Asker | null,
     own?: string,
-    from: { readonly connection?: string; readonly correlationId?: string } = {},
+    from: AskedFrom & { readonly label?: string } = {},
   ): Promise<{ ok: true; id: string; token: string; revision: number } | Refused> {
     const { id, hash, token } = await this.#claimToken(account.id, own)
     const outcome = await this.#host.send(userStream(account.id), {

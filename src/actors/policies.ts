@@ -14,8 +14,8 @@ import { pause } from './ports.ts'
 import { isAway } from './refusals.ts'
 import type { RoomContext } from './room/room.context.ts'
 import { roomStream } from './room/room.facts.ts'
+import type { UserContext } from './user/user.context.ts'
 import { userStream } from './user/user.facts.ts'
-import type { UserContext } from './user/user.machine.ts'
 
 interface Consequence {
   readonly stream: string

@@ -5,7 +5,7 @@ import { ALIAS } from './alias.ts'
 import type { Claims, Confirms } from './claims.ts'
 import type { MemberRole } from './fact.ts'
 import type { Host } from './host.ts'
-import type { Account } from './identity.ts'
+import type { Account, AskedFrom } from './identity.ts'
 import { numbersStream } from './node.facts.ts'
 import { type Outcome, type Refused, refused } from './outcome.ts'
 import { inForce, type RoomContext } from './room/room.context.ts'
@@ -91,6 +91,8 @@ export class Rooms {
   async open(wanted: RoomOpening): Promise<{ ok: true; room: RoomRef; revision: number } | Refused> {
     const { name, kind = 'room', parent = null, members = [], extra, dialect = null, asker } = wanted
     let { aliases = [] } = wanted
+    const within = parent === null ? null : await this.#faultOfParent(kind, parent)
+    if (within) return within
     const id = this.#host.chance.uuid()
     const correlationId = wanted.correlationId ?? id
     const taken = await this.#claimAll(id, aliases)
@@ -126,14 +128,28 @@ export class Rooms {
     return { ok: true, room: { id, number, name, kind, parent, aliases }, revision: outcome.revision }
   }
 
+  /**
+   * A space holds rooms and nothing deeper: who is a member of it, what is archived with it and what is heard by following
+   * it are looked for one step up. A parent stands before its rooms and none ever gets another, so no circle is possible.
+   */
+  async #faultOfParent(kind: RoomRef['kind'], parent: string): Promise<Refused | null> {
+    const space = await this.byId(parent)
+    if (!space) return refused('unknown-room', { field: 'parent', room: parent })
+    if (space.kind === 'room') return refused('malformed', { field: 'parent', rule: 'a room, and no space' })
+    if (kind === 'space') return refused('malformed', { field: 'parent', rule: 'a space is in no other space' })
+    const { snapshot } = await this.#host.load(roomStream(parent))
+    return snapshot.value === 'archived' ? refused('room-archived', { field: 'parent' }) : null
+  }
+
   /** @throws LogUnavailable */
-  async change(room: RoomRef, change: RoomChange, asker: Asker | null): Promise<Outcome> {
+  async change(room: RoomRef, change: RoomChange, asker: Asker | null, from: AskedFrom = {}): Promise<Outcome> {
     const wanted = change.aliases ?? room.aliases
     const added = wanted.filter((alias) => !room.aliases.includes(alias))
     const taken = await this.#claimAll(room.id, added)
     if (taken) return refused('alias-taken', { field: 'aliases', alias: taken })
     const outcome = await this.#host.send(roomStream(room.id), {
       type: 'room.change',
+      ...from,
       by: asker?.id ?? null,
       asker,
       ...change,
@@ -161,13 +177,18 @@ export class Rooms {
   }
 
   /** A code that lets its bearer become a member. @throws LogUnavailable */
-  async invite(room: RoomRef, asker: Asker): Promise<{ ok: true; code: string } | Refused> {
+  async invite(
+    room: RoomRef,
+    asker: Asker,
+    from: AskedFrom = {},
+  ): Promise<{ ok: true; code: string; revision: number } | Refused> {
     const code = this.#host.chance.token()
-    const outcome = await this.#host.send(roomStream(room.id), { type: 'invite.create', by: asker.id, asker, code })
+    const inviting = { type: 'invite.create', ...from, by: asker.id, asker, code } as const
+    const outcome = await this.#host.send(roomStream(room.id), inviting)
     if (!outcome.ok) return outcome
     // The record first: a crash here leaves a code that nobody was told.
     await this.#claims.claim('invite', code, room.id, async () => true)
-    return { ok: true, code }
+    return { ok: true, code, revision: outcome.revision }
   }
 
   /** @throws LogUnavailable */

@@ -6,6 +6,7 @@ import { debugCommand } from './debug-command.ts'
 import { demoCommands } from './demo-commands.ts'
 import { logCommands } from './log-commands.ts'
 import { fileCommands } from './log-files.ts'
+import { orderCommands } from './order-commands.ts'
 import { roomCommands } from './room-commands.ts'
 import { userCommands } from './user-commands.ts'
 
@@ -13,7 +14,11 @@ export const catalogue: Readonly<Record<string, Command>> = {
   serve: {
     usage: 'serve',
     says: 'runs the server, until SIGTERM or Ctrl-C (the default)',
-    run: async ({ config, origins }) => (await import('./serve-command.ts')).serve(config, origins),
+    run: async (task) => {
+      // From the first moment on: process 1 of a container has no other ear for signals.
+      const told = task.interrupted()
+      await (await import('./serve-command.ts')).serve(task, told)
+    },
   },
   config: {
     usage: 'config',
@@ -26,6 +31,7 @@ export const catalogue: Readonly<Record<string, Command>> = {
   },
   ...userCommands,
   ...roomCommands,
+  ...orderCommands,
   ...logCommands,
   'debug connection': debugCommand,
   'import irc': {

@@ -16,7 +16,9 @@ import {
   type ExpectedRevision,
   type Filter,
   LastFact,
+  LogBusy,
   LogUnavailable,
+  MAX_BYTES_IN_FLIGHT,
   NoSuchPosition,
   type Position,
   type ReadAll,
@@ -28,12 +30,12 @@ import {
 import { matches } from './filter.ts'
 import { LiveTail } from './live-tail.ts'
 import { CHUNK_ROWS, type Chunk, streamRange } from './sqlite-reader.ts'
+import type { Question } from './sqlite-reader-thread.ts'
 import { Reading } from './sqlite-reading.ts'
 import type { Append, Deletion, DeletionAnswer, GroupAnswer, Opened, Outcome } from './sqlite-writer.ts'
 import type { WriterData, WriterMessage } from './sqlite-writer-thread.ts'
 import { pause, processTimers, type Timers } from './timers.ts'
 
-const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 /** in one transaction, which appends wait for */
 const DELETED_AT_ONCE = 50
 /** before a subscription reads again what could not be read */
@@ -81,6 +83,8 @@ export class SqliteLog implements EventLog {
   #bytesInFlight = 0
   #commits = 0
   #broken: string | null = null
+  /** what a subscription could not read: head() asks for it again, so that whoever looks hears why it stands still */
+  #unread: Question | null = null
   #closing: Promise<void> | null = null
 
   /** Makes directory and log when they are absent. @throws DirectoryLocked, LogUnavailable */
@@ -125,9 +129,9 @@ export class SqliteLog implements EventLog {
     return new Promise((resolve, reject) => {
       const bytes = checkAppend(stream, facts, expected)
       if (this.#closing) throw closed()
-      if (this.#broken) throw new LogUnavailable(this.#broken, this.#inDoubt.has(facts[0]?.id ?? '') ? 'unknown' : 'no')
+      if (this.#broken) throw this.#failed(this.#broken, this.#inDoubt.has(facts[0]?.id ?? '') ? 'unknown' : 'no')
       if (this.#bytesInFlight + bytes > MAX_BYTES_IN_FLIGHT) {
-        throw new LogUnavailable(`busy: ${MAX_BYTES_IN_FLIGHT} bytes wait to be stored, try again later`, 'no')
+        throw new LogBusy(MAX_BYTES_IN_FLIGHT)
       }
       const number = ++this.#number
       this.#bytesInFlight += bytes
@@ -205,6 +209,10 @@ export class SqliteLog implements EventLog {
 
   async head(): Promise<Position> {
     if (this.#closing) throw closed()
+    if (this.#unread) {
+      await this.#reading.ask(this.#unread)
+      this.#unread = null
+    }
     return this.#tail.head
   }
 
@@ -236,10 +244,12 @@ export class SqliteLog implements EventLog {
 
   async #behind(position: Position, filter: Filter | undefined): Promise<{ facts: Recorded[]; upTo: Position }> {
     const to = this.#tail.head
+    const question: Question = { ask: 'all', from: position, to, filter, maxRows: CHUNK_ROWS }
     try {
-      const chunk = await this.#reading.ask({ ask: 'all', from: position, to, filter, maxRows: CHUNK_ROWS })
+      const chunk = await this.#reading.ask(question)
       return { facts: chunk.facts, upTo: chunk.next ?? to }
     } catch {
+      this.#unread = question
       if (!this.#closing) await pause(this.#timers, READ_AGAIN_MS)
       return { facts: [], upTo: position }
     }
@@ -307,7 +317,7 @@ export class SqliteLog implements EventLog {
   }
 
   #failNumber(number: number, why: string, stored: 'no' | 'unknown'): void {
-    this.#deleting.get(number)?.reject(new LogUnavailable(why, stored))
+    this.#deleting.get(number)?.reject(this.#failed(why, stored))
     this.#deleting.delete(number)
     this.#fail(this.#take(number), why, stored)
   }
@@ -315,7 +325,11 @@ export class SqliteLog implements EventLog {
   #fail(append: UnderWay | undefined, why: string, stored: 'no' | 'unknown'): void {
     const first = append?.facts[0]
     if (first && stored === 'unknown') this.#inDoubt.add(first.id)
-    append?.reject(new LogUnavailable(why, first && this.#inDoubt.has(first.id) ? 'unknown' : stored))
+    append?.reject(this.#failed(why, first && this.#inDoubt.has(first.id) ? 'unknown' : stored))
+  }
+
+  #failed(why: string, stored: 'no' | 'unknown'): LogUnavailable {
+    return new LogUnavailable(why, stored, { final: this.#broken !== null })
   }
 
   #writerStopped(why: string): void {

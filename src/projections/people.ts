@@ -4,7 +4,7 @@ import { type At, idOf, inForce, json, type ProjectedFact, type Projection, TEMP
 /** Accounts as they were, what dialects keep of them, their tokens (never the hashes), and who belonged to which room. */
 export const people: Projection = {
   name: 'people',
-  version: 3,
+  version: 4,
   tables: `
     create table users (
       user text not null, number integer not null, username text not null, role text not null, role_by text, guest integer not null,
@@ -12,7 +12,7 @@ export const people: Projection = {
     );
     create index users_by_user on users (user, from_position);
     create index users_by_number on users (number);
-    create table tokens (user text not null, token text not null, ${TEMPORAL});
+    create table tokens (user text not null, token text not null, label text, ${TEMPORAL});
     create index tokens_by_user on tokens (user);
     create table profiles (user text not null, dialect text not null, fields text not null, ${TEMPORAL});
     create index profiles_by_user on profiles (user, dialect);
@@ -22,7 +22,7 @@ export const people: Projection = {
   prepare(db) {
     const columns = ['user', 'number', 'username', 'role', 'role_by', 'guest', 'registered_at']
     const users = new Temporal(db, 'users', columns, ['user'])
-    const tokens = new Temporal(db, 'tokens', ['user', 'token'], ['user', 'token'])
+    const tokens = new Temporal(db, 'tokens', ['user', 'token', 'label'], ['user', 'token'])
     const profiles = new Temporal(db, 'profiles', ['user', 'dialect', 'fields'], ['user', 'dialect'])
     const profile = db.prepare('select fields from profiles where user = ? and dialect = ? and to_position is null')
     const members = new Temporal(db, 'members', ['room', 'user', 'role', 'by'], ['room', 'user'])
@@ -48,7 +48,10 @@ export const people: Projection = {
       UserRenamed: (fact) => change(fact, { username: fact.data.username }),
       RoleGranted: (fact) => change(fact, { role: fact.data.role, role_by: json(fact.data.by) }),
       RoleRevoked: (fact) => change(fact, { role: 'member', role_by: json(fact.data.by) }),
-      TokenIssued: (fact) => tokens.begin(fact, { user: idOf(fact.stream), token: fact.data.token }),
+      TokenIssued: (fact) => {
+        const { token, label } = fact.data
+        tokens.begin(fact, { user: idOf(fact.stream), token, label })
+      },
       TokenRevoked: (fact) => tokens.end(fact, idOf(fact.stream), fact.data.token),
       ProfileSet: (fact) => {
         const user = idOf(fact.stream)
@@ -96,6 +99,7 @@ export interface JoinedRow {
 
 export interface TokenRow {
   readonly id: string
+  readonly label: string | null
   readonly issuedAt: number
   readonly revokedAt: number | null
 }
@@ -126,6 +130,12 @@ const userRow = (found: unknown): UserRow => {
   return { ...row, guest: row.guest === 1 }
 }
 
+/** Of which columns a moment is, and its value there; null: now. */
+const momentOf = (at: At): ['position' | 'at', number | null] => {
+  if (at === null) return ['at', null]
+  return 'position' in at ? ['position', at.position] : ['at', at.time]
+}
+
 export const peopleQueries = {
   'users.get': (db: DatabaseSync, { id, at = null }: { id: string; at?: At }): UserRow | null => {
     const cut = inForce(at)
@@ -146,37 +156,40 @@ export const peopleQueries = {
   },
   /** in the order in which they were issued, revoked ones too; as of then: those issued by then, as they were */
   'users.tokens': (db: DatabaseSync, { user, at = null }: { user: string; at?: At }): TokenRow[] => {
-    const [kind, moment] = at === null ? ['at', null] : 'position' in at ? ['position', at.position] : ['at', at.time]
+    const [kind, moment] = momentOf(at)
     return db
       .prepare(
-        `select token as id, from_at as issuedAt, iif(?1 is null or to_${kind} <= ?1, to_at, null) as revokedAt
+        `select token as id, label, from_at as issuedAt, iif(?1 is null or to_${kind} <= ?1, to_at, null) as revokedAt
          from tokens where user = ?2 and (?1 is null or from_${kind} <= ?1) order by from_position`,
       )
       .all(moment, user) as unknown as TokenRow[]
   },
-  /** roles of an account, its own and in rooms, that were ever held (`at`: then), the latest first */
+  /** roles of an account, its own and in rooms, that were ever held, the latest first; as of then: as they were */
   'users.roles': (
     db: DatabaseSync,
     { user, at = null, before = Number.MAX_SAFE_INTEGER, limit }: RolesArgs,
   ): RoleRow[] => {
-    const cut = at === null ? { sql: 'true', values: [] } : inForce(at)
+    const [kind, moment] =
+      at === null ? ['at', Number.MAX_SAFE_INTEGER] : 'position' in at ? ['position', at.position] : ['at', at.time]
+    const isOver = `coalesce(to_${kind} <= ?4, false)`
     // A row of `users` ends with a change of the name, too: the role is held from its first row to its last.
     const rows = db
       .prepare(
         `with own as (
            select *, sum(new) over (order by from_position) as held from (
-             select *, role is not lag(role) over (order by from_position) as new from users where user = ?1)),
+             select *, role is not lag(role) over (order by from_position) as new from users
+             where user = ?1 and from_${kind} <= ?4)),
          held as (
-           select null as room, role, min(role_by) as by, min(from_position) as from_position, min(from_at) as from_at,
-             iif(max(to_position is null), null, max(to_position)) as to_position,
-             iif(max(to_position is null), null, max(to_at)) as to_at
+           select null as room, role, max(iif(new, role_by, null)) as by, min(from_position) as from_position, min(from_at) as from_at,
+             iif(min(${isOver}), max(to_at), null) as to_at
            from own group by held
            union all
-           select room, role, by, from_position, from_at, to_position, to_at from members where user = ?1)
+           select room, role, by, from_position, from_at, iif(${isOver}, to_at, null) from members
+           where user = ?1 and from_${kind} <= ?4)
          select room, role, by, from_position as position, from_at as "from", to_at as "to" from held
-         where from_position < ?2 and ${cut.sql.replaceAll('?', '?4')} order by from_position desc limit ?3`,
+         where from_position < ?2 order by from_position desc limit ?3`,
       )
-      .all(user, before, limit, ...cut.values.slice(0, 1))
+      .all(user, before, limit, moment as number)
     return rows.map((found) => {
       const row = found as { by: string | null }
       return { ...row, by: row.by === null ? null : JSON.parse(row.by) } as unknown as RoleRow

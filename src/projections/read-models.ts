@@ -2,10 +2,10 @@
 // at, at least as fresh as asked. They run in a thread of their own, and in this one beside a log in memory.
 
 import { Worker } from 'node:worker_threads'
-import { type EventLog, LogUnavailable, type Position } from '../log/event-log.ts'
+import type { EventLog, Position } from '../log/event-log.ts'
 import { type AtPoison, Generations } from './generations.ts'
 import { readerOf } from './log-reader.ts'
-import { PoisonFact } from './poison.ts'
+import { PoisonFact, ReadModelsUnavailable } from './poison.ts'
 import type { QueryArgs, QueryName, QueryResult } from './queries.ts'
 import { MEMORY } from './read-database.ts'
 import type { Freshness, Later } from './runner.ts'
@@ -47,8 +47,8 @@ export class ThreadedReadModels implements ReadModels {
     const workerData: ThreadData = { directory, address, atPoison, poked: this.#poked }
     this.#worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData })
     this.#worker.on('message', (answer: Answer) => this.#answered(answer))
-    this.#worker.on('error', (error) => this.#fail(new Error(`the read models stopped: ${(error as Error).message}`)))
-    this.#worker.on('exit', () => this.#fail(new Error('the read models are closed')))
+    this.#worker.on('error', (error) => this.#fail(`the read models stopped: ${(error as Error).message}`))
+    this.#worker.on('exit', () => this.#fail('the read models are closed'))
   }
 
   query<Name extends QueryName>(name: Name, args: QueryArgs<Name>, { atLeast, patient = false }: QueryOptions = {}) {
@@ -100,8 +100,8 @@ export class ThreadedReadModels implements ReadModels {
     else asked?.resolve(answer as never)
   }
 
-  #fail(error: Error): void {
-    this.#gone ??= error
+  #fail(why: string): void {
+    this.#gone ??= new ReadModelsUnavailable(why)
     for (const { reject } of this.#asked.values()) reject(this.#gone)
     this.#asked.clear()
   }
@@ -109,7 +109,7 @@ export class ThreadedReadModels implements ReadModels {
 
 const errorOf = ({ error, behind, poison }: Extract<Answer, { error: string }>): Error => {
   if (poison) return new PoisonFact(poison)
-  return behind ? new LogUnavailable(error, 'no') : new Error(error)
+  return behind ? new ReadModelsUnavailable(error) : new Error(error)
 }
 
 /** In this thread, over any log: tests and the simulation. */

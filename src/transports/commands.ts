@@ -45,7 +45,7 @@ export class Commands {
   async #post(request: Of<'post'>, place: Place | null): Promise<Answered> {
     const { host } = this.#session.around
     const { text, kind = 'text', clientRef, extra = null, fault } = request
-    // Only a reply waits here; what follows it waits for it (see Session), so that no message overtakes another.
+    // Only a reply waits here; what follows it waits for it (see Requests), so that no message overtakes another.
     const replyTo = request.replyTo ? await this.#known(place, request.replyTo) : null
     const speaker = this.#speaker(place)
     if ('ok' in speaker) return { outcome: speaker }
@@ -76,17 +76,18 @@ export class Commands {
     const { identity, host } = this.#session.around
     const { name } = request
     // A mute is kept by name, which may precede the account; that the log is away is the room's to say.
-    const target = request.do === 'mute' && name !== '' ? await identity.byName(name).catch(() => null) : null
+    const target = name !== '' ? await identity.byName(name).catch(() => null) : null
     const place = await this.#placeOf(request.room)
     if ('ok' in place) return { outcome: place }
     const speaker = this.#speaker(place)
     if ('ok' in speaker) return { outcome: speaker }
     const fault = request.fault ? { fault: request.fault } : {}
     if (request.do === 'unmute') {
-      return { outcome: await host.send(speaker.stream, { type: 'mute.lift', ...speaker.fields, name, ...fault }) }
+      const lifting = { type: 'mute.lift', name, user: target?.id ?? null } as const
+      return { outcome: await host.send(speaker.stream, { ...speaker.fields, ...lifting, ...fault }) }
     }
-    const { seconds } = request
-    const muting = { type: 'mute.set', name, user: target?.id ?? null, seconds, reason: null } as const
+    const { seconds, reason = null } = request
+    const muting = { type: 'mute.set', name, user: target?.id ?? null, seconds, reason } as const
     return { outcome: await host.send(speaker.stream, { ...speaker.fields, ...muting, ...fault }) }
   }
 

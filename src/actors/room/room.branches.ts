@@ -3,7 +3,7 @@
 
 import { fact, nothing, refuse, type Values } from '../chart.ts'
 import { type RefusalCode, refusals } from '../refusals.ts'
-import { personIn, type RoomContext } from './room.context.ts'
+import { mutedName, personIn, type RoomContext } from './room.context.ts'
 import type { Asker, RoomCommand } from './room.facts.ts'
 import {
   banOf,
@@ -87,16 +87,19 @@ export const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
   blocked,
   yes('message.post', {
     MessagePosted: ({ newId, asker, text, kind, clientRef, replyTo, extra }, context) => ({
-      id: newId,
       author: personIn(context, asker),
-      text,
-      kind,
       clientRef,
-      replyTo,
       extra,
+      id: newId,
+      kind,
+      replyTo,
+      text,
     }),
   }),
 ]
+
+/** Why something was undone, where that is said. */
+export const given = (reason: string | null | undefined) => (typeof reason === 'string' ? { reason } : {})
 
 export const muting = (...mode: (typeof closed)[]) => [
   tooFast,
@@ -128,7 +131,13 @@ export const unmuting = (...mode: (typeof closed)[]) => [
   no('isNotStaff', 'not-authorized'),
   no('isCommandInvalid', 'command-invalid'),
   no('isNotMuted', 'not-muted'),
-  yes('mute.lift', { UserUnmuted: ({ name, asker }) => ({ name, by: byOf(asker) }) }),
+  yes('mute.lift', {
+    UserUnmuted: ({ name, user = null, asker, reason }, context) => ({
+      name: mutedName(context, name, user),
+      by: byOf(asker),
+      ...given(reason),
+    }),
+  }),
 ]
 
 /** Also in the archive: its record is asked for as long as it is kept. */

@@ -22,6 +22,8 @@ export interface Sanction {
   readonly seconds: number | null
   readonly by: string | null
   readonly fact: string
+  /** of a mute: the account that had the name then; null: none had */
+  readonly user?: string | null
 }
 
 /** Its time may have come before its timer fires, e.g. right after a start. */
@@ -102,8 +104,8 @@ export const shownRole = (
 export const personIn = (context: Pick<RoomContext, 'members'>, asker: Asker): Person => ({
   id: asker.id,
   number: asker.number,
-  username: asker.username,
   role: shownRole(context, asker),
+  username: asker.username,
 })
 
 export const referenceKey = (user: string, clientRef: string): string => `${user} ${clientRef}`
@@ -203,9 +205,14 @@ const referenced = (
   }
 }
 
-export const muted: Evolve<'UserMuted'> = (context, { data, id }) => ({
-  mutes: context.mutes.set(data.name, { until: data.until, seconds: data.seconds, by: data.by?.id ?? null, fact: id }),
-})
+export const muted: Evolve<'UserMuted'> = (context, { data, id }) => {
+  const { name, user, until, seconds, by } = data
+  return { mutes: context.mutes.set(name, { user, until, seconds, by: by?.id ?? null, fact: id }) }
+}
+
+/** The name that a mute of this account is kept by: its own, or the one it had then; a mute is not left with a name. */
+export const mutedName = ({ mutes }: RoomContext, name: string, user: string | null): string =>
+  (mutes.has(name) || user === null ? null : mutes.findKey((mute) => mute.user === user)) ?? name
 
 export const unmuted: Evolve<'UserUnmuted' | 'MuteExpired'> = (context, { data }) => ({
   mutes: context.mutes.delete(data.name),

@@ -6,6 +6,7 @@ import { foldName } from '../names.ts'
 import { type Blocked, blockedBy, sameRules } from '../rules.ts'
 import {
   inForce,
+  mutedName,
   REFERENCE_MS,
   type RoomContext,
   referenceKey,
@@ -46,7 +47,7 @@ interface Read {
   readonly text?: string
   readonly blocked?: Blocked | null
   readonly name?: string
-  readonly user?: string
+  readonly user?: string | null
   readonly role?: string
   readonly seconds?: number | null
   readonly due?: number
@@ -64,8 +65,10 @@ const roleOf = ({ context, event }: Given) => {
 const isStaff = (given: Given): boolean => ['server', 'owner', 'admin', 'mod'].includes(roleOf(given))
 const isChief = (given: Given): boolean => ['server', 'owner', 'admin'].includes(roleOf(given))
 
-export const muteOf = ({ context, event }: Given): Sanction | undefined =>
-  context.mutes.get(foldName(read(event).asker?.username ?? ''))
+export const muteOf = ({ context, event }: Given): Sanction | undefined => {
+  const { asker } = read(event)
+  return context.mutes.get(mutedName(context, foldName(asker?.username ?? ''), asker?.id ?? null))
+}
 
 const isSelf = ({ event }: Given): boolean => read(event).asker?.id === read(event).user
 
@@ -166,7 +169,10 @@ export const guards = {
     !isSelf(given) && (!isStaff(given) || (targetIsStaff(given) && !isChief(given))),
   mayNotAddMember: (given: Given) =>
     read(given.event).role === 'member' ? !isStaff(given) && !isSelf(given) : !isChief(given),
-  isNotMuted: ({ context, event }: Given) => !context.mutes.has(read(event).name ?? ''),
+  isNotMuted: ({ context, event }: Given) => {
+    const { name = '', user = null } = read(event)
+    return !context.mutes.has(mutedName(context, name, user))
+  },
   isNotBanned: ({ context, event }: Given) => !context.bans.has(read(event).user ?? ''),
   isNotMember: ({ context, event }: Given) => !context.members.has(read(event).user ?? ''),
   isNeitherMemberNorPresent: ({ context, event }: Given) => {
@@ -175,6 +181,8 @@ export const guards = {
   },
   hasRoleAlready: ({ context, event }: Given) => context.members.get(read(event).user ?? '') === read(event).role,
   isPlainMember: ({ context, event }: Given) => context.members.get(read(event).user ?? '') === 'member',
+  /** spaces hold rooms, and no space is in another */
+  isSpaceWithin: ({ event }: Given) => event.type === 'room.open' && event.kind === 'space' && event.parent !== null,
   isBornTooFull: ({ event }: Given) => event.type === 'room.open' && event.members.length > MAX_MEMBERS_AT_BIRTH,
   isPaceInvalid: ({ event }: Given) =>
     event.type === 'room.change' && event.slowMs !== undefined && !isWhole(event.slowMs, MAX_SLOW_MS),

@@ -13,6 +13,7 @@ import {
   type CommandOf,
   closed,
   fault,
+  given,
   isBanned,
   isMuted,
   leaving,
@@ -116,6 +117,7 @@ export const roomMachine = room.createMachine({
       description: 'no fact yet',
       on: {
         'room.open': [
+          no('isSpaceWithin', 'command-invalid'),
           no('isBornTooFull', 'room-full'),
           {
             actions: room.enqueueActions(({ event, enqueue }) => {
@@ -241,7 +243,12 @@ export const roomMachine = room.createMachine({
           no('mayNotRemoveMember', 'not-authorized'),
           nothingNew('isNotMember'),
           yes('member.remove', {
-            MemberRemoved: ({ user, asker, after }) => ({ user, by: byOf(asker), ...(after ? { after } : {}) }),
+            MemberRemoved: ({ user, asker, reason, after }) => ({
+              user,
+              by: byOf(asker),
+              ...given(reason),
+              ...(after ? { after } : {}),
+            }),
           }),
         ],
         'member.promote': [
@@ -282,7 +289,9 @@ export const roomMachine = room.createMachine({
           isBanned,
           no('mayNotActOnTarget', 'not-authorized'),
           no('isNotBanned', 'not-banned'),
-          yes('member.unban', { MemberBanLifted: ({ user, asker }) => ({ user, by: byOf(asker) }) }),
+          yes('member.unban', {
+            MemberBanLifted: ({ user, asker, reason }) => ({ user, by: byOf(asker), ...given(reason) }),
+          }),
         ],
         'rules.set': [
           isBanned,

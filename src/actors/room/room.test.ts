@@ -108,6 +108,11 @@ describe('a room is opened', () => {
     absent.when({ ...open, members }).refused('room-full')
     expect(absent.when({ ...open, members: members.slice(1) }).facts).toHaveLength(256)
   })
+  it('in a space or in none; a space is in no other', () => {
+    absent.when({ ...open, parent: 's' }).yields(['RoomOpened', { parent: 's' }], ['MemberAdded'])
+    absent.when({ ...open, kind: 'space' }).yields(['RoomOpened', { kind: 'space' }], ['MemberAdded'])
+    absent.when({ ...open, kind: 'space', parent: 's' }).refused('command-invalid')
+  })
   it('before anything else can be asked of it', () => {
     absent.when(says(ann)).refused('not-in-this-state')
   })
@@ -145,6 +150,17 @@ describe('presence', () => {
   it('is entered once by a connection, and left once', () => {
     room(entered(ann)).when(enter(ann, 'ann-1')).nothing()
     room().when(leave('ann-1')).nothing()
+  })
+  it('is for members, of the room or its space, and for staff, unless a protocol lets anybody in', () => {
+    const own = happened('RoomOpened', { ...opened.data, aliases: ['native:2'] })
+    const closed = given(own, member('mona', 'mod'), member('bob', 'member'))
+    closed.when(enter(ann, 'c')).refused('not-a-member')
+    for (const who of [bob, mona, ada, { ...ann, spaceRole: 'member' } as const])
+      closed.when(enter(who, 'c')).yields(['PresenceEntered'])
+    for (const alias of ['moneypot:2', 'drivers:2'])
+      given(happened('RoomOpened', { ...opened.data, aliases: ['native:2', alias] }))
+        .when(enter(ann, 'c'))
+        .yields(['PresenceEntered'])
   })
   it('is refused while banned, not after', () => {
     const until = T0 + 60_000
@@ -238,6 +254,9 @@ describe('a message is refused for the first of these reasons', () => {
     room(locked, muted('bob')).when(writes(bob, everything)).refused('not-a-member')
     room(member('bob', 'member')).when(writes(bob)).yields(['MessagePosted'])
     room()
+      .when(writes({ ...bob, spaceRole: 'member' }))
+      .yields(['MessagePosted', { author: { role: 'member' } }])
+    room()
       .when(writes({ ...bob, spaceRole: 'mod' }))
       .yields(['MessagePosted', { author: { role: 'mod' } }])
     room()
@@ -262,6 +281,10 @@ describe('a message is refused for the first of these reasons', () => {
       .when(says(bob, { fault: 'text-empty' }))
       .refused('muted', values)
   })
+  it('6: by the one who did it', () => {
+    const here = room(entered(bob)).when(mute(mona)).after
+    here.when(says(bob)).refused('muted', { until: T0 + 60_000, by: 'mona' })
+  })
   it('7: the room is locked', () => {
     room(locked, entered(bob))
       .when(says(bob, { fault: 'text-empty' }))
@@ -270,7 +293,16 @@ describe('a message is refused for the first of these reasons', () => {
   it('7: or slow, told how long to wait', () => {
     const slow = room(changed({ mode: 'slow', slowMs: 10_000 }), entered(bob)).when(says(bob)).after
     slow.when(says(bob, { at: slow.now + 4_000, fault: 'text-empty' })).refused('slow-mode', { waitMs: 6_000 })
+    slow.when(says(bob, { at: slow.now + 9_999 })).refused('slow-mode', { waitMs: 1 })
     slow.when(says(bob, { at: slow.now + 10_000 })).yields(['MessagePosted'])
+    slow
+      .and(changed({ name: 'x' }))
+      .when(says(bob))
+      .refused('slow-mode')
+    slow
+      .and(changed({ mode: 'open', slowMs: 0 }), changed({ mode: 'slow', slowMs: 10_000 }))
+      .when(says(bob))
+      .yields(['MessagePosted'])
   })
   it('8: a fault of the text, whichever the decoder saw', () => {
     for (const fault of ['text-not-a-string', 'text-empty', 'text-too-long', 'callback-invalid'] as const) {
@@ -323,8 +355,14 @@ describe('a reference (nonce, stamp_id, message_temp_id)', () => {
     const ten = T0 + 600_000
     first.when(says(bob, { clientRef: 'n1', at: ten })).nothing({ messageId: 7 })
     first.when(says(bob, { clientRef: 'n1', at: ten + 1 })).yields(['MessagePosted'])
-    const later = first.when(says(ann, { clientRef: 'n2', at: ten + 1 })).after.context as RoomContext
-    expect(later.references.size).toBe(1)
+    const remembered = (at: number) => {
+      const { references, referenceAges } = first.when(says(ann, { clientRef: 'n2', at })).after.context as RoomContext
+      return [references.size, referenceAges.size]
+    }
+    expect([remembered(ten), remembered(ten + 1)]).toEqual([
+      [2, 2],
+      [1, 1],
+    ])
   })
   it('is kept without the text', () => {
     expect(JSON.stringify(summarise(first.context as RoomContext))).not.toContain('hello')
@@ -384,6 +422,25 @@ describe('a mute', () => {
     const loud = { ...bob, username: 'BoB' }
     room(muted('bob'), entered(loud)).when(says(loud)).refused('muted')
   })
+  it('goes with its account to another name, and is lifted by either; of a name without an account it stays with the name', () => {
+    const renamed = { ...bob, username: 'rob' }
+    const ofBob = { ...muted('bob'), data: { ...muted('bob').data, user: 'bob' } }
+    room(ofBob, entered(renamed)).when(says(renamed)).refused('muted')
+    room(muted('bob'), entered(renamed)).when(says(renamed)).yields(['MessagePosted'])
+    const lifted = ['UserUnmuted', { name: 'bob' }] as const
+    room(ofBob)
+      .when(unmute(mona, { name: 'rob', user: 'bob' }))
+      .yields([...lifted])
+    room(ofBob)
+      .when(unmute(mona, { name: 'bob' }))
+      .yields([...lifted])
+    room(ofBob)
+      .when(unmute(mona, { name: 'rob', user: 'ann' }))
+      .refused('not-muted')
+    room(ofBob)
+      .when(unmute(mona, { name: 'rob' }))
+      .refused('not-muted')
+  })
   it('replaces an earlier one, announced again, and its timer with it', () => {
     const again = room(muted('bob', T0 + 5_000))
       .when(mute(mona))
@@ -418,6 +475,9 @@ describe('a mute', () => {
       .yields(['UserUnmuted', { name: 'bob' }])
     expect(lifted.armed).toEqual({})
     lifted.when(unmute(mona)).refused('not-muted')
+    room(changed({ mode: 'locked' }), muted('bob'))
+      .when(unmute(ann))
+      .refused('room-closed')
     room(muted('bob')).when(unmute(ann)).refused('not-authorized')
     room()
       .when(unmute(mona, { fault: 'command-invalid' }))
@@ -455,9 +515,12 @@ describe('a ban', () => {
   it('ends by its timer', () => {
     const after = room().when(ban(mona, 'bob')).after
     expect(after.armed).toEqual({ 'ban:bob': T0 + 60_000 })
+    const armedBy = after.facts.at(-1)?.id
     const over = after
       .whenDue('ban:bob')
-      .yields(['MemberBanExpired', { user: 'bob', due: T0 + 60_000, cause: 'timer' }])
+      .yields(['MemberBanExpired', { user: 'bob', due: T0 + 60_000, armedBy, cause: 'timer' }])
+    after.whenDue('ban:bob', 1_000).yields(['MemberBanExpired', { late: false }])
+    after.whenDue('ban:bob', 1_001).yields(['MemberBanExpired', { late: true }])
     expect(over.armed).toEqual({})
     over.when({ type: 'ban.expire', user: 'bob', due: T0 + 60_000 }).nothing()
   })
@@ -471,11 +534,32 @@ describe('a ban', () => {
     ).toEqual({})
     room(banned('bob')).when(unban(ann)).refused('not-authorized')
   })
-  it('takes the staff’s hand from a mod who is banned', () => {
-    room(banned('mona')).when(mute(mona)).refused('banned')
-    room(banned('mona')).when(ban(mona, 'bob')).refused('banned')
-    room(banned('mona')).when({ type: 'member.unban', asker: mona, user: 'bob' }).refused('banned')
-    room(banned('mona')).when({ type: 'member.kick', asker: mona, user: 'bob', reason: null }).refused('banned')
+  it('takes the staff’s hand, whatever it would do, and whoever’s it is', () => {
+    const user = 'bob'
+    const acts: readonly RoomCommand['type'][] = [
+      'room.change',
+      'room.archive',
+      'message.edit',
+      'message.remove',
+      'message.restore',
+      'removed.read',
+      'member.add',
+      'member.promote',
+      'member.demote',
+      'member.kick',
+      'member.ban',
+      'member.unban',
+      'mute.set',
+      'mute.lift',
+      'rules.set',
+      'invite.create',
+    ]
+    for (const who of [mona, olga]) {
+      const here = room(banned(who.id, T0 + 5), muted('bob'), member('bob', 'member'))
+      const act = { asker: who, user, name: 'bob', role: 'mod', seconds: null, reason: null, message: row(who.id) }
+      const wished = { ...act, ids: [3], id: 3, text: 'x', rules: [], code: 'c', mode: 'slow', at: T0 }
+      for (const type of acts) here.when({ ...wished, type } as never).refused('banned', { until: T0 + 5 })
+    }
   })
 })
 
@@ -520,6 +604,7 @@ describe('members', () => {
   it('lose roles likewise, once', () => {
     const demote = (who: Asker) => ({ type: 'member.demote', asker: who, user: 'moe' }) as const
     room().when(demote(mona)).refused('not-authorized')
+    given(opened).when(demote(ada)).refused('not-a-member')
     room()
       .when(demote(olga))
       .yields(['MemberRoleRevoked', { user: 'moe' }])
@@ -534,6 +619,14 @@ describe('members', () => {
       .when(add(ann, 'ann', 'mod'))
       .refused('not-authorized')
     room().when(add(ann, 'bob')).refused('not-authorized')
+    for (const role of ['mod', 'owner'] as const) {
+      room()
+        .when(add(mona, 'bob', role))
+        .refused('not-authorized')
+      room()
+        .when(add(olga, 'bob', role))
+        .yields(['MemberAdded', { role }])
+    }
     room().when(add(mona, 'bob')).yields(['MemberAdded'])
     room(member('bob', 'member')).when(add(mona, 'bob')).nothing()
     room(banned('ann')).when(add(ann, 'ann')).refused('banned')
@@ -544,6 +637,9 @@ describe('members', () => {
     room(banned('moe')).when(remove(moe, 'moe')).yields(['MemberRemoved'])
     room(member('bob', 'member')).when(remove(ann, 'bob')).refused('not-authorized')
     room().when(remove(mona, 'moe')).refused('not-authorized')
+    room(member('bob', 'member'))
+      .when({ ...remove(olga, 'bob'), after: 'kicked' })
+      .yields(['MemberRemoved', { after: 'kicked' }])
   })
   it('are kicked when present or a member', () => {
     const kick = (who: Asker, user: string) => ({ type: 'member.kick', asker: who, user, reason: null }) as const
@@ -578,6 +674,9 @@ describe('a message that was posted', () => {
       .refused('text-empty')
   })
   it('is not the back door for whoever may not write', () => {
+    room()
+      .when(edit(ann, row('ann'), { overRate: true }))
+      .refused('rate-limited')
     room(muted('ann'))
       .when(edit(ann, row('ann')))
       .refused('muted')
@@ -638,6 +737,16 @@ describe('the texts of removed messages', () => {
   })
 })
 
+describe('an invite', () => {
+  it('is made by staff', () => {
+    const invite = (who: Asker) => ({ type: 'invite.create', asker: who, code: 'c' }) as const
+    room()
+      .when(invite(mona))
+      .yields(['InviteCreated', { code: 'c', by: { id: 'mona' } }])
+    room().when(invite(ann)).refused('not-authorized')
+  })
+})
+
 describe('the room itself', () => {
   const change = (who: Asker, data: object) => ({ type: 'room.change', asker: who, ...data }) as const
 
@@ -656,9 +765,10 @@ describe('the room itself', () => {
     room()
       .when(change(olga, { name: 'lobby', mode: 'open', aliases: ['moneypot:2'] }))
       .nothing()
-    room(changed({ mode: 'slow', slowMs: 5 }))
-      .when(change(olga, { mode: 'slow', slowMs: 5 }))
-      .nothing()
+    for (const same of [{ mode: 'slow', slowMs: 5 }, { mode: 'slow' }])
+      room(changed({ mode: 'slow', slowMs: 5 }))
+        .when(change(olga, same))
+        .nothing()
   })
   it('keeps what dialects say of it, each its own', () => {
     const extra = { ayaka: { type: 1 } }
