@@ -4,6 +4,7 @@
 import { SignJWT } from 'jose'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MemoryLog } from '../src/log/memory.ts'
+import { asking } from './asking.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { RawWebSocket, text } from './raw-websocket.ts'
 import { JWT, runServer, type TestServer, type TestServerOptions } from './running-server.ts'
@@ -263,6 +264,30 @@ describe('coming and going', () => {
     expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(1_001)
     expect(statuses.at(-1)).toBe(403)
     expect(await metric(server, 'hansard_sockets_total{what="turned_away"}')).toBeGreaterThan(0)
+  })
+})
+
+describe('whom their own chart ends', () => {
+  it('have on record what they were handed and how often they were refused', async () => {
+    await running()
+    const socket = await signingIn.moneypot()
+    await expect.poll(() => socket.heard.at(-1)).toContain('430[null')
+    await witness.room.post('the last they heard')
+    await expect.poll(() => socket.heard.at(-1)).toContain('the last they heard')
+    const revision = (await server.host.load(`room-${witness.room.id}`)).revision
+    socket.send(...Array.from({ length: 3 }, (_, at) => text(`42${at + 1}["new_message",""]`)))
+    await expect.poll(() => socket.heard.at(-1)).toBe('433["INVALID_TEXT"]')
+    const authorization = `Bearer ${server.ownerTokenText}`
+    await asking(`${server.url}/api/v1/users/@ann/bans`, 'POST', { authorization }, {})
+    await socket.closed
+    await expect
+      .poll(async () =>
+        (await facts('Delivered')).filter(({ by }) => by === ann.account.id).map(({ data }) => data.rooms),
+      )
+      .toEqual([{ [witness.room.id]: revision }])
+    await expect
+      .poll(async () => (await facts('CommandRefused')).reduce((sum, { data }) => sum + (data.count as number), 0))
+      .toBe(3)
   })
 })
 

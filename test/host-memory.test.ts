@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Summary } from '../src/actors/actor.ts'
+import { Deadlines } from '../src/actors/deadlines.ts'
 import type { Host } from '../src/actors/host.ts'
 import { LogUnavailable } from '../src/log/event-log.ts'
 import {
@@ -19,6 +20,7 @@ import {
   post,
   ROOM,
   rest,
+  rows,
   texts,
   trouble,
   types,
@@ -55,18 +57,6 @@ describe('a room that never rests', () => {
     expect(stored.at(-1)?.data).toContain('"text":"next"')
     expect(afterCrash.peek(ROOM)?.revision).toBe(stored.length - 1)
   })
-})
-
-it('an actor is folded from its whole stream when its summary cannot be read', async () => {
-  await open(node('one', 1))
-  const unread = (error: Error) => ({
-    store: { summary: () => Promise.reject(error), keepSummary: () => {}, message: async () => null },
-  })
-  const rebuilding = new LogUnavailable('the read models are being made anew', 'no')
-  expect(await post(node('two', 2, unread(rebuilding)), 'hello')).toMatchObject({ ok: true })
-  expect(faults).toEqual([])
-  expect(await post(node('three', 3, unread(new Error('a defect'))), 'hello')).toMatchObject({ ok: true })
-  expect(faults).toEqual(['summary of room-r: Error: a defect'])
 })
 
 describe('an actor that is loaded', () => {
@@ -110,6 +100,19 @@ describe('an actor that is loaded', () => {
   })
 })
 
+describe('an actor whose summary cannot be read', () => {
+  it('is folded from its whole stream', async () => {
+    const unread = (error: Error) => ({ ...rows.store, summary: () => Promise.reject(error) })
+    await open(node('one', 1))
+    const rebuilding = new LogUnavailable('the read models are being made anew', 'no')
+    expect(await post(node('two', 2, { store: unread(rebuilding) }), 'hello')).toMatchObject({ ok: true })
+    expect(faults).toEqual([])
+    const broken = node('three', 3, { store: unread(new Error('the read models stopped')) })
+    expect(await post(broken, 'hello')).toMatchObject({ ok: true })
+    expect(faults).toEqual(['summary of room-r: Error: the read models stopped'])
+  })
+})
+
 describe('an actor that is loaded after its timers were due', () => {
   it('ends them in their order before it decides, however late the clock tells of them', async () => {
     const first = node('one', 1)
@@ -117,6 +120,7 @@ describe('an actor that is loaded after its timers were due', () => {
     await mute(first, 60)
     const ban = { type: 'member.ban', asker: null, user: 'bob', seconds: 30, reason: null } as const
     await first.send(ROOM, ban)
+    await first.send(ROOM, { ...ban, user: 'cyd', seconds: 90 })
     await first.close()
     clock.advance(61_000)
     // As a real one, whose timeouts of 0 ms come after what is at hand.
@@ -124,8 +128,64 @@ describe('an actor that is loaded after its timers were due', () => {
     vi.spyOn(late, 'at').mockImplementation(() => () => {})
     const host = node('two', 2, { clock: late })
     const lifted = host.send(ROOM, { type: 'mute.lift', asker: null, name: 'bob' })
-    expect(await lifted).toMatchObject({ ok: false, refusal: { code: 'not-muted', at: { revision: 4 } } })
-    expect((await types()).slice(3)).toEqual(['MemberBanExpired', 'MuteExpired'])
+    expect(await lifted).toMatchObject({ ok: false, refusal: { code: 'not-muted', at: { revision: 5 } } })
+    expect((await types()).slice(4)).toEqual(['MemberBanExpired', 'MuteExpired'])
+    late.advance(29_000)
+    await post(host, 'after the last of them')
+    expect((await types()).slice(6)).toEqual(['MemberBanExpired', 'MessagePosted'])
+  })
+})
+
+describe('deadlines of actors that sleep', () => {
+  it('wake them a minute ahead, at a start and every half minute, also after a look that failed', async () => {
+    const first = node('one', 1)
+    await open(first)
+    await mute(first, 100)
+    await first.close()
+    const host = node('two', 2)
+    const asked: number[] = []
+    const deadlines = new Deadlines(
+      host,
+      async (before) => {
+        asked.push(before - clock.now())
+        if (asked.length === 2) throw new Error('of the read models')
+        return asked.length === 1 ? [] : [ROOM]
+      },
+      (where, error) => faults.push(`${where}: ${error}`),
+    )
+    await deadlines.start()
+    expect([asked, host.peek(ROOM)]).toEqual([[60_000], null])
+    await passes(30_000)
+    expect(faults).toEqual(['deadlines: Error: of the read models'])
+    await passes(30_000)
+    expect(host.peek(ROOM)?.timers.armed()).toHaveLength(1)
+    await passes(40_000, 10_000)
+    await rest()
+    expect((await types()).at(-1)).toBe('MuteExpired')
+    deadlines.stop()
+    const count = asked.length
+    await passes(120_000)
+    expect(asked).toEqual(Array(count).fill(60_000))
+  })
+
+  it('are in memory once a start says so, and are looked at no more by one that was stopped meanwhile', async () => {
+    await open(node('one', 1))
+    const host = node('two', 2)
+    let looks = 0
+    const dueBefore = async () => (looks++ === 0 ? [ROOM] : [])
+    const deadlines = new Deadlines(host, dueBefore, () => {})
+    const starting = deadlines.start()
+    deadlines.stop()
+    await starting
+    expect(host.peek(ROOM)).toBeNull()
+    await passes(60_000)
+    expect(looks).toBe(1)
+    await new Deadlines(
+      host,
+      async () => [ROOM],
+      () => {},
+    ).start()
+    expect(host.peek(ROOM)).not.toBeNull()
   })
 })
 

@@ -261,16 +261,11 @@ describe('a host that is closed', () => {
 describe('a host that is closed while a command is told what it needs', () => {
   it('stores nothing of it', async () => {
     let told = () => {}
-    let asked = () => {}
-    const asking = new Promise<void>((resolve) => (asked = resolve))
-    const message = () => {
-      asked()
-      return new Promise<null>((resolve) => (told = () => resolve(null)))
-    }
+    const message = () => new Promise<null>((resolve) => (told = () => resolve(null)))
     const host = node('one', 1, { store: { ...rows.store, message } })
     await open(host)
     const answers = Promise.all([mute(host, 60), remove(host, 1)])
-    await asking
+    await new Promise((resolve) => setImmediate(resolve))
     await host.close()
     told()
     expect(await answers).toMatchObject(Array(2).fill({ ok: false, refusal: { code: 'unavailable' } }))

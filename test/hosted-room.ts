@@ -79,17 +79,14 @@ export const remove = (host: Host, id: number) =>
 export const edit = (host: Host, id: number, text: string) =>
   host.send(ROOM, { type: 'message.edit', asker: ann, id, text })
 
-export const restore = (host: Host, id: number) => host.send(ROOM, { type: 'message.restore', asker: ann, id })
-
 /** The row of a message as the read models have it, once they are at a revision: what the log says up to there. */
 const rowOf = async (_stream: string, revision: number, id: number): Promise<MessageRow | null> => {
   const about = (await facts()).slice(0, revision + 1).filter(({ data }) => JSON.parse(data).id === id)
   const posted = about.find(({ type }) => type === 'MessagePosted')
   if (!posted) return null
-  const { author } = JSON.parse(posted.data)
-  const { text } = JSON.parse(about.findLast(({ data }) => JSON.parse(data).text !== undefined)?.data ?? '')
-  const last = about.findLast(({ type }) => type === 'MessageRemoved' || type === 'MessageRestored')
-  return { id, revision: posted.revision, author: author.id, text, removed: last?.type === 'MessageRemoved' }
+  const { author, text } = JSON.parse(posted.data)
+  const removed = about.some(({ type }) => type === 'MessageRemoved')
+  return { id, revision: posted.revision, author: author.id, text, removed }
 }
 export const rows = { store: { summary: async () => null, keepSummary: () => {}, message: rowOf } }
 

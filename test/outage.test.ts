@@ -142,7 +142,7 @@ it('is a confirmation in PLIC, and 4006 for whoever comes then, whose app return
 
 it('ends whom a frame of theirs would end, in PLIC', async () => {
   const socket = await opened(`/plic?token=${jwt}`)
-  socket.send(text(JSON.stringify({ type: 'SendMessage', data: { room_id: 7, message: 'x', message_temp_id: 'z' } })))
+  socket.send(text(JSON.stringify({ type: 'SendMessage', data: { room_id: 7, message: 'x', message_temp_id: 'x' } })))
   await expect.poll(() => socket.heard.at(-1)).toContain('"confirmed":true')
   reachable = false
   socket.send(text('no JSON'))
@@ -153,7 +153,7 @@ it('is unavailable in native, and may be tried again', async () => {
   const socket = await opened('/native', { do: 'sign-in', token })
   socket.send(text(JSON.stringify({ do: 'join', room: 'native:1' })))
   await expect.poll(() => socket.heard.at(-1)).toContain('"joined"')
-  const frame = { do: 'post', ref: 1, room: 'native:1', text: 'hello', id: 'x' }
+  const frame = { do: 'post', ref: 1, room: 'native:1', text: 'hello', id: 'of native' }
   await triedTwice(socket, frame, '"code":"unavailable"', '{"is":"done","ref":1')
   expect(socket.heard.some((heard) => heard.includes('"retryable":true'))).toBe(true)
 })

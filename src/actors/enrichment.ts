@@ -10,78 +10,71 @@ import { type Refused, refused } from './outcome.ts'
 import type { Clock } from './ports.ts'
 import type { MessageRow } from './room/room.facts.ts'
 
-/** The whole room waits for the rows of a batch: no longer than this. */
-const WAIT_FOR_ROWS_MS = 1_000
-
 /** The message as of at least `revision` of the room's stream. @throws LogUnavailable */
 export type MessageOfRoom = (roomStream: string, revision: number, id: number) => Promise<MessageRow | null>
 
-export class Enrichment {
-  readonly #clock: Clock
-  readonly #messageIds: MessageIds
-  readonly #rules: GlobalRules
-  readonly #store: { readonly message: MessageOfRoom }
-  readonly #onFault: (where: string, error: unknown) => void
+/** A whole room waits for the rows of a batch: no longer than this. */
+const WAIT_FOR_ROWS_MS = 1_000
 
-  constructor(
-    clock: Clock,
-    messageIds: MessageIds,
-    rules: GlobalRules,
-    store: { readonly message: MessageOfRoom },
-    onFault: (where: string, error: unknown) => void,
-  ) {
-    this.#clock = clock
-    this.#messageIds = messageIds
-    this.#rules = rules
-    this.#store = store
-    this.#onFault = onFault
+export interface EnrichmentOptions {
+  readonly messageIds: MessageIds
+  readonly rules: GlobalRules
+  readonly message: MessageOfRoom
+  readonly clock: Clock
+  onFault(where: string, error: unknown): void
+}
+
+export class Enrichment {
+  readonly #options: EnrichmentOptions
+
+  constructor(options: EnrichmentOptions) {
+    this.#options = options
   }
 
-  /** @throws LogUnavailable */
+  /** @throws LogUnavailable when no ids can be had */
   async enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<Enriched> {
     const [together, later] = untilAskedTwice(batch)
-    const [firstId, rows] = await Promise.all([
-      this.#idsFor(actor, together),
-      Promise.all(together.map(({ event }) => this.#rowFor(actor, askedAbout(event)))),
-    ])
+    const [firstId, rows] = await Promise.all([this.#idsFor(actor, together), this.#rowsFor(actor, together)])
     let nextId = firstId
     const ready: WaitingCommand[] = []
-    for (const [index, waiting] of together.entries()) {
+    for (const waiting of together) {
       const { event, settle } = waiting
-      const message = rows[index]
-      if (event.type === 'message.post') {
-        ready.push(withMore(waiting, { newId: nextId++, ...this.#said(event) }))
-      } else if (message === undefined) ready.push(waiting)
-      else if (message !== null && 'refusal' in message) settle(message)
-      else {
-        const said = event.type === 'message.edit' ? this.#said(event) : {}
-        ready.push(withMore(waiting, { message, ...said }))
-      }
+      const id = askedAbout(event)
+      const row = id === null ? null : (rows.get(id) ?? null)
+      if (row !== null && 'refusal' in row) settle(row)
+      else if (event.type === 'message.post') ready.push(completed(waiting, { newId: nextId++, ...this.#said(event) }))
+      else if (event.type === 'message.edit') ready.push(completed(waiting, { message: row, ...this.#said(event) }))
+      else ready.push(id === null ? waiting : completed(waiting, { message: row }))
     }
     return { ready, later }
   }
 
-  #said(event: EventObject) {
+  #said(event: object) {
     const text = textOf(event)
-    return { text, blocked: this.#rules.verdictOn(text) }
+    return { text, blocked: this.#options.rules.verdictOn(text) }
   }
 
   async #idsFor(actor: Actor, batch: readonly WaitingCommand[]): Promise<number> {
     const posts = batch.reduce((count, { event }) => count + (event.type === 'message.post' ? 1 : 0), 0)
     if (posts === 0) return 0
     const { lastMessageId } = actor.snapshot.context as { lastMessageId: number }
-    return this.#messageIds.take(posts, lastMessageId)
+    return this.#options.messageIds.take(posts, lastMessageId)
   }
 
-  /** Read models that cannot answer, or not in time, refuse the one who needs them, and nobody else of the batch. */
-  #rowFor({ stream, revision }: Actor, id: number | null): Promise<MessageRow | null | Refused> | undefined {
-    if (id === null) return undefined
+  async #rowsFor(actor: Actor, batch: readonly WaitingCommand[]): Promise<ReadonlyMap<number, Row>> {
+    const ids = batch.flatMap(({ event }) => askedAbout(event) ?? [])
+    if (ids.length === 0) return NO_ROWS
+    return new Map(await Promise.all(ids.map(async (id) => [id, await this.#row(actor, id)] as const)))
+  }
+
+  /** Read models that cannot answer refuse the one who needs them, and nobody else of the batch. */
+  #row({ stream, revision }: Actor, id: number): Promise<Row> {
+    const { clock, message, onFault } = this.#options
     return new Promise((settle) => {
-      const cancel = this.#clock.at(this.#clock.now() + WAIT_FOR_ROWS_MS, () => settle(refused('unavailable')))
-      this.#store
-        .message(stream, revision, id)
+      const cancel = clock.at(clock.now() + WAIT_FOR_ROWS_MS, () => settle(refused('unavailable')))
+      message(stream, revision, id)
         .then(settle, (error) => {
-          if (!(error instanceof LogUnavailable)) this.#onFault(stream, error)
+          if (!(error instanceof LogUnavailable)) onFault(stream, error)
           settle(refused(error instanceof LogUnavailable ? 'unavailable' : 'faulted'))
         })
         .finally(cancel)
@@ -89,8 +82,12 @@ export class Enrichment {
   }
 }
 
-const withMore = ({ event, settle }: WaitingCommand, more: object): WaitingCommand => ({
-  event: { ...event, ...more },
+type Row = MessageRow | Refused | null
+
+const NO_ROWS: ReadonlyMap<number, Row> = new Map()
+
+const completed = ({ event, settle }: WaitingCommand, more: object): WaitingCommand => ({
+  event: { ...event, ...more } as typeof event,
   settle,
 })
 

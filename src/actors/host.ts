@@ -92,7 +92,13 @@ export class Host {
     this.node = node
     this.ledger = new Ledger(log, codec, clock, chance)
     this.rules = new GlobalRules(this.ledger)
-    const enrichment = new Enrichment(clock, new MessageIds(this.ledger, node), this.rules, store, options.onFault)
+    const enrichment = new Enrichment({
+      messageIds: new MessageIds(this.ledger, node),
+      rules: this.rules,
+      message: (stream, revision, id) => store.message(stream, revision, id),
+      clock,
+      onFault: options.onFault,
+    })
     for (const definition of options.definitions) {
       const { kind, machine, sources, summarise, restoreContext } = definition
       const hash = sourceHash(sources)
@@ -233,12 +239,18 @@ export class Host {
     }
   }
 
-  /** Forgets an actor that rests, e.g. a closed connection. */
+  /** Forgets an actor, if it rests. */
   release(stream: string): void {
     const actor = this.#actors.get(stream)
     if (!actor?.resting(this.clock.now())) return
     this.#actors.delete(stream)
     actor.stop()
+  }
+
+  /** The same for one that has just answered, whose batch is over in a moment. */
+  async letGo(stream: string): Promise<void> {
+    await new Promise<void>((over) => this.clock.soon(over))
+    this.release(stream)
   }
 
   counts(): { actors: number; quarantined: number } {

@@ -4,15 +4,18 @@
 
 import { canSignIn, hashToken, keepIdentity, recallIdentity, takeName } from './identity.js'
 import { messageList } from './messages.js'
+import { mute, unmute, whyMuted } from './moderation.js'
 import { peoplePanel, timeLeft } from './people.js'
+import { ended, when } from './words.js'
 
 const overMoneypot = location.pathname === '/moneypot'
-const { commandCanName, inWords, longestText, openLobby } = await import(overMoneypot ? './moneypot.js' : './native.js')
+const { inWords, longestText, openLobby } = await import(overMoneypot ? './moneypot.js' : './native.js')
 /** Moneypot's credential is the token's hash, which browsers make in secure contexts only. */
 const maySignIn = () => !overMoneypot || canSignIn()
 
 const counterFrom = longestText - 50
 const backShownMs = 5_000
+const nothingYet = 'Nothing has been said here yet. Open this page in a second tab, and you are two.'
 
 const byId = (id) => document.getElementById(id)
 const box = byId('message')
@@ -23,6 +26,8 @@ let identity = null
 /** none, connecting, live, busy, away or refused */
 let connection = 'none'
 let backTimer
+/** of the room: open, slow, locked or archived; Moneypot tells none */
+let mode = 'open'
 /** when others were last told that this person is writing; 0: they are not */
 let told = 0
 const typingAgainMs = 4_000
@@ -41,7 +46,11 @@ const messages = messageList({
     document.title = count ? `(${count}) hansard` : 'hansard'
   },
 })
-const people = peoplePanel({ command, commandCanName, changed: showComposer })
+const people = peoplePanel({
+  mute: (name, minutes, reason) => act(`${name} is not muted`, mute(identity.token, name, minutes, reason)),
+  unmute: (name) => act(`${name} is muted still`, unmute(identity.token, name)),
+  changed: showComposer,
+})
 
 // ── who this tab is ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -58,6 +67,9 @@ function showEntry(field = 'name', fault = '') {
 }
 
 function say(field, fault) {
+  const other = field === 'name' ? 'token' : 'name'
+  byId(`${other}-error`).textContent = ''
+  byId(other).ariaInvalid = 'false'
   byId(`${field}-error`).textContent = fault
   byId(field).ariaInvalid = String(fault !== '')
   byId(field).focus()
@@ -92,7 +104,11 @@ byId('token-form').addEventListener('submit', async (event) => {
 byId('read').addEventListener('click', () => enter({}))
 byId('take-name').addEventListener('click', () => leave())
 byId('leave').addEventListener('click', () => leave())
-byId('connect-again').addEventListener('click', () => lobby.again())
+byId('connect-again').addEventListener('click', () => {
+  // The button is about to go, and the focus with it.
+  ;(identity.token ? box : byId('log')).focus()
+  lobby.again()
+})
 byId('copy-token').addEventListener('click', async () => {
   const copied = await navigator.clipboard.writeText(identity.token).then(
     () => true,
@@ -163,10 +179,12 @@ const hear = {
     }
     writing.clear()
     byId('typing').textContent = ''
+    mode = room.mode ?? 'open'
     people.reset(room, user ?? null)
     messages.reset(room.history, user ?? null)
     showConnection('live')
     showAccount()
+    explainMute()
   },
 
   message(message) {
@@ -185,10 +203,12 @@ const hear = {
 
   muted(mute) {
     people.muted(mute)
+    explainMute()
     if (commanded.has(mute.uname)) return
     const who = people.isMe(mute.uname) ? 'You were' : `${mute.uname} was`
+    const by = mute.by ? ` by ${mute.by}` : ''
     const length = mute.mins === null ? '' : ` for ${mute.mins} ${mute.mins === 1 ? 'minute' : 'minutes'}`
-    messages.line(`${who} muted${length}.`)
+    messages.line(mute.reason ? `${who} muted${by}${length}: ${ended(mute.reason)}` : `${who} muted${by}${length}.`)
   },
 
   unmuted(name) {
@@ -197,7 +217,20 @@ const hear = {
     messages.line(people.isMe(name) ? 'Your mute is over: you can write again.' : `${name} is no longer muted.`)
   },
 
+  mode(now) {
+    mode = now
+    messages.line(modes[now] ?? '')
+    showComposer()
+  },
+
   system: messages.line,
+}
+
+const modes = {
+  open: 'Everybody can write here again.',
+  slow: 'The room is slow now: a message each now and then.',
+  locked: 'The room is locked now: only staff can write.',
+  archived: 'The room is closed for good: it can be read and nothing more be said.',
 }
 
 function showConnection(state, words = '') {
@@ -217,6 +250,7 @@ function showConnection(state, words = '') {
     refused: words,
   }
   setText('status', texts[state] ?? '')
+  messages.instead(state === 'live' ? nothingYet : state === 'refused' ? words : '')
   byId('connect-again').hidden = state !== 'refused'
   clearTimeout(backTimer)
   if (back) backTimer = setTimeout(() => setText('status', signedIn), backShownMs)
@@ -230,23 +264,49 @@ function setText(id, text) {
 
 // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const mayWrite = () => connection === 'live' && !people.ownMute()
-const whyNot = () => (connection === 'live' ? inWords('MUTED') : byId('status').textContent)
+const isShut = () => mode === 'archived' || (mode === 'locked' && !people.isStaff())
+const mayWrite = () => connection === 'live' && !people.ownMute() && !isShut()
+function whyNot() {
+  if (connection !== 'live') return byId('status').textContent
+  return people.ownMute() ? inWords('MUTED') : byId('mode-notice').textContent
+}
 
 function showComposer() {
   const mute = people.ownMute()
   const left = longestText - box.value.trim().length
   byId('muted-notice').hidden = !mute || connection !== 'live'
+  byId('muted-why').textContent = mute ? muteWhy(mute) : ''
   byId('muted-left').textContent = mute ? muteEnd(mute) : ''
-  byId('status').classList.toggle('visually-hidden', !byId('muted-notice').hidden)
+  byId('mode-notice').hidden = !isShut() || connection !== 'live' || !identity?.token
+  byId('mode-notice').textContent = mode === 'archived' ? modes.archived : 'The room is locked: only staff can write.'
   setText('counter', left < 0 ? `${-left} too many` : left <= longestText - counterFrom ? `${left} left` : '')
   byId('counter').classList.toggle('over', left < 0)
   byId('send').ariaDisabled = String(!mayWrite() || left < 0)
 }
 
-function muteEnd(mute) {
-  const left = timeLeft(mute.expires_at)
-  return left === 'no end' ? 'when a moderator lifts it.' : left === 'any moment' ? 'any moment.' : `in ${left}.`
+function muteWhy({ by, reason }) {
+  const who = by ? `You are muted by ${by}` : 'You are muted'
+  return reason ? `${who}: ${ended(reason)}` : `${who}.`
+}
+
+function muteEnd({ expires_at }) {
+  const left = timeLeft(expires_at)
+  if (left === 'no end') return 'You can write again when a moderator lifts it.'
+  if (left === 'any moment') return 'You can write again any moment.'
+  return `You can write again in ${left}, at ${when(Date.parse(expires_at))}.`
+}
+
+/** Who muted this person, and why, where the wire did not say. */
+async function explainMute() {
+  const mute = people.ownMute()
+  if (!mute || mute.by !== undefined) return
+  mute.by = null
+  try {
+    Object.assign(mute, await whyMuted(identity.token, mute.uname))
+  } catch {
+    // It holds all the same.
+  }
+  showComposer()
 }
 
 function announce(text) {
@@ -302,9 +362,9 @@ function send(entry) {
   })
 }
 
-/** A moderator's command from a menu: no text of anybody's, so a failure is a line and not a thing to retry. */
-function command(text) {
-  post(text, (refusal) => refusal && messages.line(`${text}: ${inWords(refusal)}`))
+/** What a moderator does from a menu: its failure is a line, since there is no text to send again. */
+function act(failed, done) {
+  done.catch((fault) => messages.line(`${failed}. ${fault.message}`))
 }
 
 function post(text, answered) {

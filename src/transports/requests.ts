@@ -121,9 +121,9 @@ export class Requests {
   }
 
   async #answered(request: Request, ack: number | null, answer: Answered): Promise<void> {
-    const { outcome, told } = await answer.catch((error): Awaited<Answered> => {
-      if (!(error instanceof LogUnavailable)) throw error
-      return { outcome: refused('unavailable') }
+    const { outcome, told } = await answer.catch((error) => {
+      if (error instanceof LogUnavailable) return { outcome: refused('unavailable'), told: {} }
+      throw error
     })
     await this.#answers.answer(request, outcome, ack, told)
   }

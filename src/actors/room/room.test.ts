@@ -304,6 +304,10 @@ describe('a message is refused for the first of these reasons', () => {
       .when(says(bob))
       .yields(['MessagePosted'])
   })
+  it('7: remembers who wrote when only where it is slow', () => {
+    const after = room(entered(bob)).when(says(bob)).after.context as RoomContext
+    expect(after.lastPosts.size).toBe(0)
+  })
   it('8: a fault of the text, whichever the decoder saw', () => {
     for (const fault of ['text-not-a-string', 'text-empty', 'text-too-long', 'callback-invalid'] as const) {
       room(entered(bob)).when(says(bob, { fault })).refused(fault)
@@ -784,6 +788,9 @@ describe('the room itself', () => {
       .when(change(olga, { mode: 'slow' }))
       .yields(['RoomChanged', { mode: 'slow', slowMs: 10_000 }])
     expect((slow.context as RoomContext).slowMs).toBe(10_000)
+    room(changed({ mode: 'slow', slowMs: 5 }), changed({ mode: 'open' }))
+      .when(change(olga, { mode: 'slow' }))
+      .yields(['RoomChanged', { slowMs: 10_000 }])
     for (const slowMs of [0, -1, 0.5, 86_400_001])
       room()
         .when(change(olga, { mode: 'slow', slowMs }))
