@@ -66,7 +66,9 @@ export const isMuted = no('isMuted', 'muted', (given) => {
   const mute = muteOf(given)
   return { until: mute?.until ?? null, by: mute?.by ?? null }
 })
-export const isBanned = no('isBanned', 'banned', (given) => ({ until: banOf(given)?.until ?? null }))
+const bannedUntil = (given: Given) => ({ until: banOf(given)?.until ?? null })
+export const isBanned = no('isBanned', 'banned', bannedUntil)
+export const isBannedAndNotSelf = no('isBannedAndNotSelf', 'banned', bannedUntil)
 /** Which rule, of which version: the record tells what the rules were. */
 export const blocked = no('isBlocked', 'blocked', (given) => ({ ...blockOf(given) }))
 export const closed = no('isClosedToAsker', 'room-closed')

@@ -71,6 +71,10 @@ const isSelf = ({ event }: Given): boolean => read(event).asker?.id === read(eve
 
 export const banOf = ({ context, event }: Given): Sanction | undefined => context.bans.get(read(event).asker?.id ?? '')
 
+/** an admin's account stands above the room's bans */
+const isBannedHere = (given: Given): boolean =>
+  read(given.event).asker?.account !== 'admin' && inForce(banOf(given), read(given.event).at)
+
 /** The target's standing: a mod may act on plain members only. An admin is known as one while present. */
 const targetIsStaff = ({ context, event }: Given): boolean => {
   const user = read(event).user ?? ''
@@ -122,9 +126,9 @@ export const guards = {
   },
   isReferenceReused: (given: Given) => referenceOf(given) !== undefined,
   isOverRate: ({ event }: Given) => read(event).overRate === true,
-  /** an admin's account stands above the room's bans */
-  isBanned: (given: Given) =>
-    read(given.event).asker?.account !== 'admin' && inForce(banOf(given), read(given.event).at),
+  isBanned: isBannedHere,
+  /** whoever is banned may go all the same */
+  isBannedAndNotSelf: (given: Given) => isBannedHere(given) && !isSelf(given),
   /** it holds rooms; nobody talks in it */
   isSpace: ({ context }: Given) => context.kind === 'space',
   isNotPresent: ({ context, event }: Given) => {

@@ -14,6 +14,7 @@ import {
   closed,
   fault,
   isBanned,
+  isBannedAndNotSelf,
   isMuted,
   leaving,
   muteExpiring,
@@ -238,6 +239,7 @@ export const roomMachine = room.createMachine({
           yes('member.add', { MemberAdded: ({ user, role, asker }) => ({ user, role, by: byOf(asker) }) }),
         ],
         'member.remove': [
+          isBannedAndNotSelf,
           no('mayNotRemoveMember', 'not-authorized'),
           nothingNew('isNotMember'),
           yes('member.remove', {

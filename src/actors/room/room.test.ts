@@ -476,6 +476,9 @@ describe('a ban', () => {
     room(banned('mona')).when(ban(mona, 'bob')).refused('banned')
     room(banned('mona')).when({ type: 'member.unban', asker: mona, user: 'bob' }).refused('banned')
     room(banned('mona')).when({ type: 'member.kick', asker: mona, user: 'bob', reason: null }).refused('banned')
+    room(banned('mona'), member('bob', 'member'))
+      .when({ type: 'member.remove', asker: mona, user: 'bob' })
+      .refused('banned')
   })
 })
 
