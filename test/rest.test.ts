@@ -294,6 +294,32 @@ describe('messages', () => {
     expect((await post('hi', bob)).status).toBe(201)
     expect((await ask('DELETE', '/rooms/moneypot:43/mutes/@bob')).body.code).toBe('not-muted')
   })
+
+  it('are refused from the muted under their next name, too, and under the one that somebody else takes', async () => {
+    const shed = await server.account('shed')
+    await room('moneypot:144', ['@shed'])
+    const mutes = '/rooms/moneypot:144/mutes'
+    const post = (token: string) => ask('POST', '/rooms/moneypot:144/messages', { text: 'hi' }, token)
+    await ask('POST', mutes, { user: '@shed', seconds: 60 })
+    expect((await ask('PATCH', '/users/@shed', { username: 'reshed' }, shed.token)).status).toBe(200)
+    expect((await post(shed.token)).body.code).toBe('muted')
+    const other = await server.account('shed')
+    await ask('PUT', '/rooms/moneypot:144/members/@shed')
+    expect((await post(other.token)).status).toBe(201)
+    await ask('POST', mutes, { user: '@shed' })
+    expect((await post(shed.token)).body.code).toBe('muted')
+    const first = await ask('GET', `${mutes}?limit=1`)
+    const second = await ask('GET', `${mutes}?limit=1&cursor=${encodeURIComponent(first.body.next)}`)
+    const listed = [first, second].flatMap(({ body }) =>
+      body.items.map(({ user }: { user: { id: string } }) => user.id),
+    )
+    expect(listed.sort()).toEqual([shed.account.id, other.account.id].sort())
+    expect((await ask('DELETE', `${mutes}/@reshed`)).status).toBe(204)
+    expect((await post(shed.token)).status).toBe(201)
+    expect((await post(other.token)).body.code).toBe('muted')
+    const acts = (await ask('GET', '/moderation?kind=UserUnmuted&limit=1')).body.items
+    expect(acts).toMatchObject([{ target: { id: shed.account.id } }])
+  })
 })
 
 describe('rooms', () => {

@@ -75,18 +75,20 @@ export class Commands {
   async moderate(request: Of<'mute'> | Of<'unmute'>): Promise<Answered> {
     const { identity, host } = this.#session.around
     const { name } = request
-    // A mute is kept by name, which may precede the account; that the log is away is the room's to say.
-    const target = request.do === 'mute' && name !== '' ? await identity.byName(name).catch(() => null) : null
+    // A mute may precede the account; that the log is away is the room's to say.
+    const user = name === '' ? null : ((await identity.byName(name).catch(() => null))?.id ?? null)
     const place = await this.#placeOf(request.room)
     if ('ok' in place) return { outcome: place }
     const speaker = this.#speaker(place)
     if ('ok' in speaker) return { outcome: speaker }
     const fault = request.fault ? { fault: request.fault } : {}
     if (request.do === 'unmute') {
-      return { outcome: await host.send(speaker.stream, { type: 'mute.lift', ...speaker.fields, name, ...fault }) }
+      return {
+        outcome: await host.send(speaker.stream, { type: 'mute.lift', ...speaker.fields, name, user, ...fault }),
+      }
     }
     const { seconds } = request
-    const muting = { type: 'mute.set', name, user: target?.id ?? null, seconds, reason: null } as const
+    const muting = { type: 'mute.set', name, user, seconds, reason: null } as const
     return { outcome: await host.send(speaker.stream, { ...speaker.fields, ...muting, ...fault }) }
   }
 

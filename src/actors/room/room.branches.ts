@@ -11,6 +11,8 @@ import {
   firstUse,
   type Given,
   type GuardName,
+  heldBy,
+  liftedOf,
   muteOf,
   type RoomEvent,
   read,
@@ -100,6 +102,17 @@ export const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
   }),
 ]
 
+const mutedData = (command: CommandOf<'mute.set'>) => {
+  const { name, user, asker, seconds, reason, at } = command
+  const until = seconds === null ? null : at + seconds * 1_000
+  return { name, user, holds: heldBy(command), by: byOf(asker), seconds, until, reason }
+}
+
+const unmutedData = (event: CommandOf<'mute.set' | 'mute.lift'>, context: RoomContext) => {
+  const holds = liftedOf({ context, event }) ?? ''
+  return { name: context.mutes.get(holds)?.name, holds, by: byOf(event.asker) }
+}
+
 export const muting = (...mode: (typeof closed)[]) => [
   tooFast,
   isBanned,
@@ -109,16 +122,11 @@ export const muting = (...mode: (typeof closed)[]) => [
   no('isNotStaff', 'not-authorized'),
   no('isCommandInvalid', 'command-invalid'),
   no('mutesAreFull', 'room-full'),
-  yes('mute.set', {
-    UserMuted: ({ name, user, asker, seconds, reason, at }) => ({
-      name,
-      user,
-      by: byOf(asker),
-      seconds,
-      until: seconds === null ? null : at + seconds * 1_000,
-      reason,
-    }),
-  }),
+  {
+    guard: 'isMutedAsAnother' as const,
+    ...yes('mute.set', { UserUnmuted: unmutedData, UserMuted: mutedData }),
+  },
+  yes('mute.set', { UserMuted: mutedData }),
 ]
 
 export const unmuting = (...mode: (typeof closed)[]) => [
@@ -130,7 +138,7 @@ export const unmuting = (...mode: (typeof closed)[]) => [
   no('isNotStaff', 'not-authorized'),
   no('isCommandInvalid', 'command-invalid'),
   no('isNotMuted', 'not-muted'),
-  yes('mute.lift', { UserUnmuted: ({ name, asker }) => ({ name, by: byOf(asker) }) }),
+  yes('mute.lift', { UserUnmuted: unmutedData }),
 ]
 
 /** Also in the archive: its record is asked for as long as it is kept. */
@@ -153,12 +161,13 @@ export const leaving = [
 export const muteExpiring = [
   nothingNew('isNotThatMute'),
   yes('mute.expire', {
-    MuteExpired: ({ name, due, at }, { mutes }) => ({
-      name,
+    MuteExpired: ({ holds, due, at }, { mutes }) => ({
+      name: mutes.get(holds)?.name,
+      holds,
       due,
       fired: at,
       late: at - due > LATE_MS,
-      armedBy: mutes.get(name)?.fact,
+      armedBy: mutes.get(holds)?.fact,
       cause: 'timer',
     }),
   }),

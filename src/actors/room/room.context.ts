@@ -24,6 +24,11 @@ export interface Sanction {
   readonly fact: string
 }
 
+export interface Mute extends Sanction {
+  /** folded, as it was when the mute was set: lists show it */
+  readonly name: string
+}
+
 /** Its time may have come before its timer fires, e.g. right after a start. */
 export const inForce = (sanction: Pick<Sanction, 'until'> | undefined, at: number): boolean =>
   sanction !== undefined && (sanction.until === null || sanction.until > at)
@@ -50,8 +55,8 @@ export interface RoomContext {
   readonly presence: PersistentMap<string, Present>
   /** connection → user id */
   readonly connections: PersistentMap<string, string>
-  /** folded name → mute */
-  readonly mutes: PersistentMap<string, Sanction>
+  /** whom it holds (user id, or a folded name that was nobody's) → mute */
+  readonly mutes: PersistentMap<string, Mute>
   /** user id → ban */
   readonly bans: PersistentMap<string, Sanction>
   /** words that may not be posted here, beside those for all rooms */
@@ -203,12 +208,15 @@ const referenced = (
   }
 }
 
-export const muted: Evolve<'UserMuted'> = (context, { data, id }) => ({
-  mutes: context.mutes.set(data.name, { until: data.until, seconds: data.seconds, by: data.by?.id ?? null, fact: id }),
-})
+/** What was said of the name before it was an account's is said of the account now. */
+export const muted: Evolve<'UserMuted'> = (context, { data, id }) => {
+  const { name, holds, until, seconds } = data
+  const mute = { name, until, seconds, by: data.by?.id ?? null, fact: id }
+  return { mutes: context.mutes.delete(name).set(holds, mute) }
+}
 
 export const unmuted: Evolve<'UserUnmuted' | 'MuteExpired'> = (context, { data }) => ({
-  mutes: context.mutes.delete(data.name),
+  mutes: context.mutes.delete(data.holds),
 })
 
 export const banned: Evolve<'MemberBanned'> = (context, { data, id }) => ({

@@ -6,6 +6,7 @@ import { foldName } from '../names.ts'
 import { type Blocked, blockedBy, sameRules } from '../rules.ts'
 import {
   inForce,
+  type Mute,
   REFERENCE_MS,
   type RoomContext,
   referenceKey,
@@ -46,7 +47,8 @@ interface Read {
   readonly text?: string
   readonly blocked?: Blocked | null
   readonly name?: string
-  readonly user?: string
+  readonly user?: string | null
+  readonly holds?: string
   readonly role?: string
   readonly seconds?: number | null
   readonly due?: number
@@ -64,8 +66,21 @@ const roleOf = ({ context, event }: Given) => {
 const isStaff = (given: Given): boolean => ['server', 'owner', 'admin', 'mod'].includes(roleOf(given))
 const isChief = (given: Given): boolean => ['server', 'owner', 'admin'].includes(roleOf(given))
 
-export const muteOf = ({ context, event }: Given): Sanction | undefined =>
-  context.mutes.get(foldName(read(event).asker?.username ?? ''))
+/** The account's own, under whatever name; else that of the name it has. */
+export const muteOf = ({ context: { mutes }, event }: Given): Mute | undefined => {
+  const { asker, at } = read(event)
+  const own = mutes.get(asker?.id ?? '')
+  return inForce(own, at) ? own : mutes.get(foldName(asker?.username ?? ''))
+}
+
+/** Whom a mute of this name, or of this account, holds. */
+export const heldBy = (event: RoomEvent): string => read(event).user ?? read(event).name ?? ''
+
+/** Whom the mute that is meant holds: the account, whichever name it had then; else whoever is listed under the name. */
+export const liftedOf = ({ context: { mutes }, event }: Given): string | undefined => {
+  const { name } = read(event)
+  return mutes.has(heldBy(event)) ? heldBy(event) : mutes.findKey((mute) => mute.name === name)
+}
 
 const isSelf = ({ event }: Given): boolean => read(event).asker?.id === read(event).user
 
@@ -170,7 +185,12 @@ export const guards = {
     !isSelf(given) && (!isStaff(given) || (targetIsStaff(given) && !isChief(given))),
   mayNotAddMember: (given: Given) =>
     read(given.event).role === 'member' ? !isStaff(given) && !isSelf(given) : !isChief(given),
-  isNotMuted: ({ context, event }: Given) => !context.mutes.has(read(event).name ?? ''),
+  isNotMuted: (given: Given) => liftedOf(given) === undefined,
+  /** lists show the account under the name it had then */
+  isMutedAsAnother: ({ context, event }: Given) => {
+    const mute = context.mutes.get(heldBy(event))
+    return mute !== undefined && mute.name !== read(event).name
+  },
   isNotBanned: ({ context, event }: Given) => !context.bans.has(read(event).user ?? ''),
   isNotMember: ({ context, event }: Given) => !context.members.has(read(event).user ?? ''),
   isNeitherMemberNorPresent: ({ context, event }: Given) => {
@@ -185,8 +205,7 @@ export const guards = {
   changesNothing: (given: Given) => Object.keys(changesOf(given)).length === 0,
   isMemberAlready: ({ context, event }: Given) => context.members.has(read(event).user ?? ''),
   membersAreFull: ({ context }: Given) => context.members.size >= MAX_MEMBERS,
-  mutesAreFull: ({ context, event }: Given) =>
-    context.mutes.size >= MAX_SANCTIONS && !context.mutes.has(read(event).name ?? ''),
+  mutesAreFull: ({ context, event }: Given) => context.mutes.size >= MAX_SANCTIONS && !context.mutes.has(heldBy(event)),
   bansAreFull: ({ context, event }: Given) =>
     context.bans.size >= MAX_SANCTIONS && !context.bans.has(read(event).user ?? ''),
   hasEntered: ({ context, event }: Given) => context.connections.has(read(event).connection ?? ''),
@@ -199,7 +218,7 @@ export const guards = {
   isNeitherAuthorNorStaff: (given: Given) =>
     !isStaff(given) && read(given.event).message?.author !== read(given.event).asker?.id,
   /** the timer was armed by a mute or ban that was replaced or lifted since */
-  isNotThatMute: ({ context, event }: Given) => context.mutes.get(read(event).name ?? '')?.until !== read(event).due,
+  isNotThatMute: ({ context, event }: Given) => context.mutes.get(read(event).holds ?? '')?.until !== read(event).due,
   isNotThatBan: ({ context, event }: Given) => context.bans.get(read(event).user ?? '')?.until !== read(event).due,
 }
 

@@ -37,8 +37,8 @@ const entered = ({ id, number, username, account }: Asker, connection = `${id}-1
     node: 'n1',
     first,
   })
-const muted = (name: string, until: number | null = null, at?: number) =>
-  happened('UserMuted', { name, user: null, by: null, seconds: null, until, reason: null }, at)
+const muted = (name: string, until: number | null = null, at?: number, user: string | null = null) =>
+  happened('UserMuted', { name, user, holds: user ?? name, by: null, seconds: null, until, reason: null }, at)
 const banned = (user: string, until: number | null = null, at?: number) =>
   happened('MemberBanned', { user, by: null, until, reason: null }, at)
 const changed = (data: object) => happened('RoomChanged', data)
@@ -68,7 +68,7 @@ const writes = (who: Asker, more: object = {}) => ({ ...post, asker: who, entere
 const mute = (who: Asker | null, more: object = {}) =>
   ({ type: 'mute.set', asker: who, name: 'bob', user: null, seconds: 60, reason: null, ...more }) as const
 const unmute = (who: Asker | null, more: object = {}) =>
-  ({ type: 'mute.lift', asker: who, name: 'bob', ...more }) as const
+  ({ type: 'mute.lift', asker: who, name: 'bob', user: null, ...more }) as const
 const row = (author: string, more: object = {}) => ({
   id: 3,
   revision: 9,
@@ -396,7 +396,7 @@ describe('a mute', () => {
     const data = { name: 'bob', due: T0 + 5_000, fired: T0 + 5_000, late: false, armedBy: short.facts.at(-1)?.id }
     const over = short.whenDue('mute:bob').yields(['MuteExpired', { ...data, cause: 'timer' }])
     expect(over.armed).toEqual({})
-    over.when({ type: 'mute.expire', name: 'bob', due: T0 + 5_000 }).nothing()
+    over.when({ type: 'mute.expire', holds: 'bob', due: T0 + 5_000 }).nothing()
   })
   it('counts as late when fired over a second after it was due', () => {
     const short = room(muted('bob', T0 + 5_000))
@@ -405,7 +405,7 @@ describe('a mute', () => {
   })
   it('that replaced another is not ended by the other’s timer', () => {
     const replaced = room(muted('bob', T0 + 5_000), muted('bob', T0 + 9_000))
-    replaced.when({ type: 'mute.expire', name: 'bob', due: T0 + 5_000 }).nothing()
+    replaced.when({ type: 'mute.expire', holds: 'bob', due: T0 + 5_000 }).nothing()
   })
   it('no longer stops anybody once its time has come, though its timer has not fired yet', () => {
     const over = room(entered(bob), muted('bob', T0 + 5_000))
@@ -422,6 +422,38 @@ describe('a mute', () => {
     room()
       .when(unmute(mona, { fault: 'command-invalid' }))
       .refused('command-invalid')
+  })
+  it('holds the account under whatever name, and nobody who takes the name it had', () => {
+    const renamed = { ...bob, username: 'Rob' }
+    const held = room(muted('bob', T0 + 5_000, undefined, 'bob-id'))
+    const own = { ...renamed, id: 'bob-id' }
+    held.when(writes(own, { entered: false })).refused('not-a-member')
+    const here = room(
+      member('bob-id', 'member'),
+      member('bob', 'member'),
+      muted('bob', T0 + 5_000, undefined, 'bob-id'),
+    )
+    here.when(writes(own)).refused('muted')
+    here.when(writes(bob)).yields(['MessagePosted'])
+    expect(here.armed).toEqual({ 'mute:bob-id': T0 + 5_000 })
+    // Who has the name now is muted beside it.
+    const both = here.when(mute(mona, { user: 'bob' })).yields(['UserMuted', { name: 'bob', holds: 'bob' }])
+    both.when(writes(own)).refused('muted')
+    // Under its new name it is muted anew, and listed once.
+    const again = here
+      .when(mute(mona, { name: 'rob', user: 'bob-id' }))
+      .yields(['UserUnmuted', { name: 'bob', holds: 'bob-id' }], ['UserMuted', { name: 'rob', holds: 'bob-id' }])
+    expect(again.armed).toEqual({ 'mute:bob-id': T0 + 60_000 })
+    // It is lifted under the name of now, or the one that the list shows.
+    for (const more of [{ name: 'rob', user: 'bob-id' }, { name: 'bob' }])
+      here.when(unmute(mona, more)).yields(['UserUnmuted', { name: 'bob', holds: 'bob-id' }])
+  })
+  it('of a name is that of the account which is muted later', () => {
+    const later = room(muted('bob'))
+      .when(mute(mona, { user: 'bob-id' }))
+      .yields(['UserMuted', { holds: 'bob-id' }])
+    expect(later.armed).toEqual({ 'mute:bob-id': T0 + 60_000 })
+    later.when(unmute(mona, { user: 'bob-id' })).yields(['UserUnmuted'])
   })
   it('ends by its time in an archived room too', () => {
     const still = room(muted('bob', T0 + 5_000), archived)
