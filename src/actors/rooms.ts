@@ -43,6 +43,21 @@ export interface RoomChange {
   readonly extra?: RoomExtra
 }
 
+/** The account's role in the room, else in the space it is in; null: a stranger, or banned. @throws LogUnavailable */
+export const roleIn = async (
+  host: Host,
+  { id, parent }: Pick<RoomRef, 'id' | 'parent'>,
+  user: string,
+): Promise<MemberRole | null> => {
+  for (const place of parent === null ? [id] : [id, parent]) {
+    const { members, bans } = await host.loadContext<RoomContext>(roomStream(place))
+    if (inForce(bans.get(user), host.clock.now())) return null
+    const role = members.get(user)
+    if (role) return role
+  }
+  return null
+}
+
 /** An operator may have given numbers away ahead of the count, hardly so many in a row. */
 const MAX_NUMBERS_TRIED = 10_000
 
@@ -143,15 +158,9 @@ export class Rooms {
     return outcome
   }
 
-  /** The account's role in the room, else in the space it is in; null: a stranger, or banned. @throws LogUnavailable */
-  async roleOf(room: RoomRef, user: string): Promise<MemberRole | null> {
-    for (const id of room.parent === null ? [room.id] : [room.id, room.parent]) {
-      const { members, bans } = await this.#host.loadContext<RoomContext>(roomStream(id))
-      if (inForce(bans.get(user), this.#host.clock.now())) return null
-      const role = members.get(user)
-      if (role) return role
-    }
-    return null
+  /** @throws LogUnavailable */
+  roleOf(room: RoomRef, user: string): Promise<MemberRole | null> {
+    return roleIn(this.#host, room, user)
   }
 
   /** Members of a space are members of its rooms, in the same role. @throws LogUnavailable */

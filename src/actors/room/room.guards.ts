@@ -154,7 +154,8 @@ export const guards = {
     const { entered, asker, robotsWrite } = read(given.event)
     const member = asker === null || given.context.members.has(asker.id) || asker.spaceRole !== undefined
     const robot = robotsWrite === true && asker?.account === 'robot'
-    return entered !== true && !member && !robot && !isStaff(given)
+    // Who entered as a member may be one no more.
+    return !member && !robot && !isStaff(given) && !(entered === true && isOpenToAll(given.context))
   },
   /** a room is its members' own, unless a protocol lets anybody in */
   mayNotEnter: (given: Given) => {

@@ -244,6 +244,19 @@ describe('a message is refused for the first of these reasons', () => {
       .when(writes(ada))
       .yields(['MessagePosted', { author: { role: 'admin' } }])
   })
+  it('4: entered as a member and one no more, unless all may be there', () => {
+    const own = given(
+      { ...opened, data: { ...opened.data, aliases: ['native:2'] } },
+      member('bob', 'member'),
+      entered(bob),
+    )
+    own.when(says(bob)).yields(['MessagePosted'])
+    own
+      .when({ type: 'member.remove', asker: null, user: 'bob' })
+      .yields(['MemberRemoved'])
+      .when(says(bob))
+      .refused('not-a-member')
+  })
   it('4: but a robot, where its dialect lets robots write', () => {
     room().when(writes(robby)).refused('not-a-member')
     room()
