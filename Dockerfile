@@ -21,4 +21,4 @@ EXPOSE 8080
 # Ready, and not only alive: what cannot store gets no work.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8080/readyz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "src/main.ts", "serve"]
+CMD ["node", "--max-semi-space-size=16", "src/main.ts", "serve"]

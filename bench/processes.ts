@@ -29,11 +29,15 @@ export interface Running {
   stop(): Promise<void>
 }
 
-const MAIN = join(import.meta.dirname, '../src/main.ts')
+const ROOT = join(import.meta.dirname, '..')
+const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } }
+/** Node's, of `npm start` */
+const FLAGS = scripts.start.split(' ').filter((word) => word.startsWith('--'))
+const SERVE = [...FLAGS, join(ROOT, 'src/main.ts'), 'serve']
 
 /** A server of ours on this directory. */
 export const serve = (directory: string, more: readonly string[] = []): Promise<Running> =>
-  start([MAIN, 'serve', '--port', '0', '--data', directory, '--admin-token', TOKEN, '--log-level', 'warn', ...more])
+  start([...SERVE, '--port', '0', '--data', directory, '--admin-token', TOKEN, '--log-level', 'warn', ...more])
 
 export const start = async (args: readonly string[]): Promise<Running> => {
   const [command, all] = onCore(0, args)

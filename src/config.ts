@@ -5,8 +5,11 @@ import { z } from 'zod'
 import { factTypes } from './actors/fact-codec.ts'
 import type { Rate } from './actors/rate.ts'
 import { WEBHOOK_TYPES } from './api/webhooks.ts'
-import { isServerAddress } from './log/server-address.ts'
+import { isServerAddress, withoutPassword } from './log/server-address.ts'
+import { meant } from './nearest.ts'
+import { isNetwork } from './transports/callers.ts'
 import type { Address } from './transports/listeners.ts'
+import { isOrigin } from './transports/origins.ts'
 
 interface Setting<T> {
   readonly says: string
@@ -24,12 +27,15 @@ const setting = <T>(fallback: string, says: string, parse: z.ZodType<T, string>,
 })
 
 const text = z.string()
-const whole = (least: number, most: number) =>
-  z
+const whole = (least: number, most: number) => {
+  const allowed = `a whole number from ${least} to ${most}`
+  return z
     .string()
-    .regex(/^[0-9]{1,9}$/, 'a whole number')
+    .regex(/^[0-9]{1,9}$/, allowed)
     .transform(Number)
-    .pipe(z.int().min(least).max(most))
+    .pipe(z.int().min(least, allowed).max(most, allowed))
+}
+const oneOf = <const T extends readonly string[]>(...choices: T) => z.enum(choices, `one of ${choices.join(', ')}`)
 
 const rate = z.string().transform((given, ctx): Rate | 'off' => {
   if (given === 'off') return 'off'
@@ -49,12 +55,16 @@ const address = z.string().transform((given, ctx): Address | null => {
   return z.NEVER
 })
 
-const list = z.string().transform((given) =>
-  given
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-)
+const listOf = (allowed: string, isOne: (item: string) => boolean) =>
+  z
+    .string()
+    .transform((given) =>
+      given
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
+    .refine((items) => items.every(isOne), allowed)
 
 const listener = (dialect: string) =>
   setting('', `an address of its own for ${dialect}, served at any path there: port, host:port or [v6]:port`, address)
@@ -85,12 +95,12 @@ export const settings = {
   GUESTS: setting(
     'auto',
     'who may take a name without an account: auto (requests from this machine only), on, off',
-    z.enum(['auto', 'on', 'off']),
+    oneOf('auto', 'on', 'off'),
   ),
   DRIVERS_SIGNUP_EXISTING: setting(
     'refuse',
     'drivers.uz sign_up with a phone number that is registered: refuse, or return a token of its account to anybody',
-    z.enum(['refuse', 'return']),
+    oneOf('refuse', 'return'),
   ),
   NODE: setting('main', 'name of this node in the log', text.regex(/^[a-z0-9-]{1,32}$/, 'a-z, 0-9 and -, at most 32')),
   NAME_KEY: setting(
@@ -102,14 +112,21 @@ export const settings = {
   ORIGINS: setting(
     '',
     "web origins allowed beside the server's own and this machine's, comma separated; * allows any",
-    list,
+    listOf(
+      'origins as https://chat.example.org, comma separated, or *',
+      (origin) => origin === '*' || isOrigin(origin),
+    ),
   ),
   PUBLIC_URL: setting(
     '',
     'the address clients see, when a proxy stands before the server',
-    text.regex(/^$|^https?:\/\/.+/),
+    text.regex(/^$|^https?:\/\/.+/, 'an http or https address'),
   ),
-  TRUST_PROXY: setting('', 'addresses of proxies whose X-Forwarded-For is believed, comma separated', list),
+  TRUST_PROXY: setting(
+    '',
+    'addresses of proxies whose X-Forwarded-For is believed, comma separated',
+    listOf('addresses or networks as 10.0.0.1, 10.0.0.0/8 or fd00::/8, comma separated', isNetwork),
+  ),
   RETENTION_DAYS: setting(
     '90',
     'days after which a closed connection leaves the log, with all it did that is in no room or account; 0: never',
@@ -119,9 +136,9 @@ export const settings = {
   REBUILD_POISON: setting(
     'stop',
     'a fact that cannot be folded while read models are made anew: stop there, or park it and go on',
-    z.enum(['stop', 'park']),
+    oneOf('stop', 'park'),
   ),
-  TYPING: setting('on', 'whether typing is told and recorded: on, off', z.enum(['on', 'off'])),
+  TYPING: setting('on', 'whether typing is told and recorded: on, off', oneOf('on', 'off')),
   JWT_SECRET: setting(
     '',
     'accepts JSON Web Tokens signed with it (HS256), beside tokens of our own',
@@ -135,7 +152,7 @@ export const settings = {
   ),
   JWT_AUDIENCE: setting('', 'the audience such a token must be for', text),
   JWT_ISSUER: setting('', 'the issuer such a token must be of', text),
-  JWT_PROVISION: setting('off', 'whether a first valid token makes the account: on, off', z.enum(['on', 'off'])),
+  JWT_PROVISION: setting('off', 'whether a first valid token makes the account: on, off', oneOf('on', 'off')),
   PLIC_AFK_SECONDS: setting('0', 'PLIC: closes whoever sent no command for so long; 0: nobody', whole(0, 86_400)),
   WEBHOOK_URL: setting(
     '',
@@ -148,7 +165,11 @@ export const settings = {
     text.regex(/^$|^[\x21-\x7e]{16,256}$/, '16 to 256 printable characters'),
     true,
   ),
-  WEBHOOK_TYPES: setting(WEBHOOK_TYPES.join(','), 'types of facts that are posted, comma separated', list),
+  WEBHOOK_TYPES: setting(
+    WEBHOOK_TYPES.join(','),
+    'types of facts that are posted, comma separated',
+    listOf('types of facts, as docs/facts.md has them', (type) => Object.hasOwn(factTypes, type)),
+  ),
   LISTEN_MONEYPOT: listener('Moneypot'),
   LISTEN_DRIVERS: listener('drivers.uz'),
   LISTEN_PLIC: listener('PLIC'),
@@ -158,9 +179,9 @@ export const settings = {
   AYAKA_MESSAGE_CREATE: setting(
     'on',
     'whether Ayaka clients get MESSAGE_CREATE beside NOTIFICATION: on, off',
-    z.enum(['on', 'off']),
+    oneOf('on', 'off'),
   ),
-  LOG_LEVEL: setting('info', 'what the process writes to stderr', z.enum(['debug', 'info', 'warn', 'error', 'silent'])),
+  LOG_LEVEL: setting('info', 'what the process writes to stderr', oneOf('debug', 'info', 'warn', 'error', 'silent')),
 } as const satisfies Record<string, Setting<unknown>>
 
 export type SettingName = keyof typeof settings
@@ -183,6 +204,9 @@ export const listenIn = (config: Config): Record<string, Address> =>
     ),
   )
 
+/** Where the command line finds a running server; see cli/. */
+const COMMAND_LINES: readonly string[] = ['URL', 'TOKEN']
+
 /** @throws ConfigError naming the setting and what it allows */
 export const readConfig = (
   environment: Readonly<Record<string, string | undefined>>,
@@ -191,12 +215,15 @@ export const readConfig = (
   const known = (name: string): name is SettingName => Object.hasOwn(settings, name)
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('HANSARD_') || name.startsWith('HANSARD_TEST_')) continue
-    // Where the command line finds a running server; see cli/.
-    if (name === 'HANSARD_URL' || name === 'HANSARD_TOKEN') continue
-    if (!known(name.slice('HANSARD_'.length))) throw new ConfigError(`unknown setting ${name}; see hansard config`)
+    const own = name.slice('HANSARD_'.length)
+    if (known(own) || COMMAND_LINES.includes(own)) continue
+    const near = meant(own, [...Object.keys(settings), ...COMMAND_LINES], 'HANSARD_')
+    throw new ConfigError(`unknown setting ${name}${near || '.'} All are in: npm run hansard -- help serve`)
   }
   for (const name of Object.keys(flags)) {
-    if (!known(settingOf(name))) throw new ConfigError(`unknown option --${name}; see hansard serve --help`)
+    if (known(settingOf(name))) continue
+    const near = meant(name, Object.keys(settings).map(flagOf), '--')
+    throw new ConfigError(`unknown option --${name}${near || '.'} All are in: npm run hansard -- help serve`)
   }
   const config: Record<string, unknown> = {}
   const origins = {} as Record<SettingName, Origin>
@@ -205,7 +232,7 @@ export const readConfig = (
     const read = settings[name].parse.safeParse(origin.value)
     if (!read.success) {
       throw new ConfigError(
-        `HANSARD_${name} (${origin.from}): ${read.error.issues.map(({ message }) => message).join('; ')}`,
+        `HANSARD_${name} (${origin.from}) ${'secret' in settings[name] ? '' : `is ${JSON.stringify(withoutPassword(origin.value))}. It `}must be ${read.error.issues.map(({ message }) => message).join('; ')}`,
       )
     }
     config[name] = read.data
@@ -213,9 +240,6 @@ export const readConfig = (
   }
   if (config.WEBHOOK_URL !== '' && config.WEBHOOK_SECRET === '') {
     throw new ConfigError('HANSARD_WEBHOOK_URL needs HANSARD_WEBHOOK_SECRET, which signs what is posted')
-  }
-  for (const type of config.WEBHOOK_TYPES as string[]) {
-    if (!Object.hasOwn(factTypes, type)) throw new ConfigError(`HANSARD_WEBHOOK_TYPES: no fact type ${type}`)
   }
   return { config: config as Config, origins }
 }

@@ -16,16 +16,33 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0)
 })
 
+/** npm hands on to its child what the terminal has sent the child already: one Ctrl-C is two signals. */
+const SAME_WISH_MS = 1_000
+
+/** The first signal is a wish. Who repeats it later does not want to wait. */
+const interrupted = (): AbortSignal => {
+  const stop = new AbortController()
+  let wishedAt = 0
+  const hear = (signal: NodeJS.Signals) => {
+    const now = performance.now()
+    if (!stop.signal.aborted) {
+      wishedAt = now
+      stop.abort(signal)
+    } else if (now - wishedAt > SAME_WISH_MS) {
+      process.stderr.write(`hansard: ended at once, by a second ${signal}\n`)
+      process.exit(2)
+    }
+  }
+  process.on('SIGINT', hear).on('SIGTERM', hear)
+  return stop.signal
+}
+
 const code = await run(process.argv.slice(2), {
   environment: process.env,
   terminal: process.stderr.isTTY === true,
   print: (text) => process.stdout.write(text),
   say: (text) => process.stderr.write(text),
-  interrupted: () => {
-    const stop = new AbortController()
-    process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort())
-    return stop.signal
-  },
+  interrupted,
 })
 // A server that was started goes on; what failed may have left something open.
 if (code === 0) process.exitCode = 0

@@ -27,7 +27,7 @@ import type { EventLog } from './log/event-log.ts'
 import type { ReadModels } from './projections/read-models.ts'
 import { addressesBehind } from './transports/callers.ts'
 import { Hub, type MessageOf } from './transports/hub.ts'
-import { type Address, listenFor, serveSockets } from './transports/listeners.ts'
+import { type Address, AddressRefused, listenFor, serveSockets } from './transports/listeners.ts'
 import { allowedOrigin } from './transports/origins.ts'
 import { Sessions } from './transports/sessions.ts'
 
@@ -76,6 +76,8 @@ export interface ServerOptions {
     /** another node has taken the log: this process must end */
     onLost(by: Tenant): void
   }
+  /** the owner's token, made at this start, before it can fail any more */
+  ownerTokenMade?(token: string): void
   /** what said 'not ready' on the address makes room; returns the port */
   beforeListening?(): Promise<number>
   /** for the operator: nothing failed, something should be looked at */
@@ -141,6 +143,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   })
   await policies.settled()
   const ownerToken = await bear(identity, rooms, options.adminToken)
+  if (ownerToken) options.ownerTokenMade?.(ownerToken)
   const owner = options.processToken === undefined ? null : await identity.byName(OWNER)
   if (owner && options.processToken !== undefined) identity.lend(options.processToken, owner)
   const { version, settings } = options
@@ -198,6 +201,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const api = await buildApi(dependencies)
   await api.ready()
   const socketOptions = {
+    clock,
     allowedOrigin: mayCall,
     newConnectionId: () => chance.uuid(),
     addressOf: addressesBehind(options.trustProxy),
@@ -206,7 +210,10 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   const stopSockets = serveSockets(api.server, sessions, dialects, socketOptions)
   const webhooks = options.webhook && new Webhooks(log, host, options.webhook, dependencies.onWarning)
   await webhooks?.start()
-  await api.listen({ host: options.host, port: (await options.beforeListening?.()) ?? options.port })
+  const address = { host: options.host, port: (await options.beforeListening?.()) ?? options.port }
+  await api.listen(address).catch((error: Error) => {
+    throw new AddressRefused('HANSARD_HOST and HANSARD_PORT', address, error)
+  })
   const listeners = await Promise.all(
     dialects.flatMap((dialect) => {
       const address = options.listen[dialect.name]

@@ -9,12 +9,19 @@ const SLEW_MS = CHECK_MS / 10
 /** setTimeout fires at once beyond this */
 const LONGEST_TIMEOUT = 2 ** 31 - 1
 
+/** Every open connection has some: one object each, and no function of its own. */
+interface Alarm {
+  readonly due: number
+  readonly run: () => void
+  timeout: NodeJS.Timeout | undefined
+}
+
 export class WallClock implements Clock {
   /** told once a step, with how far the wall clock went */
   onStep: (byMs: number) => void = () => {}
   #offset = Date.now() - performance.now()
   #slewing = false
-  readonly #waiting = new Set<NodeJS.Timeout>()
+  readonly #waiting = new Set<Alarm>()
   readonly #check = setInterval(() => this.#compare(), CHECK_MS).unref()
 
   now(): number {
@@ -22,27 +29,25 @@ export class WallClock implements Clock {
   }
 
   at(due: number, run: () => void): () => void {
-    let timeout: NodeJS.Timeout
-    const arm = () => {
-      const left = due - this.now()
-      timeout = setTimeout(left > LONGEST_TIMEOUT ? again : fire, Math.min(Math.max(left, 0), LONGEST_TIMEOUT))
-      this.#waiting.add(timeout)
-    }
-    const again = () => {
-      this.#waiting.delete(timeout)
-      arm()
-    }
-    // A timeout may come a fraction of a millisecond early.
-    const fire = () => {
-      this.#waiting.delete(timeout)
-      if (this.now() < due) arm()
-      else run()
-    }
-    arm()
+    const alarm: Alarm = { due, run, timeout: undefined }
+    this.#arm(alarm)
     return () => {
-      this.#waiting.delete(timeout)
-      clearTimeout(timeout)
+      this.#waiting.delete(alarm)
+      clearTimeout(alarm.timeout)
     }
+  }
+
+  #arm(alarm: Alarm): void {
+    const left = Math.min(Math.max(alarm.due - this.now(), 0), LONGEST_TIMEOUT)
+    alarm.timeout = setTimeout(this.#rang, left, alarm)
+    this.#waiting.add(alarm)
+  }
+
+  /** A timeout may come a fraction of a millisecond early, and what is due in months has several. */
+  readonly #rang = (alarm: Alarm): void => {
+    this.#waiting.delete(alarm)
+    if (this.now() < alarm.due) this.#arm(alarm)
+    else alarm.run()
   }
 
   soon(run: () => void): void {
@@ -52,7 +57,7 @@ export class WallClock implements Clock {
   /** Nothing more becomes due, and no wait keeps the process. */
   stop(): void {
     clearInterval(this.#check)
-    for (const timeout of this.#waiting) clearTimeout(timeout)
+    for (const { timeout } of this.#waiting) clearTimeout(timeout)
     this.#waiting.clear()
   }
 

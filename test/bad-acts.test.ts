@@ -129,6 +129,60 @@ describe('a flood of messages', () => {
   )
 })
 
+describe('a socket that says nothing', () => {
+  const beginnings = async () => (await facts('ConnectionOpened')).length
+
+  it('has its beginning on record after a second; one that went before is counted, with all of its minute', async () => {
+    const before = await beginnings()
+    const two = [await native(), await native()]
+    await expect.poll(() => server.sessions.size).toBe(3)
+    for (const socket of two) socket.end()
+    await expect.poll(() => server.sessions.size).toBe(1)
+    clock.advance(999)
+    await native()
+    clock.advance(999)
+    expect(await beginnings()).toBe(before)
+    clock.advance(1)
+    await expect.poll(beginnings).toBe(before + 1)
+    expect(await facts('ConnectionsTurnedAway')).toEqual([])
+    clock.advance(60_000 - 1_999)
+    await expect
+      .poll(() => facts('ConnectionsTurnedAway'))
+      .toEqual([{ since: expect.any(Number), counts: { client: 2 } }])
+  })
+
+  it('has it with its first frame, if that comes earlier', async () => {
+    const before = await beginnings()
+    await native({ do: 'nonsense' })
+    await expect.poll(beginnings).toBe(before + 1)
+  })
+})
+
+describe('requests of one account', () => {
+  it('share a connection, which ends after a quarter of an hour without one', async () => {
+    const say = () =>
+      asking(
+        `${server.url}/api/v1/rooms/moneypot:18/messages`,
+        'POST',
+        { authorization: `Bearer ${ann.token}` },
+        { text: 'x' },
+      )
+    const opened = async () => (await facts('ConnectionOpened')).filter(({ dialect }) => dialect === 'rest').length
+    const ended = async () => (await facts('ConnectionClosed')).filter(({ cause }) => cause === 'afk').length
+    const before = await opened()
+    await say()
+    clock.advance(14 * 60_000)
+    await say()
+    clock.advance(15 * 60_000 - 1)
+    await say()
+    expect([await opened(), await ended()]).toEqual([before + 1, 0])
+    clock.advance(15 * 60_000)
+    await expect.poll(ended).toBe(1)
+    await say()
+    expect(await opened()).toBe(before + 2)
+  })
+})
+
 describe('in native, whoever', () => {
   const signIn = () => ({ do: 'sign-in', token: ann.token })
 

@@ -22,5 +22,13 @@ describe('the pages of the statecharts', () => {
     ).toBe(page)
     const rows = page.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| Event'))
     expect(rows.filter((row) => !row.startsWith('| ['))).toEqual([])
+    const code = readFileSync(join(folder, `../../src/actors/${kind}/${kind}.machine.ts`), 'utf8').split('\n')
+    for (const row of rows) {
+      const [, event = '', line] = /^\| \[(?:after )?([^\]]+)\]\([^)]*#L(\d+)\)/.exec(row) ?? []
+      expect(code[Number(line) - 1], row).toContain(event)
+    }
+    // What is answered in another way in another state stands elsewhere.
+    const ways = Map.groupBy(rows, (row) => row.slice(0, row.indexOf(')')))
+    for (const [link, same] of ways) expect(new Set(same).size, link).toBe(1)
   })
 })

@@ -71,7 +71,7 @@ const statePart = (state: AnyStateNode, file: string, lines: readonly string[]):
     const guards = ways.map(({ guard }) => guard).filter((guard) => guard !== null)
     const targets = [...new Set(ways.flatMap((way) => way.targets.map(nameOf)))]
     const description = [...new Set(ways.map((way) => way.description).filter((text) => text !== ''))].join('; ')
-    const line = lineOf(event, lines)
+    const line = lineOf(event, state, lines)
     const link = line > 0 ? `[${event}](../../${file}#L${line})` : event
     return `| ${link} | ${targets.join(', ')} | ${guards.join(', ')} | ${description.replaceAll('|', '\\|')} |`
   })
@@ -86,10 +86,26 @@ const statePart = (state: AnyStateNode, file: string, lines: readonly string[]):
   ]
 }
 
-/** Where the event is a key in the chart; spread ones are found where they are built. */
-const lineOf = (event: string, lines: readonly string[]): number => {
+/** Where the state answers the event: in its own part of the chart, or where what it spreads there is made. */
+const lineOf = (event: string, state: AnyStateNode, lines: readonly string[]): number => {
   const name = event.replace(/^after /, '')
-  const key = new RegExp(`^\\s*'?${name.replaceAll('.', '\\.')}'?: `)
-  const found = lines.findIndex((line) => key.test(line))
-  return (found < 0 ? lines.findIndex((line) => line.includes(`'${name}'`)) : found) + 1
+  const key = new RegExp(`(^|[\\s{])'?${name.replaceAll('.', '\\.')}'?: `)
+  const [from, to] = ownLines(state.path, lines)
+  const own = lines.slice(from, to)
+  const found = [own.findIndex((line) => key.test(line)), own.findIndex((line) => line.includes(`'${name}'`))]
+  const inside = found.find((index) => index >= 0)
+  return (inside === undefined ? lines.findIndex((line) => key.test(line)) : from + inside) + 1
+}
+
+/** From the line of a state's key to that of the states within it, else to its end; by indentation, which biome sees to. */
+const ownLines = (path: readonly string[], lines: readonly string[]): [from: number, to: number] => {
+  const matching = (line: RegExp, from: number): number => from + lines.slice(from).findIndex((text) => line.test(text))
+  let [at, indent] = [matching(/createMachine\(\{$/, 0), '']
+  for (const key of path) {
+    at = matching(new RegExp(`^${indent}  states: \\{$`), at)
+    indent += '    '
+    at = matching(new RegExp(`^${indent}${key}: \\{`), at)
+  }
+  const end = lines[at]?.endsWith('},') ? at : matching(new RegExp(`^${indent}(\\}|  states: \\{)`), at)
+  return [at, end + 1]
 }

@@ -48,7 +48,7 @@ export class Situation<C extends CommandFields> {
     this.#timers = new Timers(`story${origin}`, clock, () => {})
     const live = createActor(decider.machine)
     live.subscribe({ error: () => {} })
-    live.system.scheduler = this.#timers.scheduler
+    live.system.scheduler = this.#timers
     live.start()
     const folded: FoldedFact[] = []
     for (const { type, data, at = folded.at(-1)?.at ?? T0, erased } of facts) {

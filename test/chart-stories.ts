@@ -118,7 +118,7 @@ const roomStories = fc
         asker: anyAsker,
         mode: pick(undefined, 'open', 'slow', 'locked'),
         slowMs: pick(undefined, 0, 5),
-        about: pick(undefined, { a: { x: 1 } }, { a: { x: 1 }, b: 2 }),
+        extra: pick(undefined, { a: { x: 1 } }, { a: { x: 1 }, b: 2 }),
       }),
       wish('presence.enter', { asker, connection: socket, node: pick('n') }),
       wish('presence.leave', { leaving: socket, cause: pick('left') }),

@@ -1,11 +1,14 @@
 // What holds for every statechart, whatever it is about: walks over the charts as written, and properties over
 // random stories.
 
+import { readdirSync } from 'node:fs'
+import { basename } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AnyStateNode, EventObject } from 'xstate'
 import { connectionFacts } from '../src/actors/connection/connection.facts.ts'
 import { Decider } from '../src/actors/decide.ts'
+import { definitions } from '../src/actors/definitions.ts'
 import type { CommandFields } from '../src/actors/fact.ts'
 import { nodeFacts } from '../src/actors/node.facts.ts'
 import { roomFacts } from '../src/actors/room/room.facts.ts'
@@ -23,6 +26,17 @@ const transitionsOf = (node: AnyStateNode) =>
   )
 const commandsIn = (node: AnyStateNode) =>
   new Set(nodesOf(node).flatMap((inner) => [...inner.transitions.keys()].filter(isCommand)))
+
+describe('a summary', () => {
+  it('is good for one source of all that folds it: each file of its chart', () => {
+    for (const { kind, sources } of definitions) {
+      const files = readdirSync(new URL(`../src/actors/${kind}`, import.meta.url)).filter(
+        (file) => !/\.test\.ts$/.test(file),
+      )
+      expect(sources.map(({ pathname }) => basename(pathname)).sort()).toEqual(files.sort())
+    }
+  })
+})
 
 describe('a fact type', () => {
   it('belongs to one kind', () => {

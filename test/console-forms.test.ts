@@ -162,6 +162,9 @@ describe('a session', () => {
 describe('what is wrong with what was sent', () => {
   it('is said with the field it is in', async () => {
     await newUser('max')
+    const space = (await admin('POST', '/rooms', { name: 's', kind: 'space' })).body.id
+    const over = (await admin('POST', '/rooms', { name: 'over', kind: 'space' })).body.id
+    expect((await admin('DELETE', `/rooms/${over}`)).status).toBe(204)
     const wrong = [
       ['/rooms', { name: ' ' }, { field: 'name', rule: 'at least one character' }],
       ['/rooms', { name: 'x', aliases: ['x'] }, { field: 'aliases.0', rule: expect.stringContaining('moneypot:18') }],
@@ -170,6 +173,12 @@ describe('what is wrong with what was sent', () => {
       ['/rooms', { name: 'x', owner: '@nobody' }, { field: 'owner', user: '@nobody' }],
       ['/rooms', { name: 'x', parent: '#99' }, { field: 'parent', room: '#99' }],
       ['/rooms', { name: 'x', parent: '#1' }, { field: 'parent', rule: 'a room, and no space' }],
+      [
+        '/rooms',
+        { name: 'x', kind: 'space', parent: space },
+        { field: 'parent', rule: 'a space is in no other space' },
+      ],
+      ['/rooms', { name: 'x', parent: over }, { field: 'parent' }],
       ['/users', { username: '' }, { field: 'username', rule: 'at least one character' }],
       ['/users', { username: 'a b' }, { field: 'username', rule: expect.stringContaining('letters') }],
       ['/users', { username: 'max' }, { field: 'username' }],

@@ -147,8 +147,9 @@ describe('the image', () => {
     expect(given('VOLUME')).toEqual([imageEnvironment.HANSARD_DATA])
     expect(given('RUN').at(-1)).toContain(`install -d -o node -g node -m 0700 ${imageEnvironment.HANSARD_DATA}`)
     expect(given('EXPOSE')).toEqual([settings.PORT.fallback])
-    // The exec form: a shell would swallow SIGTERM.
-    expect(JSON.parse(given('CMD')[0] as string)).toEqual(['node', 'src/main.ts', 'serve'])
+    // The exec form: a shell would swallow SIGTERM. The command is that of `npm start`.
+    const { scripts } = JSON.parse(text('package.json')) as { readonly scripts: { readonly start: string } }
+    expect(['exec', ...(JSON.parse(given('CMD')[0] as string) as string[])]).toEqual(scripts.start.split(' '))
   })
 
   it('asks its own health without curl, as the composition does', () => {

@@ -3,7 +3,7 @@
 // A .dialogue file: a line `# purpose`, a line `{"cast": …}`, then one step a line, as docs/protocols/ shows them. For
 // each participant every frame of the kinds (event name, `t` or `type`) that the dialogue shows to it is listed, in
 // order; frames of other kinds may come between. Values are in dialogue-values.ts; of the cast there are
-// `"$bob.number"`, `"$bob.id"`, `"$bob.token"`, `"$bob.hash"`, his JSON Web Tokens (test/json-web-tokens.ts), and
+// `"$bob.number"`, `"$bob.id"`, `"$bob.token"`, `"$bob.hash"` (in capitals `"$bob.HASH"`), his JSON Web Tokens (test/json-web-tokens.ts), and
 // `"$moneypot:18"` for a room's id.
 
 import { readFileSync } from 'node:fs'
@@ -73,8 +73,7 @@ export const playDialogue = async (file: string, clients: Clients, options: Test
   const { cast, steps } = parseDialogue(file)
   const clock = new VirtualClock()
   const rate = cast.rate === undefined ? ('off' as const) : { capacity: Number(cast.rate.split('/')[0]), perSecond: 2 }
-  // Heartbeats run on real time.
-  const server = await runServer({ clock, rate, pingIntervalMs: 0, ...options })
+  const server = await runServer({ clock, rate, ...options })
   const player = new Player(server, clock, clients, steps, cast.paced ?? false)
   try {
     await player.prepare(cast)
@@ -128,7 +127,9 @@ class Player {
       this.#values.set(`${username}.number`, number)
       this.#values.set(`${username}.id`, id)
       this.#values.set(`${username}.token`, token)
-      this.#values.set(`${username}.hash`, this.#server.identity.hashToken(token))
+      const hash = this.#server.identity.hashToken(token)
+      this.#values.set(`${username}.hash`, hash)
+      this.#values.set(`${username}.HASH`, hash.toUpperCase())
       for (const [kind, jwt] of Object.entries(await jsonWebTokens(id, this.#clock.now()))) {
         this.#values.set(`${username}.${kind}`, jwt)
       }

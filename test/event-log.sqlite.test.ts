@@ -21,7 +21,14 @@ import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DirectoryLocked } from '../src/log/directory-lock.ts'
-import { type Envelope, LastFact, LogUnavailable, type Recorded, WrongExpectedRevision } from '../src/log/event-log.ts'
+import {
+  type Envelope,
+  LastFact,
+  LogBusy,
+  LogUnavailable,
+  type Recorded,
+  WrongExpectedRevision,
+} from '../src/log/event-log.ts'
 import { openLog } from '../src/log/open-log.ts'
 import { SqliteLog, type SqliteLogOptions } from '../src/log/sqlite.ts'
 import { SqliteLogReader } from '../src/log/sqlite-reader.ts'
@@ -210,7 +217,7 @@ describe('the embedded log', () => {
       const refused = settled.filter((each) => each.status === 'rejected')
       expect(refused.length).toBeGreaterThan(0)
       for (const { reason } of refused) {
-        expect(reason).toBeInstanceOf(LogUnavailable)
+        expect(reason).toBeInstanceOf(LogBusy)
         expect(reason).toMatchObject({ stored: 'no', message: expect.stringContaining('busy') })
       }
       expect(await log.head()).toBe(2 * (140 - refused.length))

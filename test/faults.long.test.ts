@@ -117,9 +117,12 @@ describe('a disk', () => {
     await server.start([], machine.environment({ call: 'sync', file: 'log.db-wal', nth: 1, what: 'EIO' }))
     await server.say('before')
     machine.arm()
-    for (const text of ['in doubt', 'another']) {
+    for (const [text, values] of [
+      ['in doubt', { stored: 'unknown' }],
+      ['another', {}],
+    ] as const) {
       const { status, body } = await server.post(text)
-      expect([status, body.code]).toEqual([503, 'unavailable'])
+      expect([status, body.code, body.values]).toEqual([503, 'unavailable', values])
     }
     const { ready, problems } = await server.ready()
     expect([ready, problems]).toEqual([
@@ -136,6 +139,19 @@ describe('a disk', () => {
     await server.say('in doubt')
     await server.say('another')
     expect(await server.said()).toEqual(['before', 'in doubt', 'another'])
+  })
+
+  it('that is full under the read models tells of what is stored that it is, and shows it once there is room', async () => {
+    await server.start([], machine.environment({ call: 'write', file: 'read.db-wal', nth: 1, what: 'ENOSPC' }))
+    await server.say('before')
+    machine.arm()
+    const { status, body, headers } = await server.post('one')
+    expect([status, body.values, headers.has('retry-after')]).toEqual([503, { stored: 'yes' }, false])
+    expect(await server.said()).toEqual(['before'])
+    expect((await server.ready()).problems.join()).toContain('full')
+    machine.mend()
+    await expect.poll(() => server.said()).toEqual(['before', 'one'])
+    expect(await server.ready()).toMatchObject({ ready: true, parked: 0, problems: [] })
   })
 
   it('that is full refuses what would be written and nothing else; with room again a start goes on', async () => {

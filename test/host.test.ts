@@ -6,8 +6,8 @@ import type { Summary } from '../src/actors/actor.ts'
 import { definitions } from '../src/actors/definitions.ts'
 import { FactCodec } from '../src/actors/fact-codec.ts'
 import { Host, type HostOptions } from '../src/actors/host.ts'
-import type { Asker } from '../src/actors/room/room.facts.ts'
-import { type Envelope, LogUnavailable, type Recorded } from '../src/log/event-log.ts'
+import type { Asker, MessageRow } from '../src/actors/room/room.facts.ts'
+import { type Envelope, LogBusy, LogUnavailable, type Recorded } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import { SeededChance } from './seeded-chance.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -17,14 +17,14 @@ const ann: Asker = { id: 'ann', number: 1, username: 'ann', account: 'admin' }
 
 let clock: VirtualClock
 let log: MemoryLog
-let trouble: { before?: () => void; after?: () => void }
+let trouble: { before?: (stream: string) => void; after?: () => void }
 let faults: string[]
 
 beforeEach(() => {
   clock = new VirtualClock()
   trouble = {}
   faults = []
-  log = new MemoryLog({ beforeAppend: () => trouble.before?.(), afterAppend: () => trouble.after?.() })
+  log = new MemoryLog({ beforeAppend: (stream) => trouble.before?.(stream), afterAppend: () => trouble.after?.() })
 })
 
 const node = (name: string, seed: number, more: Partial<HostOptions> = {}) =>
@@ -66,6 +66,20 @@ const post = (host: Host, text: string, clientRef: string | null = null) =>
     entered: false,
   })
 
+const remove = (host: Host, id: number) => host.send(ROOM, { type: 'message.remove', asker: ann, id, reason: null })
+const edit = (host: Host, id: number, text: string) => host.send(ROOM, { type: 'message.edit', asker: ann, id, text })
+
+/** The row of a message as the read models have it, once they are at a revision: what the log says up to there. */
+const rowOf = async (_stream: string, revision: number, id: number): Promise<MessageRow | null> => {
+  const about = (await facts()).slice(0, revision + 1).filter(({ data }) => JSON.parse(data).id === id)
+  const posted = about.find(({ type }) => type === 'MessagePosted')
+  if (!posted) return null
+  const { author, text } = JSON.parse(posted.data)
+  const removed = about.some(({ type }) => type === 'MessageRemoved')
+  return { id, revision: posted.revision, author: author.id, text, removed }
+}
+const rows = { store: { summary: async () => null, keepSummary: () => {}, message: rowOf } }
+
 const mute = (host: Host, seconds: number) =>
   host.send(ROOM, { type: 'mute.set', asker: null, name: 'bob', user: null, seconds, reason: null })
 
@@ -86,6 +100,11 @@ const rest = async () => {
   }
 }
 
+const settled = async <T>(work: Promise<T>): Promise<T> => {
+  await rest()
+  return work
+}
+
 describe('two nodes on one log', () => {
   it('decide again what the other overtook, and lose nothing', async () => {
     const [one, two] = [node('one', 1), node('two', 2)]
@@ -98,6 +117,47 @@ describe('two nodes on one log', () => {
     const ids = (await facts()).filter(({ type }) => type === 'MessagePosted').map(({ data }) => JSON.parse(data).id)
     expect(ids).toEqual([...ids].sort((a, b) => a - b))
     expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  it('give a message an id above those that the other gave meanwhile', async () => {
+    const [one, two] = [node('one', 1), node('two', 2)]
+    await open(one)
+    await post(two, 'first')
+    await settled(post(one, 'from a later block'))
+    expect(await settled(post(two, 'last'))).toMatchObject({ ok: true })
+    const ids = (await facts()).filter(({ type }) => type === 'MessagePosted').map(({ data }) => JSON.parse(data).id)
+    expect(ids).toEqual([1, 1_002, 2_001])
+  })
+
+  it('decide about a message as the other left it', async () => {
+    const [one, two] = [node('one', 1, rows), node('two', 2, rows)]
+    await open(one)
+    await post(one, 'hello')
+    await remove(two, 1)
+    expect(await settled(edit(one, 1, 'shown again'))).toMatchObject({
+      ok: false,
+      refusal: { code: 'unknown-message' },
+    })
+    expect(await types()).not.toContain('MessageEdited')
+  })
+
+  it('give up on a command that is overtaken eight times, and say so', async () => {
+    const host = node('one', 1)
+    await open(host)
+    let overtaken = 0
+    trouble.before = () => {
+      const { before } = trouble
+      trouble = {}
+      const fact = { id: `foreign ${overtaken}`, type: 'MemberKicked', v: 1, metadata: '{"at":1}' }
+      void log.append(ROOM, [{ ...fact, data: '{"by":null,"reason":null,"user":"x"}' }], overtaken++)
+      trouble = { ...(before ? { before } : {}) }
+    }
+    const muted = mute(host, 60)
+    await rest()
+    expect(await muted).toMatchObject({ ok: false, refusal: { code: 'contended', values: { attempts: 8 } } })
+    expect(overtaken).toBe(8)
+    trouble = {}
+    expect(await post(host, 'goes on')).toMatchObject({ ok: true })
   })
 
   it('leave one fact when both fire the same timer', async () => {
@@ -117,6 +177,38 @@ describe('two nodes on one log', () => {
     await post(one, 'hello', 'ref-1')
     expect(await post(two, 'hello', 'ref-1')).toMatchObject({ ok: true, facts: [], values: { messageId: 1 } })
     expect(await post(two, 'other', 'ref-1')).toMatchObject({ ok: false, refusal: { code: 'ref-reused' } })
+  })
+})
+
+describe('commands about one message that come together', () => {
+  it('are decided one after the other, each on what the one before it left', async () => {
+    const host = node('one', 1, rows)
+    await open(host)
+    await post(host, 'hello')
+    const answers = await Promise.all([
+      remove(host, 1),
+      edit(host, 1, 'shown again'),
+      remove(host, 1),
+      post(host, 'beside it'),
+    ])
+    expect(answers.map((answer) => (answer.ok ? answer.facts.map(({ type }) => type) : answer.refusal.code))).toEqual([
+      ['MessageRemoved'],
+      'unknown-message',
+      [],
+      ['MessagePosted'],
+    ])
+  })
+
+  it('are refused alone when the read models cannot say what it is', async () => {
+    const message = async () => {
+      throw new LogUnavailable('behind', 'no')
+    }
+    const host = node('one', 1, { store: { ...rows.store, message } })
+    await open(host)
+    const [removed, posted] = await Promise.all([remove(host, 1), post(host, 'beside it')])
+    expect(removed).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
+    expect(posted).toMatchObject({ ok: true })
+    expect([host.logFailure, ...faults]).toEqual([null])
   })
 })
 
@@ -158,6 +250,49 @@ describe('a log whose answers get lost', () => {
     trouble = {}
     expect(await post(host, 'kept')).toMatchObject({ ok: true })
     expect(await texts()).toEqual(['kept'])
+  })
+
+  it('that has much to store says so, and is not taken for one that is away', async () => {
+    const host = node('one', 1)
+    await open(host)
+    trouble.before = () => {
+      throw new LogBusy(64)
+    }
+    expect(await mute(host, 60)).toMatchObject({ ok: false, refusal: { code: 'busy' } })
+    expect(host.logFailure).toBeNull()
+    trouble = {}
+    expect(await mute(host, 60)).toMatchObject({ ok: true })
+  })
+
+  it('decides what is overdue before who waits, once it is back', async () => {
+    const host = node('one', 1)
+    await open(host)
+    await mute(host, 60)
+    trouble.before = () => {
+      throw new LogUnavailable('away', 'no')
+    }
+    clock.advance(60_000)
+    await new Promise((resolve) => setImmediate(resolve))
+    trouble = {}
+    await post(host, 'first after it')
+    expect(await types()).toEqual(['RoomOpened', 'UserMuted', 'MuteExpired', 'MessagePosted'])
+  })
+
+  it('refuses at once what a log that is broken for good has not said it stored, and whatever comes after', async () => {
+    const host = node('one', 1)
+    await open(host)
+    await post(host, 'before')
+    const now = clock.now()
+    trouble.before = () => {
+      throw new LogUnavailable('stores nothing until a restart', 'unknown', { final: true })
+    }
+    expect(await post(host, 'in doubt')).toMatchObject({
+      refusal: { code: 'unavailable', values: { stored: 'unknown' } },
+    })
+    expect(await post(host, 'after')).toMatchObject({ refusal: { code: 'unavailable', values: {} } })
+    expect(clock.now()).toBe(now)
+    expect(await texts()).toEqual(['before'])
+    expect(faults).toEqual([])
   })
 
   it('keeps a timer due until its fact is on the log', async () => {
@@ -266,6 +401,25 @@ describe('a fact that cannot be read', () => {
       machine: '',
     })
     expect(opened.ok).toBe(true)
+  })
+})
+
+describe('an actor that is loaded after its timers were due', () => {
+  it('ends them in their order before it decides, however late the clock tells of them', async () => {
+    const first = node('one', 1)
+    await open(first)
+    await mute(first, 60)
+    const ban = { type: 'member.ban', asker: null, user: 'bob', seconds: 30, reason: null } as const
+    await first.send(ROOM, ban)
+    await first.close()
+    clock.advance(61_000)
+    // As a real one, whose timeouts of 0 ms come after what is at hand.
+    const late = new VirtualClock(setImmediate, clock.now())
+    vi.spyOn(late, 'at').mockImplementation(() => () => {})
+    const host = node('two', 2, { clock: late })
+    const lifted = host.send(ROOM, { type: 'mute.lift', asker: null, name: 'bob', user: null })
+    expect(await lifted).toMatchObject({ ok: false, refusal: { code: 'not-muted', at: { revision: 4 } } })
+    expect((await types()).slice(3)).toEqual(['MemberBanExpired', 'MuteExpired'])
   })
 })
 

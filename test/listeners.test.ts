@@ -1,10 +1,12 @@
-// An address of its own for a dialect: at any path there, and nothing else.
+// An address of its own for a dialect: at any path there, and nothing else. And what goes over all of them: pings.
 
+import { once } from 'node:events'
 import { io } from 'socket.io-client'
 import { afterEach, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
 import { readConfig } from '../src/config.ts'
 import { runServer, type TestServer } from './running-server.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 let server: TestServer
 afterEach(() => server?.stop())
@@ -49,5 +51,41 @@ describe('an address of one dialect’s own', () => {
     for (const wrong of ['x', ':1', '1:2:3', '127.0.0.1:99999', '::1:3030']) {
       expect(() => listen(wrong), wrong).toThrow('port, host:port or [v6]:port')
     }
+  })
+})
+
+describe('a ping each twenty seconds', () => {
+  const clock = new VirtualClock()
+  const open = async (options: WebSocket.ClientOptions = {}) => {
+    server = await runServer({ clock, pingIntervalMs: 20_000 })
+    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/native`, options)
+    await once(socket, 'open')
+    socket.send(JSON.stringify({ do: 'sign-in', ref: 1, token: server.ownerTokenText }))
+    await new Promise<void>((resolve) =>
+      socket.on('message', (said) => String(said).includes('signed-in') && resolve()),
+    )
+    return socket
+  }
+  const next = (socket: WebSocket) =>
+    Promise.race([once(socket, 'ping').then(() => 'ping'), once(socket, 'close').then(([code]) => code as number)])
+
+  it('ends whoever has not answered the last one', async () => {
+    const socket = await open({ autoPong: false })
+    clock.advance(19_999)
+    clock.advance(1)
+    expect(await next(socket)).toBe('ping')
+    clock.advance(20_000)
+    expect(await next(socket)).toBe(4104)
+  })
+
+  it('but nobody whose answer is at hand when this process has stood still', async () => {
+    const socket = await open()
+    for (let beat = 0; beat < 5; beat++) {
+      clock.advance(20_000)
+      expect(await next(socket)).toBe('ping')
+      // It has answered by now, and this turn of the loop has not read that.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    socket.terminate()
   })
 })

@@ -1,5 +1,4 @@
-// Read models over the logs of simulated worlds: as of any position and any time they are what a projection that
-// stopped there would hold, and a restart or a rebuild changes no row.
+// Read models over the log of a simulated world: a restart or a rebuild changes no row. As of any moment: as-of.test.ts.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,23 +6,17 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Recorded } from '../src/log/event-log.ts'
+import { LogUnavailable, type Recorded } from '../src/log/event-log.ts'
 import { PoisonFact } from '../src/projections/poison.ts'
-import type { At } from '../src/projections/projection.ts'
-import { type QueryName, runQuery } from '../src/projections/queries.ts'
 import { dump, makeReadDatabase, openExisting } from '../src/projections/read-database.ts'
 import { Runner } from '../src/projections/runner.ts'
 import { World } from './simulation.ts'
 
 let facts: Recorded[]
-let rooms: string[]
-let users: string[]
 beforeAll(async () => {
   const world = new World(7)
   await world.run(150)
   facts = await world.facts()
-  rooms = facts.filter(({ type }) => type === 'RoomOpened').map(({ stream }) => stream.slice('room-'.length))
-  users = facts.filter(({ type }) => type === 'UserRegistered').map(({ stream }) => stream.slice('user-'.length))
 })
 
 const never = () => {}
@@ -34,26 +27,6 @@ const folded = (some: readonly Recorded[]): DatabaseSync => {
   if (some.length > 0) runner(db).fold(some, 'stop')
   return db
 }
-
-const questions = (at: At): [QueryName, object][] => [
-  ['rooms.list', { limit: 500, at }],
-  ['users.list', { limit: 500, at }],
-  ['connections.list', { limit: 500, at }],
-  ...rooms.flatMap((room): [QueryName, object][] => [
-    ['room.messages', { room, limit: 500, at, removed: 'shown' }],
-    ['room.mutes', { room, limit: 500, at }],
-    ['room.bans', { room, limit: 500, at }],
-    ['room.members', { room, limit: 500, at }],
-    ['room.presence', { room, at }],
-  ]),
-  ...users.map((user): [QueryName, object] => ['user.bans', { user, at }]),
-]
-
-/** Columns that tell of now whatever was asked, such as the refusals counted so far. */
-const comparable = (answer: unknown): string =>
-  JSON.stringify(answer, (key, value) => (key === 'refusals' || key === 'dialect' ? undefined : value))
-const answers = (db: DatabaseSync, at: At): string[] =>
-  questions(at).map(([name, args]) => `${name} ${comparable(runQuery(db, name, args))}`)
 
 describe('the read models', () => {
   it('hold the same rows however the log was cut into transactions', () => {
@@ -69,43 +42,6 @@ describe('the read models', () => {
         expect(dump(live.db)).toBe(whole)
       }),
       { numRuns: 20 },
-    )
-  })
-
-  it('answer as of a position what a projection that stopped there answers now', () => {
-    const whole = folded(facts)
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: facts.length }), (position) => {
-        // Who a connection belongs to is told with the account's name of now.
-        const stopped = folded(facts.slice(0, position))
-        const omit = (answer: string) => !answer.startsWith('connections.list')
-        expect(answers(whole, { position }).filter(omit)).toEqual(answers(stopped, null).filter(omit))
-        const states = (db: DatabaseSync, at: At) =>
-          (
-            runQuery(db, 'connections.list', { limit: 500, at }) as {
-              id: string
-              state: string
-              closedAt: number | null
-            }[]
-          ).map(({ id, state, closedAt }) => ({ id, state, closedAt }))
-        expect(states(whole, { position })).toEqual(states(stopped, null))
-      }),
-      { numRuns: 40 },
-    )
-  })
-
-  it('answer as of a time from the facts that were not after it, in each stream', () => {
-    const whole = folded(facts)
-    const times = facts.map(({ metadata }) => JSON.parse(metadata).at as number)
-    fc.assert(
-      fc.property(fc.nat(times.length - 1), fc.integer({ min: -1, max: 1 }), (index, shift) => {
-        const time = (times[index] as number) + shift
-        // Streams are monotone in time, so leaving out what is after T cuts each of them at one revision.
-        const until = folded(facts.filter((_, at) => (times[at] as number) <= time))
-        const omit = (answer: string) => !answer.startsWith('connections.list')
-        expect(answers(whole, { time }).filter(omit)).toEqual(answers(until, null).filter(omit))
-      }),
-      { numRuns: 40 },
     )
   })
 
@@ -130,6 +66,22 @@ describe('the read models', () => {
     }
     expect(runner(database(file)).position).toBe(0)
     rmSync(directory, { recursive: true })
+  })
+
+  it('tell whoever waits as soon as a run fails, whichever run it is', async () => {
+    const first = Promise.withResolvers<Recorded[]>()
+    let reads = 0
+    const read = () => {
+      if (++reads === 1) return first.promise
+      throw new LogUnavailable('the disk is full', 'no')
+    }
+    const live = new Runner(database(), { read }, never)
+    const running = live.run()
+    // It came during a run, which ends well and without what it waits for.
+    const waiting = live.waitFor(5)
+    first.resolve([])
+    await running
+    await expect(waiting).rejects.toThrow('the disk is full')
   })
 
   it('park a poison fact in live running, with nothing of it left, and stop a rebuild at it', () => {

@@ -1,7 +1,7 @@
 // The commands of the README and of the pages for a moderator's and a debugger's first minutes, as they are pasted.
 
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -22,7 +22,6 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'hansard-readme-'))
   await mkdir(join(directory, 'data'))
   server = await startProcess(join(directory, 'data'))
-  await writeFile(join(directory, 'data', 'admin-token'), `${OWNER_TOKEN}\n`)
 })
 afterAll(async () => {
   await server.kill()

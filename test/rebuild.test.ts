@@ -3,9 +3,12 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { rebuild } from '../src/cli/rebuild-command.ts'
 import { OperatedServer } from './operated-server.ts'
+
+// A hundred thousand facts are folded here, on a machine that may have a dozen other tests to run.
+vi.setConfig({ testTimeout: 60_000 })
 
 let server: OperatedServer
 beforeEach(() => {

@@ -70,6 +70,8 @@ export const runServer = async (options: TestServerOptions = {}): Promise<TestSe
     dialects: { plicAfkSeconds: 0, ayakaMessageCreate: true },
     foreignTokens: { verifier: new JsonWebTokens(clock, { ...JWT, jwksUrl: '' }), provision: false },
     onFault: (where, error) => faults.push(`${where}: ${(error as Error).stack ?? error}`),
+    // A clock that is moved on by minutes at once would leave peers no time to answer a ping.
+    ...(wall ? {} : { pingIntervalMs: 0 }),
     ...rest,
     log,
     readModels,

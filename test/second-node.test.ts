@@ -1,11 +1,12 @@
 // One node a log that is on a server: who comes second, who is dead, and who only did not answer.
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { holderStream } from '../src/actors/node.facts.ts'
 import { MemoryLog } from '../src/log/memory.ts'
+import { hansard } from './command-line.ts'
 import { EventStoreServer } from './eventstore-server.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
@@ -84,6 +85,22 @@ it('one that is taken over while it could not answer ends when it hears of it', 
   store.store.append(holderStream, [{ ...fact, data: Buffer.from(JSON.stringify(other)) }], 0)
   expect(await first.ended).toEqual([2, null])
   expect(first.output()).toContain('node b on elsewhere has taken the log')
+})
+
+it('an import has the log as a node has it: not beside one that lives, and not for longer than it takes', async () => {
+  const [here, elsewhere] = [await newDirectory(), await newDirectory()]
+  const first = await start(here)
+  const file = join(elsewhere, '2006-06-01.log')
+  await writeFile(file, '=== ann  has joined #tea\n[09:00] <ann> hello\n')
+  const importing = (data: string) => hansard(['import', 'irc', file, '--data', data, '--log', store.address])
+  expect(await importing(elsewhere)).toMatchObject({ code: 2, err: expect.stringContaining('stop that one first') })
+  expect(await importing(here)).toMatchObject({ code: 2, err: expect.stringContaining('in use by another') })
+  expect(await say(first, 'one')).toBe(201)
+  expect(await first.stop()).toBe(0)
+  expect(await importing(elsewhere)).toMatchObject({ code: 0 })
+  expect(said().slice(-4)).toEqual(['LogKept', 'LogLeft', 'LogTaken', 'LogLeft'])
+  const posted = store.store.all.filter(({ type }) => type === 'MessagePosted')
+  expect(posted.map(({ data }) => JSON.parse(Buffer.from(data).toString()).text)).toEqual(['one', 'hello'])
 })
 
 it('one that does not answer in twenty seconds is taken for dead', async () => {

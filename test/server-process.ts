@@ -26,13 +26,15 @@ export interface ServerProcess {
 export interface ServerProcessOptions {
   /** gets all it printed so far, as it prints */
   heard?(printed: string): void
+  /** gets the process before it has started */
+  begun?(child: ChildProcess): void
   readonly environment?: Readonly<Record<string, string>>
 }
 
 export const startProcess = async (
   directory: string,
   flags: readonly string[] = [],
-  { heard = () => {}, environment: more = {} }: ServerProcessOptions = {},
+  { heard = () => {}, begun = () => {}, environment: more = {} }: ServerProcessOptions = {},
 ): Promise<ServerProcess> => {
   const environment = { ...process.env, HANSARD_ADMIN_TOKEN: OWNER_TOKEN, HANSARD_LOG_LEVEL: 'warn', ...more }
   const args = [
@@ -49,6 +51,7 @@ export const startProcess = async (
     ...flags,
   ]
   const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
+  begun(child)
   let printed = ''
   child.stderr?.on('data', (text) => {
     printed += text

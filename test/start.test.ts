@@ -1,7 +1,8 @@
 // Starting and stopping as an operator does: one process a data directory, SIGTERM tells clients and loses nothing.
 
-import { spawnSync } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { io } from 'socket.io-client'
@@ -54,12 +55,40 @@ describe('hansard serve', () => {
     expect(second.stderr).toContain('in use by another hansard process')
   })
 
+  it('keeps the owner’s token of a first start that finds its port taken', async () => {
+    server = await startProcess(directory)
+    const other = join(directory, 'other')
+    const { port } = new URL(server.url)
+    const refused = hansard(['serve', '--port', port, '--data', other])
+    expect([refused.status, refused.stderr]).toEqual([
+      2,
+      `hansard: cannot listen on 127.0.0.1:${port}: something else listens there. ` +
+        'Choose another address with HANSARD_HOST and HANSARD_PORT\n',
+    ])
+    expect(await readFile(join(other, 'admin-token'), 'utf8')).toMatch(/^[0-9a-f]{32}\n$/)
+  })
+
+  it('stops at a signal before it is ready', async () => {
+    const args = [MAIN, 'serve', '--port', '0', '--data', directory, '--log', 'esdb://127.0.0.1:1?tls=false']
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    const ended = once(child, 'exit')
+    let said = ''
+    for await (const text of child.stderr) {
+      said += text
+      if (said.includes('not ready yet')) child.kill('SIGTERM')
+    }
+    expect(await ended).toEqual([0, null])
+    expect(said).toContain('stopped before it was ready')
+  })
+
   it('on SIGTERM drops the transport so that clients come back, and exits 0 with everything on the log', async () => {
     server = await startProcess(directory)
     const socket = io(server.url, { transports: ['websocket'], reconnection: false })
     await new Promise<void>((resolve) => socket.on('connect', resolve))
     await new Promise<void>((resolve) => socket.emit('auth', { app_id: 2 }, () => resolve()))
     const gone = new Promise((resolve) => socket.on('disconnect', resolve))
+    // As under `npm start`, which hands on what the process had from the terminal or its group itself.
+    server.child.kill('SIGTERM')
     expect(await server.stop()).toBe(0)
     expect(await gone).toBe('transport close')
     server = await startProcess(directory)
@@ -76,10 +105,24 @@ describe('the command line', () => {
     (await command(args, { environment })).err
 
   it('names an unknown setting, an unknown option and a bad value', async () => {
-    expect(await said(['serve'], { HANSARD_PORTT: '1' })).toContain('unknown setting HANSARD_PORTT')
-    expect(await said(['serve', '--portt', '1'])).toContain('unknown option --portt')
-    expect(await said(['serve', '--port', '99999'])).toContain('HANSARD_PORT')
-    expect(await said(['serve', '--log', 'postgres://x'])).toContain('HANSARD_LOG')
+    expect(await said(['serve'], { HANSARD_PORTT: '1' })).toContain(
+      'unknown setting HANSARD_PORTT, did you mean HANSARD_PORT?',
+    )
+    expect(await said(['serve', '--portt', '1'])).toContain('unknown option --portt, did you mean --port?')
+    expect(await said(['serve', '--port', '99999'])).toBe(
+      'hansard: HANSARD_PORT (flag) is "99999". It must be a whole number from 0 to 65535\n',
+    )
+    expect(await said(['serve', '--log', 'postgres://ana:secret@x'])).toContain(
+      'HANSARD_LOG (flag) is "postgres://…@x"',
+    )
+    expect(await said(['serve', '--admin-token', 'secret'])).not.toMatch(/secret/)
+    for (const [option, value] of [
+      ['--origins', 'foo^bar'],
+      ['--trust-proxy', 'banana'],
+      ['--webhook-types', 'Foo'],
+      ['--guests', 'maybe'],
+    ] as const)
+      expect(await said(['serve', option, value])).toContain(`is "${value}". It must be`)
     expect(await said(['dance'])).toContain('unknown command dance')
   })
 

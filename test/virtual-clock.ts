@@ -23,8 +23,9 @@ export class VirtualClock implements Clock {
     this.#now = start
   }
 
+  /** In whole ms, as the wall's. */
   now(): number {
-    return this.#now
+    return Math.floor(this.#now)
   }
 
   at(due: number, run: () => void): () => void {

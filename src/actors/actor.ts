@@ -5,13 +5,14 @@
 // appended at the exact revision, and only then folded in, told to the listeners and answered.
 
 import { createActor, type EventObject, type Actor as XStateActor } from 'xstate'
-import { type EventLog, LogUnavailable, WrongExpectedRevision } from '../log/event-log.ts'
+import { type EventLog, LogBusy, LogUnavailable, WrongExpectedRevision } from '../log/event-log.ts'
 import { type Decider, refusalOf } from './decide.ts'
 import type { ActorKind, CommandFields, Fact } from './fact.ts'
 import { type FactCodec, Unreadable } from './fact-codec.ts'
 import { decideBatch, type Fork, factEvent } from './fork.ts'
 import { type Outcome, refused } from './outcome.ts'
 import { type Chance, type Clock, pause } from './ports.ts'
+import type { RefusalCode } from './refusals.ts'
 import { Timers } from './timers.ts'
 
 const MAX_WAITING = 1_000
@@ -25,14 +26,20 @@ export interface WaitingCommand {
   readonly settle: (outcome: Outcome) => void
 }
 
+export interface Enriched {
+  readonly ready: readonly WaitingCommand[]
+  /** decided once what `ready` leads to is on the log: they need to know it */
+  readonly later: readonly WaitingCommand[]
+}
+
 /** What an actor needs from its host. */
 export interface ActorSurroundings {
   readonly log: EventLog
   readonly codec: FactCodec
   readonly clock: Clock
   readonly chance: Chance
-  /** fills what a command needs beyond the actor's own state (next message id, a message's row) */
-  enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<WaitingCommand[]>
+  /** fills what commands need beyond the actor's own state (next message id, a message's row), as of its revision now */
+  enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<Enriched>
   acknowledged(actor: Actor, facts: readonly Fact[]): void
   /** an append failed for a reason of the log's, not of ours */
   logFailed(error: LogUnavailable): void
@@ -74,9 +81,13 @@ export class Actor {
   readonly timers: Timers
   readonly #around: ActorSurroundings
   #live: XStateActor<Kind['decider']['machine']> | null = null
+  /** timers whose time has come: decided before whoever waits */
+  #due: WaitingCommand[] = []
   #waiting: WaitingCommand[] = []
   #running = false
   #stopped = false
+  /** whether its last facts were stored will not be known before a restart */
+  #inDoubt = false
 
   constructor(kind: Kind, stream: string, around: ActorSurroundings) {
     this.kind = kind
@@ -96,11 +107,20 @@ export class Actor {
 
   /** Nothing is queued, in flight or due soon. */
   resting(now: number): boolean {
-    return !this.#running && this.#waiting.length === 0 && this.timers.nextDue() > now + 60_000
+    return !this.#running && this.#queued === 0 && this.timers.nextDue() > now + 60_000
+  }
+
+  get #queued(): number {
+    return this.#due.length + this.#waiting.length
+  }
+
+  /** Nobody who waits is decided any more. */
+  #refuseQueued(code: RefusalCode): void {
+    for (const { settle } of [...this.#due.splice(0), ...this.#waiting.splice(0)]) settle(refused(code))
   }
 
   submit(event: EventObject & CommandFields, settle: (outcome: Outcome) => void): void {
-    if (this.#stopped) {
+    if (this.#stopped || this.#inDoubt) {
       settle(refused('unavailable'))
       return
     }
@@ -150,7 +170,7 @@ export class Actor {
         : {},
     )
     live.subscribe({ error: () => {} }) // an error is seen by its status after each fact, see #fold
-    live.system.scheduler = this.timers.scheduler
+    live.system.scheduler = this.timers
     live.start()
     this.#live = live as never
     if (!summary) return
@@ -211,7 +231,7 @@ export class Actor {
     this.quarantined = true
     this.timers.disarm()
     this.#around.fault(this, error)
-    for (const { settle } of this.#waiting.splice(0)) settle(refused('faulted'))
+    this.#refuseQueued('faulted')
   }
 
   #timerFired(event: EventObject & CommandFields): void {
@@ -220,7 +240,7 @@ export class Actor {
       if (!outcome.ok && ['unavailable', 'contended', 'busy'].includes(outcome.refusal.code)) this.timers.retry(event)
       else this.timers.settled(event)
     }
-    this.#waiting.unshift({ event, settle })
+    this.#due.push({ event, settle })
     this.#wake()
   }
 
@@ -235,13 +255,11 @@ export class Actor {
   async #run(): Promise<void> {
     let batch: WaitingCommand[] = []
     try {
-      while (this.#waiting.length > 0) {
-        if (this.quarantined || this.#stopped) {
-          const code = this.quarantined ? 'faulted' : 'unavailable'
-          for (const { settle } of this.#waiting.splice(0)) settle(refused(code))
-          return
-        }
-        batch = this.#waiting.splice(0)
+      while (this.#queued > 0) {
+        if (this.quarantined || this.#stopped) return this.#refuseQueued(this.quarantined ? 'faulted' : 'unavailable')
+        // The clock tells of what is due when it comes to it: after a start, or an outage, that may be later than now.
+        this.timers.fireDue()
+        batch = [...this.#due.splice(0), ...this.#waiting.splice(0)]
         await this.#runBatch(batch)
       }
     } catch (error) {
@@ -253,30 +271,23 @@ export class Actor {
     }
   }
 
-  async #runBatch(batch: WaitingCommand[]): Promise<void> {
-    let enriched: WaitingCommand[]
-    try {
-      enriched = await this.#around.enrich(this, batch)
-    } catch (error) {
-      if (!(error instanceof LogUnavailable)) this.#around.fault(this, error)
-      for (const { settle } of batch) settle(refused(error instanceof LogUnavailable ? 'unavailable' : 'faulted'))
-      return
-    }
-    let remaining = enriched
+  async #runBatch(batch: readonly WaitingCommand[]): Promise<void> {
+    let remaining = batch
     for (let attempt = 0; ; attempt++) {
+      // Anew each time: what another wrote may have changed what these commands need to know.
+      const enriched = await this.#enrich(remaining)
+      if (enriched === null) return
+      this.#waiting.unshift(...enriched.later)
+      remaining = enriched.ready
       if (this.#stopped) {
         for (const { settle } of remaining) settle(refused('unavailable'))
         return
       }
       const fork = decideBatch(this, this.#around, remaining)
       const outcome = fork.facts.length === 0 ? 'stored' : await this.#append(fork)
-      if (outcome === 'stored') {
-        this.#acknowledge(fork)
-        this.#waiting.unshift(...fork.left)
-        return
-      }
-      if (outcome === 'unavailable') {
-        for (const { waiting } of fork.answers) waiting.settle(refused('unavailable'))
+      if (outcome !== 'conflict') {
+        if (outcome === 'stored') this.#acknowledge(fork)
+        else for (const { waiting } of fork.answers) waiting.settle(refused(outcome))
         this.#waiting.unshift(...fork.left)
         return
       }
@@ -297,6 +308,17 @@ export class Actor {
     }
   }
 
+  /** Null when nothing can be decided now; everybody has been told. */
+  async #enrich(batch: readonly WaitingCommand[]): Promise<Enriched | null> {
+    try {
+      return await this.#around.enrich(this, batch)
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) this.#around.fault(this, error)
+      for (const { settle } of batch) settle(refused(error instanceof LogUnavailable ? 'unavailable' : 'faulted'))
+      return null
+    }
+  }
+
   /** A command whose id is the cause of facts in the tail was stored by an append whose answer got lost. */
   #answerFrom(tail: readonly Fact[], batch: readonly WaitingCommand[]): WaitingCommand[] {
     return batch.filter(({ event, settle }) => {
@@ -308,7 +330,7 @@ export class Actor {
   }
 
   /** Stores the fork's facts: the same bytes again while the outcome is unknown, and nothing is decided meanwhile. */
-  async #append(fork: Fork): Promise<'stored' | 'conflict' | 'unavailable'> {
+  async #append(fork: Fork): Promise<'stored' | 'conflict' | 'unavailable' | 'busy'> {
     const { log, codec, clock } = this.#around
     const envelopes = await codec.encode(fork.facts)
     const expected = this.revision < 0 ? 'no-stream' : this.revision
@@ -326,14 +348,18 @@ export class Actor {
           this.#around.fault(this, error)
           return 'unavailable'
         }
+        if (error instanceof LogBusy && attempt === 0) return 'busy'
         this.#around.logFailed(error)
         // Certainly not stored, and no earlier try of these bytes is in doubt: they may be decided again later.
         if (error.stored === 'no' && attempt === 0) return 'unavailable'
-        if (clock.now() >= giveUpAt) {
-          if (!told) for (const { waiting } of fork.answers) waiting.settle(refused('unavailable'))
+        this.#inDoubt = error.final
+        if (error.final || clock.now() >= giveUpAt) {
+          if (!told) {
+            for (const { waiting } of fork.answers) waiting.settle(refused('unavailable', { stored: 'unknown' }))
+          }
           told = true
           // Whoever came since waits for what may never come; nothing of theirs is decided.
-          for (const { settle } of this.#waiting.splice(0)) settle(refused('unavailable'))
+          this.#refuseQueued('unavailable')
         }
         if (this.#stopped) return 'unavailable'
         await pause(clock, Math.min(50 * 2 ** attempt, 2_000))

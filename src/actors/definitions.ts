@@ -21,11 +21,18 @@ const define = <Context>(
 
 export const definitions: readonly ActorDefinition[] = [
   define('connection', connection.connectionMachine, connection, [
+    'connection.facts.ts',
     'connection.machine.ts',
     'connection.branches.ts',
     'connection.context.ts',
     'connection.guards.ts',
   ]),
-  define('user', user.userMachine, user, ['user.machine.ts']),
-  define('room', room.roomMachine, room, ['room.machine.ts', 'room.branches.ts', 'room.context.ts', 'room.guards.ts']),
+  define('user', user.userMachine, user, ['user.facts.ts', 'user.machine.ts']),
+  define('room', room.roomMachine, room, [
+    'room.facts.ts',
+    'room.machine.ts',
+    'room.branches.ts',
+    'room.context.ts',
+    'room.guards.ts',
+  ]),
 ]

@@ -75,12 +75,13 @@ const recordable = (decided: DecidedFact, event: Command, stream: string, revisi
   type: decided.type,
   v: checkFact(decided.type, decided.data).v,
   data: decided.data,
+  // In the log's canonical order of keys, as what is written most (MessagePosted) has them too: it need not be made then.
   metadata: {
+    $causationId: event.commandId,
+    $correlationId: event.correlationId,
     at: event.at,
     by: event.by,
     connection: event.connection,
-    $correlationId: event.correlationId,
-    $causationId: event.commandId,
   },
 })
 

@@ -26,7 +26,7 @@ export class LogHeld extends Error {
 }
 
 export interface HolderOptions {
-  readonly host: Host
+  readonly host: Pick<Host, 'ledger' | 'clock'>
   readonly log: EventLog
   readonly self: Tenant
   /** another may have the log: its answer is waited for */

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { AnyStateMachine, EventObject } from 'xstate'
 import { type EventLog, LogUnavailable } from '../log/event-log.ts'
-import { Actor, type ActorSurroundings, type Kind, type Summary, type WaitingCommand } from './actor.ts'
+import { Actor, type ActorSurroundings, type Enriched, type Kind, type Summary, type WaitingCommand } from './actor.ts'
 import type { ConnectionCommand } from './connection/connection.facts.ts'
 import { Decider, stateName } from './decide.ts'
 import type { ActorKind, CommandFields, Fact, Wish } from './fact.ts'
@@ -30,7 +30,7 @@ const ASK_LOG_MS = 1_000
 export interface ActorDefinition {
   readonly kind: ActorKind
   readonly machine: AnyStateMachine
-  /** the files the chart is written in: a summary is good for one source only */
+  /** the files that say how facts are read and folded: a summary is good for one source only */
   readonly sources: readonly URL[]
   summarise(context: unknown): unknown
   restoreContext(json: unknown): unknown
@@ -275,29 +275,42 @@ export class Host {
     return kind
   }
 
-  async #enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<WaitingCommand[]> {
-    const posts = batch.reduce((count, { event }) => count + (event.type === 'message.post' ? 1 : 0), 0)
+  async #enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<Enriched> {
+    const [together, later] = untilAskedTwice(batch)
+    const posts = together.reduce((count, { event }) => count + (event.type === 'message.post' ? 1 : 0), 0)
     let nextId = 0
     if (posts > 0) {
       const { lastMessageId } = actor.snapshot.context as { lastMessageId: number }
       nextId = await this.#messageIds.take(posts, lastMessageId)
     }
-    const enriched: WaitingCommand[] = []
-    for (const waiting of batch) {
+    const ready: WaitingCommand[] = []
+    for (const waiting of together) {
       const { event } = waiting
+      const id = askedAbout(event)
       if (event.type === 'message.post') {
         const text = textOf(event)
         const blocked = this.rules.verdictOn(text)
-        enriched.push({ ...waiting, event: { ...event, newId: nextId++, text, blocked } as typeof event })
-      } else if (event.type === 'message.edit' || event.type === 'message.remove' || event.type === 'message.restore') {
-        const { id } = event as unknown as { id: number }
-        const message = await this.#options.store.message(actor.stream, actor.revision, id)
+        ready.push({ ...waiting, event: { ...event, newId: nextId++, text, blocked } as typeof event })
+      } else if (id !== null) {
+        const message = await this.#messageOf(actor, id, waiting)
+        if (message === 'unread') continue
         const text = textOf(event)
         const said = event.type === 'message.edit' ? { text, blocked: this.rules.verdictOn(text) } : {}
-        enriched.push({ ...waiting, event: { ...event, message, ...said } as unknown as typeof event })
-      } else enriched.push(waiting)
+        ready.push({ ...waiting, event: { ...event, message, ...said } as unknown as typeof event })
+      } else ready.push(waiting)
     }
-    return enriched
+    return { ready, later }
+  }
+
+  /** Read models that cannot answer refuse the one who needs them, and nobody else of the batch. */
+  async #messageOf({ stream, revision }: Actor, id: number, { settle }: WaitingCommand) {
+    try {
+      return await this.#options.store.message(stream, revision, id)
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) this.#options.onFault(stream, error)
+      settle(refused(error instanceof LogUnavailable ? 'unavailable' : 'faulted'))
+      return 'unread'
+    }
   }
 
   #acknowledged(actor: Actor, facts: readonly Fact[]): void {
@@ -378,6 +391,22 @@ export class Host {
     actor.summarisedAt = summary.revision
     this.#options.store.keepSummary(actor.stream, actor.kind.hash, summary)
   }
+}
+
+/** The message that a command is about, whose row the host brings. */
+const askedAbout = (event: EventObject): number | null =>
+  event.type === 'message.edit' || event.type === 'message.remove' || event.type === 'message.restore'
+    ? (event as unknown as { id: number }).id
+    : null
+
+/** What is decided of a message changes its row, so whoever asks of the same one next is decided after that. */
+const untilAskedTwice = (batch: readonly WaitingCommand[]): [WaitingCommand[], WaitingCommand[]] => {
+  const asked = new Set<number>()
+  const again = batch.findIndex(({ event }) => {
+    const id = askedAbout(event)
+    return id !== null && asked.size === asked.add(id).size
+  })
+  return again < 0 ? [[...batch], []] : [batch.slice(0, again), batch.slice(again)]
 }
 
 /** Half a surrogate pair is no text: no store keeps it, and it would be another text on every way. */

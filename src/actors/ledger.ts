@@ -118,7 +118,8 @@ export class Ledger {
         return true
       } catch (error) {
         if (error instanceof WrongExpectedRevision) return false
-        if (!(error instanceof LogUnavailable) || error.stored === 'no' || attempt === MAX_ATTEMPTS) throw error
+        if (!(error instanceof LogUnavailable) || error.stored === 'no' || error.final || attempt === MAX_ATTEMPTS)
+          throw error
         await pause(this.#clock, Math.min(20 * 2 ** attempt, 1_000))
       }
     }

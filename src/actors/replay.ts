@@ -49,7 +49,7 @@ export class Replay {
     const known = from && { value: from.value as never, context: from.context as never }
     this.#live = createActor(machine, known ? { snapshot: machine.resolveState(known) } : {})
     this.#live.subscribe({ error: () => {} }) // seen by its status, as in actor.ts
-    this.#live.system.scheduler = this.#timers.scheduler
+    this.#live.system.scheduler = this.#timers
     this.#live.start()
     if (from) this.#timers.restore(from.timers)
     this.moment = from ?? this.#look(-1, 0)

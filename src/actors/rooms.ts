@@ -106,6 +106,8 @@ export class Rooms {
   async open(wanted: RoomOpening): Promise<{ ok: true; room: RoomRef; revision: number } | Refused> {
     const { name, kind = 'room', parent = null, members = [], extra, dialect = null, asker } = wanted
     let { aliases = [] } = wanted
+    const within = parent === null ? null : await this.#faultOfParent(kind, parent)
+    if (within) return within
     const id = this.#host.chance.uuid()
     const correlationId = wanted.correlationId ?? id
     const taken = await this.#claimAll(id, aliases)
@@ -139,6 +141,19 @@ export class Rooms {
     })
     if (!outcome.ok) return outcome
     return { ok: true, room: { id, number, name, kind, parent, aliases }, revision: outcome.revision }
+  }
+
+  /**
+   * A space holds rooms and nothing deeper: who is a member of it, what is archived with it and what is heard by following
+   * it are looked for one step up. A parent stands before its rooms and none ever gets another, so no circle is possible.
+   */
+  async #faultOfParent(kind: RoomRef['kind'], parent: string): Promise<Refused | null> {
+    const space = await this.byId(parent)
+    if (!space) return refused('unknown-room', { field: 'parent', room: parent })
+    if (space.kind === 'room') return refused('malformed', { field: 'parent', rule: 'a room, and no space' })
+    if (kind === 'space') return refused('malformed', { field: 'parent', rule: 'a space is in no other space' })
+    const { snapshot } = await this.#host.load(roomStream(parent))
+    return snapshot.value === 'archived' ? refused('room-archived', { field: 'parent' }) : null
   }
 
   /** @throws LogUnavailable */

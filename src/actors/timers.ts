@@ -19,7 +19,9 @@ interface Timer {
 }
 
 const RETRY_MS = 1_000
+const NEVER = Number.POSITIVE_INFINITY
 
+/** Takes the place of XState's scheduler in the actor's system. */
 export class Timers {
   /** time of the fact being folded in */
   factAt = 0
@@ -28,6 +30,8 @@ export class Timers {
   readonly #fire: (event: EventObject & CommandFields) => void
   readonly #timers = new Map<string, Timer>()
   #unarmed = false
+  /** nothing that has not fired is due before */
+  #earliest = NEVER
 
   constructor(stream: string, clock: Clock, fire: (event: EventObject & CommandFields) => void) {
     this.#stream = stream
@@ -35,15 +39,17 @@ export class Timers {
     this.#fire = fire
   }
 
-  /** Takes the place of XState's scheduler in the actor's system. */
-  readonly scheduler = {
-    schedule: (_source: unknown, _target: unknown, event: EventObject, delay: number, id = event.type): void => {
-      this.#drop(id)
-      this.#timers.set(id, { id, event, due: this.factAt + delay, cancel: null, fired: false })
-      this.#unarmed = true
-    },
-    cancel: (_source: unknown, id: string): void => this.#drop(id),
-    cancelAll: (): void => this.disarm(),
+  schedule(_source: unknown, _target: unknown, event: EventObject, delay: number, id = event.type): void {
+    this.#drop(id)
+    this.#set({ id, event, due: this.factAt + delay })
+  }
+
+  cancel(_source: unknown, id: string): void {
+    this.#drop(id)
+  }
+
+  cancelAll(): void {
+    this.disarm()
   }
 
   /** Arms what was set since the last call: once after a replay, once after each acknowledged batch. */
@@ -65,12 +71,11 @@ export class Timers {
   }
 
   restore(timers: readonly { id: string; due: number; event: EventObject }[]): void {
-    for (const timer of timers) this.#timers.set(timer.id, { ...timer, cancel: null, fired: false })
-    this.#unarmed = timers.length > 0
+    for (const timer of timers) this.#set(timer)
   }
 
   nextDue(): number {
-    let next = Number.POSITIVE_INFINITY
+    let next = NEVER
     for (const { due } of this.#timers.values()) if (due < next) next = due
     return next
   }
@@ -86,11 +91,23 @@ export class Timers {
     for (const timer of this.#timers.values()) {
       if (!timer.fired || this.#commandId(timer) !== event.commandId) continue
       timer.fired = false
+      this.#earliest = Math.min(this.#earliest, timer.due)
       timer.cancel = this.#clock.at(this.#clock.now() + RETRY_MS, () => this.#due(timer))
     }
   }
 
+  /** Those whose time has come, in the order of their times, without waiting for the clock to tell. */
+  fireDue(): void {
+    const now = this.#clock.now()
+    if (now < this.#earliest) return
+    const left = [...this.#timers.values()].filter(({ fired }) => !fired)
+    const due = left.filter((timer) => timer.due <= now)
+    this.#earliest = left.reduce((least, timer) => (timer.due > now ? Math.min(least, timer.due) : least), NEVER)
+    for (const timer of due.sort((one, other) => one.due - other.due)) this.#due(timer)
+  }
+
   #due(timer: Timer): void {
+    timer.cancel?.()
     timer.cancel = null
     timer.fired = true
     const commandId = this.#commandId(timer)
@@ -107,6 +124,12 @@ export class Timers {
   /** The same on every node and after every restart: two that fire leave one fact. */
   #commandId(timer: Timer): string {
     return `timer:${this.#stream}:${timer.id}:${timer.due}`
+  }
+
+  #set(timer: Pick<Timer, 'id' | 'event' | 'due'>): void {
+    this.#timers.set(timer.id, { ...timer, cancel: null, fired: false })
+    this.#earliest = Math.min(this.#earliest, timer.due)
+    this.#unarmed = true
   }
 
   #drop(id: string): void {

@@ -4,7 +4,8 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import type { Values } from '../actors/chart.ts'
 import { type RefusalCode, refusals } from '../actors/refusals.ts'
-import { LogUnavailable } from '../log/event-log.ts'
+import { LogBusy, LogUnavailable } from '../log/event-log.ts'
+import { ReadModelsUnavailable } from '../projections/poison.ts'
 
 export class Problem extends Error {
   readonly status: number
@@ -20,9 +21,13 @@ export class Problem extends Error {
   }
 }
 
+const IN_DOUBT =
+  'the log has not said whether it stored this: look before you ask for it again; a message is stored once if it has its ref again'
+
 export const refusalProblem = (code: RefusalCode, values: Values = {}): Problem => {
   const { status, title, retryable } = refusals[code]
-  const detail = typeof values.rule === 'string' ? `${title}: ${values.rule}` : title
+  const said = values.stored === 'unknown' ? IN_DOUBT : title
+  const detail = typeof values.rule === 'string' ? `${said}: ${values.rule}` : said
   return new Problem(status, code, detail, values, retryable)
 }
 
@@ -51,6 +56,11 @@ export const handleProblems = (app: FastifyInstance, onFault: (where: string, er
   )
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof Problem) return send(request, reply, error)
+    if (error instanceof LogBusy) return send(request, reply, refusalProblem('busy'))
+    if (error instanceof ReadModelsUnavailable) {
+      const detail = 'the read models cannot answer this now (/readyz says why); try again'
+      return send(request, reply, new Problem(503, 'unavailable', detail, {}, true))
+    }
     if (error instanceof LogUnavailable) return send(request, reply, refusalProblem('unavailable'))
     if (hasZodFastifySchemaValidationErrors(error)) {
       const detail = error.validation

@@ -14,6 +14,7 @@ import { type Asker, roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef, Rooms } from '../actors/rooms.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import { type CaughtUp, type EventLog, type Filter, isPlaceIn, type Position, type Recorded } from '../log/event-log.ts'
+import { ReadModelsUnavailable } from '../projections/poison.ts'
 import type { QueryArgs, QueryName } from '../projections/queries.ts'
 import type { ReadModels } from '../projections/read-models.ts'
 import type { Freshness } from '../projections/runner.ts'
@@ -60,6 +61,14 @@ export interface Bearer {
   readonly asker: Asker
   /** the id of the token shown; null: it is another party's */
   readonly token: string | null
+}
+
+/** Whoever asks again would do it twice. @throws Problem */
+const storedAllTheSame = (error: unknown): never => {
+  if (!(error instanceof ReadModelsUnavailable)) throw error
+  const detail =
+    'it is stored, and cannot be shown yet: look again later (/readyz says why) rather than ask for it again'
+  throw new Problem(503, 'unavailable', detail, { stored: 'yes' })
 }
 
 const bearing = ({ account, token }: Bearing): Bearer => {
@@ -287,7 +296,9 @@ export class Requests {
     if (typeof wanted === 'number' && wanted > (await this.deps.log.head())) {
       throw new Problem(400, 'malformed', 'atLeast: beyond the end of the log')
     }
-    return this.deps.readModels.query(name, args, wanted === undefined ? {} : { atLeast: wanted })
+    const reading = this.deps.readModels.query(name, args, wanted === undefined ? {} : { atLeast: wanted })
+    // A place in a stream is where something was stored: what this request asked for, or what it goes by.
+    return typeof wanted === 'object' ? reading.catch(storedAllTheSame) : reading
   }
 
   /** Where a reader goes on. @throws Problem 400 naming the parameter, 410 of another log; LogUnavailable */

@@ -77,7 +77,6 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
       )
       const space = parent === undefined ? null : await rooms.resolve(parent)
       if (parent !== undefined && !space) throw refusalProblem('unknown-room', { field: 'parent', room: parent })
-      if (space?.kind === 'room') throw refusalProblem('malformed', { field: 'parent', rule: 'a room, and no space' })
       const outcome = await rooms.open({
         ...wanted,
         aliases: [...new Set(wanted.aliases)],

@@ -16,7 +16,7 @@ import { operation } from './operation.ts'
 import { atLeastQuery, iso, isoOrNull, limit } from './position.ts'
 import { notFound } from './problem.ts'
 import { ofRoom } from './references.ts'
-import { removedAmong, shownBut } from './removed-texts.ts'
+import { shownBut } from './removed-texts.ts'
 import type { Requests } from './request.ts'
 import { story } from './story-shapes.ts'
 
@@ -139,6 +139,7 @@ export const storyRoutes = (root: FastifyInstance, requests: Requests): void => 
       const { id } = request.params
       const stream = roomStream(room)
       const { limit: most, atLeast } = request.query
+      // Where it stands; what is told of it is read below, all at one position.
       const { result: known } = await requests.read('room.message', { room, id }, atLeast)
       const [posted] = known ? ((await read(stream, known.revision)) as Placed<Posted>[]) : []
       if (!known || !posted) throw notFound('message')
@@ -149,11 +150,7 @@ export const storyRoutes = (root: FastifyInstance, requests: Requests): void => 
       if (!told) throw notFound('message')
       const changes = await Promise.all(told.acts.items.map((each) => read(stream, each)))
       const facts = [posted, ...changes.flat()]
-      const removed = await removedAmong(
-        requests,
-        stream,
-        facts.map((each) => each.fact),
-      )
+      const removed = new Set(told.message.removed ? [id] : [])
       const { $causationId, $correlationId, at: decided } = fact.metadata
       const seenItem = ({ items, ...counts }: Seen) => ({
         ...counts,

@@ -13,7 +13,11 @@ export const catalogue: Readonly<Record<string, Command>> = {
   serve: {
     usage: 'serve',
     says: 'runs the server, until SIGTERM or Ctrl-C (the default)',
-    run: async ({ config, origins }) => (await import('./serve-command.ts')).serve(config, origins),
+    run: async (task) => {
+      // From the first moment on: process 1 of a container has no other ear for signals.
+      const told = task.interrupted()
+      await (await import('./serve-command.ts')).serve(task, told)
+    },
   },
   config: {
     usage: 'config',

@@ -14,7 +14,7 @@ export interface Surroundings {
   print(text: string): void
   /** beside it: progress, hints */
   say(text: string): void
-  /** aborts when the command is told to stop; from then on that does not end the process */
+  /** aborts, its reason the signal's name, when the command is told to stop; from then on that does not end the process */
   interrupted(): AbortSignal
 }
 

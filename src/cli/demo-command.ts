@@ -1,6 +1,6 @@
 // `hansard demo`: a log of an IRC channel played as life, against a server of the demo's own or one that is named.
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { pause } from '../actors/ports.ts'
@@ -79,7 +79,6 @@ const fileOf = (path: string): PlayedFile & { readonly day: string; readonly cha
 /** In a directory that is given, or in one that is gone with the demo. */
 const ownStage = async ({ config, own, origins }: Task): Promise<Stage> => {
   const directory = own.data === undefined ? mkdtempSync(join(tmpdir(), 'hansard-demo-')) : resolve(own.data)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
   const tokenFile = join(directory, TOKEN_FILE)
   const given = (name: SettingName): boolean => origins[name].from === 'flag'
   const settings = Object.keys(config) as SettingName[]
@@ -95,7 +94,6 @@ const ownStage = async ({ config, own, origins }: Task): Promise<Stage> => {
     ...(given('RATE_ACTS') ? {} : { RATE_ACTS: 'off' as const }),
     ...(given('LOG_LEVEL') ? {} : { LOG_LEVEL: 'warn' as const }),
   })
-  if (server.ownerToken) writeFileSync(tokenFile, `${server.ownerToken}\n`, { mode: 0o600 })
   return {
     url: server.url,
     token,

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { ConfigError } from '../config.ts'
+import { meant } from '../nearest.ts'
 import { parseArguments } from './arguments.ts'
 import { catalogue } from './catalogue.ts'
 import { type Surroundings, taskOf } from './commands.ts'
@@ -13,6 +14,7 @@ const NOT_DONE = 2
 
 /** Errors that say what to do; others are ours. */
 const EXPECTED = [
+  'AddressRefused',
   'ImportRefused',
   'CopyRefused',
   'DirectoryLocked',
@@ -31,14 +33,9 @@ export const run = async (args: readonly string[], around: Surroundings): Promis
     await dispatch(args, around)
     return DONE
   } catch (error) {
-    const { code, name, message, stack } = error as NodeJS.ErrnoException
-    const inUse = code === 'EADDRINUSE'
-    const expected = inUse || error instanceof ConfigError || EXPECTED.includes(name)
-    const told = inUse
-      ? `${message}: choose another port with --port`
-      : name === 'PoisonFact'
-        ? `${message}; --rebuild-poison park leaves it out and goes on`
-        : message
+    const { name, message, stack } = error as Error
+    const expected = error instanceof ConfigError || EXPECTED.includes(name)
+    const told = name === 'PoisonFact' ? `${message}; --rebuild-poison park leaves it out and goes on` : message
     around.say(`hansard: ${expected ? told : stack}\n`)
     return expected ? NOT_DONE : FAULT
   }
@@ -81,28 +78,6 @@ const namesOf = ([first = '', second]: readonly string[]): string[] => {
   if (second === undefined) return verbs.map((verb) => `${first} ${verb}`)
   const near = meant(second, verbs, `${first} `)
   throw new ConfigError(`unknown command ${first} ${second}${near}: hansard ${alternatives(first)}; see hansard help`)
-}
-
-const meant = (word: string, known: readonly string[], before = ''): string => {
-  const [nearest] = known
-    .map((name) => ({ name, distance: distance(word, name) }))
-    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 2)))
-    .sort((one, other) => one.distance - other.distance)
-  return nearest ? `, did you mean ${before}${nearest.name}?` : ''
-}
-
-/** Letters to add, take away or change (Levenshtein, by rows). */
-const distance = (from: string, to: string): number => {
-  let row = Array.from({ length: to.length + 1 }, (_, at) => at)
-  for (const [index, letter] of [...from].entries()) {
-    const next = [index + 1]
-    for (let at = 1; at <= to.length; at++) {
-      const changed = (row[at - 1] as number) + (letter === to[at - 1] ? 0 : 1)
-      next.push(Math.min(changed, (row[at] as number) + 1, (next[at - 1] as number) + 1))
-    }
-    row = next
-  }
-  return row[to.length] as number
 }
 
 const version = (): string =>

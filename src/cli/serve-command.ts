@@ -1,15 +1,15 @@
 // `hansard serve`: chooses the adapters by the settings and runs a node until it is told to stop.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import pino, { type Logger } from 'pino'
-import { type Chance, type Clock, pause } from '../actors/ports.ts'
+import { type Clock, pause } from '../actors/ports.ts'
 import { WaitingDoor } from '../api/waiting-door.ts'
-import { type Config, listenIn, type Origin, type SettingName } from '../config.ts'
+import { type Config, listenIn, settings } from '../config.ts'
 import { dialects } from '../dialects/dialects.ts'
 import { JsonWebTokens } from '../json-web-tokens.ts'
-import { type DirectoryLock, lockDirectory } from '../log/directory-lock.ts'
+import { type DirectoryLock, directoryId, lockDirectory } from '../log/directory-lock.ts'
 import { type EventLog, LogUnavailable } from '../log/event-log.ts'
 import { openLog } from '../log/open-log.ts'
 import { isServerAddress, withoutPassword } from '../log/server-address.ts'
@@ -17,6 +17,7 @@ import { LocalReadModels, ThreadedReadModels } from '../projections/read-models.
 import { SecureChance } from '../secure-chance.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { WallClock } from '../wall-clock.ts'
+import type { Task } from './commands.ts'
 import { forTheRecord } from './config-command.ts'
 import { SERVER_NOTE, TOKEN_FILE } from './door.ts'
 
@@ -25,7 +26,6 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 }
 
 const DRAIN_MS = 10_000
-const DIRECTORY_ID = 'directory-id'
 /** exit code */
 const NOT_ALONE = 2
 /** before a server that keeps the log is asked again at the start */
@@ -51,7 +51,6 @@ export const openServer = async (
   const directory = resolve(config.DATA)
   const kept = config.LOG !== 'memory:'
   const address = isServerAddress(config.LOG) ? config.LOG : null
-  if (kept) mkdirSync(directory, { recursive: true, mode: 0o700 })
   const lock = address ? lockDirectory(directory) : null
   const clock = new WallClock()
   const chance = new SecureChance(clock)
@@ -85,7 +84,7 @@ export const openServer = async (
       ? {
           alone: {
             machine: hostname(),
-            directory: idOf(directory, chance),
+            directory: directoryId(directory, () => chance.uuid()),
             onWaiting: waiting,
             onLost: ({ node, machine }) => {
               output.fatal(`node ${node} on ${machine} has taken the log, since this one did not answer: it ends`)
@@ -103,6 +102,10 @@ export const openServer = async (
     port: config.PORT,
     node: config.NODE,
     adminToken: config.ADMIN_TOKEN,
+    // Kept before anything else can go wrong: it is made once in a log's life.
+    ownerTokenMade: (made) => {
+      if (kept) writeFileSync(join(directory, TOKEN_FILE), `${made}\n`, { mode: 0o600 })
+    },
     nameKey: config.NAME_KEY,
     rate: config.RATE_MESSAGES,
     actRate: config.RATE_ACTS,
@@ -141,13 +144,6 @@ export const openServer = async (
   return { server, clock, output, lock, token }
 }
 
-/** The data directory's own, for as long as it is there: a process of the same one is dead. */
-const idOf = (directory: string, chance: Chance): string => {
-  const file = join(directory, DIRECTORY_ID)
-  if (!existsSync(file)) writeFileSync(file, `${chance.uuid()}\n`, { mode: 0o600 })
-  return readFileSync(file, 'utf8').trim()
-}
-
 /** A server that keeps the log may start after this process, or be away just now. */
 const onceItAnswers = async (
   address: string,
@@ -167,7 +163,16 @@ const onceItAnswers = async (
 }
 
 /** Serves until it is told to stop. */
-export const serve = async (config: Config, origins: Readonly<Record<SettingName, Origin>>): Promise<void> => {
+export const serve = async (
+  { config, origins }: Pick<Task, 'config' | 'origins'>,
+  told: AbortSignal,
+): Promise<void> => {
+  const beforeReady = () => {
+    process.stderr.write('hansard: stopped before it was ready; nothing is lost\n')
+    process.exit(0)
+  }
+  if (told.aborted) beforeReady()
+  told.addEventListener('abort', beforeReady)
   const address = { host: config.HOST, port: config.PORT }
   const door = new WaitingDoor(address, version, (url) =>
     process.stderr.write(`not ready yet: ${url}/readyz says why\n`),
@@ -181,13 +186,13 @@ export const serve = async (config: Config, origins: Readonly<Record<SettingName
   const removeNote =
     config.LOG !== 'memory:' ? noteServer(directory, { url: server.url, node: config.NODE, token }) : () => {}
   announce(server, config, directory)
-  const stop = (signal: string) => {
-    output.info({ signal }, 'stopping: telling clients, finishing what is under way')
+  const stop = () => {
+    output.info({ signal: told.reason }, 'stopping: telling clients, finishing what is under way')
     setTimeout(() => {
       output.error('not done in time; what was acknowledged is on the log')
       process.exit(1)
     }, DRAIN_MS).unref()
-    server.close(signal).then(
+    server.close(told.reason).then(
       () => {
         removeNote()
         lock?.close()
@@ -200,8 +205,8 @@ export const serve = async (config: Config, origins: Readonly<Record<SettingName
       },
     )
   }
-  process.once('SIGTERM', () => stop('SIGTERM'))
-  process.once('SIGINT', () => stop('SIGINT'))
+  told.removeEventListener('abort', beforeReady)
+  told.addEventListener('abort', stop)
 }
 
 /** Where other commands find this server. */
@@ -220,19 +225,21 @@ const announce = (
 ): void => {
   const lines = [`hansard ${version} listening on ${url}`]
   if (recovered > 0) lines.push(`closed ${recovered} connections that a dead process had left open`)
+  const kept = config.LOG !== 'memory:'
+  const file = join(directory, TOKEN_FILE)
   if (ownerToken && process.stdout.isTTY) {
+    if (kept) rmSync(file, { force: true })
     lines.push('', `the owner's token, shown this once: ${ownerToken}`)
-  } else if (ownerToken && config.LOG !== 'memory:') {
-    const file = join(directory, TOKEN_FILE)
-    writeFileSync(file, `${ownerToken}\n`, { mode: 0o600 })
-    lines.push('', `the owner's token is in ${file}`)
-  }
+  } else if (kept && existsSync(file)) lines.push('', `the owner's token is in ${file}`)
+  else if (ownerToken) lines.push('', 'the owner has a token that nobody knows: give one with HANSARD_ADMIN_TOKEN')
   for (const listener of listeners) lines.push(`${listener.dialect} alone on ${listener.url}`)
+  const elsewhere = config.DATA === settings.DATA.fallback ? '' : ` --data ${directory}`
   const paths = dialects.flatMap(({ path }) => path ?? [])
   lines.push(
     '',
     `  the chat page      ${url}/          take a name; open a second tab and talk`,
     `  the console        ${url}/console   every connection, room and user on its chart; sign in with the owner's token`,
+    ...(kept ? [`  one more token     npm run hansard -- user token owner${elsewhere}`] : []),
     `  the record         curl -H 'Authorization: Bearer <token>' ${url}/api/v1/facts`,
     `  protocols          ${url.replace('http', 'ws')}${paths.join(' ')}  ${url}/socket.io/`,
     `  health, metrics    ${url}/readyz  ${url}/metrics`,

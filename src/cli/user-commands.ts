@@ -25,11 +25,11 @@ export const userCommands: Readonly<Record<string, Command>> = {
   }),
   'user token': asking({
     usage: 'user token NAME',
-    says: 'issues another token and prints it',
+    says: 'issues another token and prints it, and nothing else',
     words: [1, 1],
     ask: async (door, [name]) => {
       const issued = await door.ask('POST', `${at(name)}/tokens`)
-      return { text: `token ${issued.token}\n`, json: issued }
+      return { text: `${issued.token}\n`, json: issued }
     },
   }),
   'user role': asking({

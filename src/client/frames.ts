@@ -61,6 +61,7 @@ export type CommandFrame =
       readonly room: string
       readonly user: string
       readonly seconds?: number | null
+      readonly reason?: string | null
     }
   /** End a mute: staff. */
   | { readonly do: 'unmute'; readonly ref?: string | number; readonly room: string; readonly user: string }
@@ -232,6 +233,7 @@ export type EventFrame =
       readonly user: string
       readonly until: number | null
       readonly by: { readonly id: string; readonly number: number; readonly username: string } | null
+      readonly reason: string | null
     }
   /** A mute ended, by somebody or (null) by its time. */
   | {

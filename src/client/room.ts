@@ -74,8 +74,8 @@ export class Room {
   }
 
   /** A mute replaces an earlier one and is announced: it is not sent again by itself. */
-  async mute(user: string, seconds: number | null = null): Promise<void> {
-    await this.#client.command({ do: 'mute', room: this.id, user, seconds })
+  async mute(user: string, seconds: number | null = null, reason: string | null = null): Promise<void> {
+    await this.#client.command({ do: 'mute', room: this.id, user, seconds, reason })
   }
 
   async unmute(user: string): Promise<void> {

@@ -50,9 +50,9 @@ export const SignIn = () => {
         ),
         p(
           { class: 'hint', id: 'token-hint' },
-          'An admin’s. The owner’s was printed at the first start, or stands in ',
-          code(null, 'data/admin-token'),
-          '. It is not kept here: you get a session of twelve hours, which ends when the token is revoked.',
+          'An admin’s. Where the server runs, ',
+          code(null, 'npm run hansard -- user token owner'),
+          ' makes one. It is not kept here: you get a session of twelve hours, which ends when the token is revoked.',
         ),
         p({ class: 'error', id: 'token-error', role: 'alert' }, error),
       ),

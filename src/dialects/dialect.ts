@@ -106,6 +106,7 @@ export type Request = { readonly tag?: string | number | null } & (
       readonly room: RoomName | null
       readonly name: string
       readonly seconds: number | null
+      readonly reason?: string | null
       readonly fault?: TextFault | 'command-invalid'
     }
   | {

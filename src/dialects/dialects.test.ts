@@ -248,7 +248,7 @@ const commands: readonly (readonly [string, string, (given: Given) => unknown, (
     'native',
     'a mute',
     ({ ref, limit }) => ({ do: 'mute', ref, room: ref, user: 'Bob', seconds: limit }),
-    ({ ref, limit }) => ({ do: 'mute', tag: ref, room: ref, name: 'bob', seconds: limit }),
+    ({ ref, limit }) => ({ do: 'mute', tag: ref, room: ref, name: 'bob', seconds: limit, reason: null }),
   ],
 ]
 

@@ -124,7 +124,8 @@ const refusedTexts: Partial<Record<RefusalCode, { frame: FrameOut; constant: str
 
 const refusal = (request: Request, { refusal: { code } }: Refused, ack: number | null): FrameOut[] => {
   if (request.do === 'enter') {
-    if (code === 'unknown-room') return [clientError('no app found with the app_id you sent to `auth` event')]
+    if (code === 'unknown-room' || code === 'room-archived')
+      return [clientError('no app found with the app_id you sent to `auth` event')]
     return answer(ack, 'INTERNAL_ERROR')
   }
   if (code === 'user-required' || code === 'not-present') return answer(ack, 'USER_REQUIRED')

@@ -2,12 +2,13 @@
 // with the process, also after SIGKILL, where a pid file would outlive its process. It is not the log's own file,
 // because that must stay open to our reading threads and to backups.
 
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { LogUnavailable } from './event-log.ts'
 
 const SQLITE_BUSY = 5
+const ID_FILE = 'directory-id'
 
 export class DirectoryLocked extends Error {
   readonly directory: string
@@ -38,7 +39,7 @@ export const lockDirectory = (directory: string): DirectoryLock => {
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) throw new DirectoryLocked(directory)
     const why = (error as Error).message
     throw new LogUnavailable(
-      `${directory} cannot be locked (is it ours to write, and is ${file} a file?): ${why}`,
+      `${directory} cannot be locked (is it ours to write, and is ${file} a file?): ${why}. Mend that, or choose another directory (HANSARD_DATA)`,
       'no',
       {
         cause: error,
@@ -47,4 +48,11 @@ export const lockDirectory = (directory: string): DirectoryLock => {
   }
   const held = lock
   return { close: () => held.close() }
+}
+
+/** The data directory's own id, for as long as it is there: a process that had the same one is dead, once it is locked. */
+export const directoryId = (directory: string, newId: () => string): string => {
+  const file = join(directory, ID_FILE)
+  if (!existsSync(file)) writeFileSync(file, `${newId()}\n`, { mode: 0o600 })
+  return readFileSync(file, 'utf8').trim()
 }

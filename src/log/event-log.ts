@@ -78,6 +78,7 @@ export interface EventLog {
    * The very same envelopes (by id) already standing at `expected + 1 …` resolve as a success, also when other facts follow them.
    * @throws WrongExpectedRevision — nothing was stored
    * @throws LogUnavailable — `stored` says 'no' or 'unknown'
+   * @throws LogBusy — MAX_BYTES_IN_FLIGHT wait to be stored
    * @throws AppendTooLarge — over MAX_FACTS facts, MAX_APPEND_BYTES in all or MAX_FACT_BYTES in one
    */
   append(stream: string, facts: readonly Envelope[], expected: ExpectedRevision): Promise<Appended>
@@ -109,6 +110,8 @@ export interface EventLog {
 export const MAX_FACT_BYTES = 256 * 1024
 export const MAX_FACTS = 256
 export const MAX_APPEND_BYTES = 512 * 1024
+/** of appends that are not answered yet, where the store takes its time */
+export const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 
 export class WrongExpectedRevision extends Error {
   readonly stream: string
@@ -126,10 +129,21 @@ export class WrongExpectedRevision extends Error {
 export class LogUnavailable extends Error {
   /** 'no': certainly not stored; 'unknown': it may have been, send the same again */
   readonly stored: 'no' | 'unknown'
-  constructor(message: string, stored: 'no' | 'unknown', options?: ErrorOptions) {
+  /** nothing will be stored before a restart, and what is unknown stays so until then */
+  readonly final: boolean
+  constructor(message: string, stored: 'no' | 'unknown', options?: ErrorOptions & { readonly final?: boolean }) {
     super(message, options)
     this.name = 'LogUnavailable'
     this.stored = stored
+    this.final = options?.final ?? false
+  }
+}
+
+/** More waits to be stored than memory is given to: nothing is wrong with the log, and it soon takes more. */
+export class LogBusy extends LogUnavailable {
+  constructor(bytes: number) {
+    super(`busy: ${bytes} bytes wait to be stored, try again later`, 'no')
+    this.name = 'LogBusy'
   }
 }
 

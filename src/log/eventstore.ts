@@ -16,7 +16,9 @@ import {
   type Envelope,
   type EventLog,
   type ExpectedRevision,
+  LogBusy,
   LogUnavailable,
+  MAX_BYTES_IN_FLIGHT,
   NoSuchPosition,
   type Position,
   type ReadAll,
@@ -40,7 +42,6 @@ import { isAnswer, ServerReads } from './eventstore-reads.ts'
 import { withoutPassword } from './server-address.ts'
 import { pause, processTimers, type Timers } from './timers.ts'
 
-const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 const DELETED_AT_ONCE = 8
 /** What the server says of a stream that is not there (any more). */
 const GONE: ReadonlySet<string | undefined> = new Set(['stream-not-found', 'stream-deleted', 'wrong-expected-version'])
@@ -109,7 +110,7 @@ export class EventStoreLog implements EventLog {
     const added = facts.map(eventOf)
     this.#mustBeOpen()
     if (this.#bytesInFlight + bytes > MAX_BYTES_IN_FLIGHT) {
-      throw new LogUnavailable(`busy: ${MAX_BYTES_IN_FLIGHT} bytes wait to be stored, try again later`, 'no')
+      throw new LogBusy(MAX_BYTES_IN_FLIGHT)
     }
     this.#bytesInFlight += bytes
     const first = (facts[0] as Envelope).id

@@ -16,7 +16,9 @@ import {
   type ExpectedRevision,
   type Filter,
   LastFact,
+  LogBusy,
   LogUnavailable,
+  MAX_BYTES_IN_FLIGHT,
   NoSuchPosition,
   type Position,
   type ReadAll,
@@ -33,7 +35,6 @@ import type { Append, Deletion, DeletionAnswer, GroupAnswer, Opened, Outcome } f
 import type { WriterData, WriterMessage } from './sqlite-writer-thread.ts'
 import { pause, processTimers, type Timers } from './timers.ts'
 
-const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 /** in one transaction, which appends wait for */
 const DELETED_AT_ONCE = 50
 /** before a subscription reads again what could not be read */
@@ -125,9 +126,9 @@ export class SqliteLog implements EventLog {
     return new Promise((resolve, reject) => {
       const bytes = checkAppend(stream, facts, expected)
       if (this.#closing) throw closed()
-      if (this.#broken) throw new LogUnavailable(this.#broken, this.#inDoubt.has(facts[0]?.id ?? '') ? 'unknown' : 'no')
+      if (this.#broken) throw this.#failed(this.#broken, this.#inDoubt.has(facts[0]?.id ?? '') ? 'unknown' : 'no')
       if (this.#bytesInFlight + bytes > MAX_BYTES_IN_FLIGHT) {
-        throw new LogUnavailable(`busy: ${MAX_BYTES_IN_FLIGHT} bytes wait to be stored, try again later`, 'no')
+        throw new LogBusy(MAX_BYTES_IN_FLIGHT)
       }
       const number = ++this.#number
       this.#bytesInFlight += bytes
@@ -307,7 +308,7 @@ export class SqliteLog implements EventLog {
   }
 
   #failNumber(number: number, why: string, stored: 'no' | 'unknown'): void {
-    this.#deleting.get(number)?.reject(new LogUnavailable(why, stored))
+    this.#deleting.get(number)?.reject(this.#failed(why, stored))
     this.#deleting.delete(number)
     this.#fail(this.#take(number), why, stored)
   }
@@ -315,7 +316,11 @@ export class SqliteLog implements EventLog {
   #fail(append: UnderWay | undefined, why: string, stored: 'no' | 'unknown'): void {
     const first = append?.facts[0]
     if (first && stored === 'unknown') this.#inDoubt.add(first.id)
-    append?.reject(new LogUnavailable(why, first && this.#inDoubt.has(first.id) ? 'unknown' : stored))
+    append?.reject(this.#failed(why, first && this.#inDoubt.has(first.id) ? 'unknown' : stored))
+  }
+
+  #failed(why: string, stored: 'no' | 'unknown'): LogUnavailable {
+    return new LogUnavailable(why, stored, { final: this.#broken !== null })
   }
 
   #writerStopped(why: string): void {

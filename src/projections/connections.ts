@@ -115,7 +115,7 @@ export const connectionQueries = {
     const found = db.prepare('select ids from forgotten where stream = ?').get(stream) as { ids: string } | undefined
     return found ? JSON.parse(found.ids) : []
   },
-  /** newest first */
+  /** newest first; whose it is and what it speaks as known now, whatever moment is asked about, all else as of then */
   'connections.list': (db: DatabaseSync, args: ConnectionsArgs): ConnectionRow[] => {
     const { at = null } = args
     const state = inForce(at, 's')
@@ -128,6 +128,11 @@ export const connectionQueries = {
     const closed =
       at === null ? 'c.closed_at is not null' : 'position' in at ? 'c.closed_position <= ?' : 'c.closed_at <= ?'
     const cut = at === null ? [] : ['position' in at ? at.position : at.time]
+    const refusals =
+      at === null
+        ? 'c.refusals'
+        : `(select coalesce(sum(r.count), 0) from refusals r
+            where r.connection = c.id and r.${'position' in at ? 'position' : 'at'} <= ?)`
     if (args.id !== undefined) need('c.id = ?', args.id)
     if (args.user !== undefined) need('c.user = ?', args.user)
     if (args.dialect !== undefined) need('c.dialect = ?', args.dialect)
@@ -137,7 +142,7 @@ export const connectionQueries = {
     if (args.before !== undefined) need('c.opened_position < ?', args.before)
     return db
       .prepare(
-        `select c.id, c.dialect, s.state, c.opened_at as openedAt, c.refusals, c.opened_position as opened,
+        `select c.id, c.dialect, s.state, c.opened_at as openedAt, ${refusals} as refusals, c.opened_position as opened,
            iif(${closed}, c.closed_at, null) as closedAt, iif(${closed}, c.code, null) as code, iif(${closed}, c.cause, null) as cause,
            u.user as userId, u.number, u.username
          from connections c
@@ -146,7 +151,7 @@ export const connectionQueries = {
          ${where.length > 0 ? `where ${where.join(' and ')}` : ''}
          order by c.opened_position desc limit ?`,
       )
-      .all(...cut, ...cut, ...cut, ...state.values, ...values, args.limit)
+      .all(...cut, ...cut, ...cut, ...cut, ...state.values, ...values, args.limit)
       .map((found) => {
         const { userId, number, username, ...row } = found as Record<string, never>
         return { ...row, user: userId === null ? null : { id: userId, number, username } } as unknown as ConnectionRow

@@ -6,8 +6,8 @@
 // tables have changed, are 'not available' until then; where there is no old one, that is all of them.
 
 import type { DatabaseSync } from 'node:sqlite'
-import { LogUnavailable, type Position } from '../log/event-log.ts'
-import { type Parked, PoisonFact } from './poison.ts'
+import type { Position } from '../log/event-log.ts'
+import { type Parked, PoisonFact, ReadModelsUnavailable } from './poison.ts'
 import { type QueryName, runQuery } from './queries.ts'
 import {
   discard,
@@ -51,10 +51,10 @@ export interface Progress {
 }
 
 /** Told to clients as 'not available now'. */
-export class ReadModelsRebuilding extends LogUnavailable {
+export class ReadModelsRebuilding extends ReadModelsUnavailable {
   constructor({ position, head, stopped }: Building) {
     const how = stopped === null ? `at ${position} of ${head}` : `stopped at ${position}: ${stopped}`
-    super(`the read models are being made anew, ${how}`, 'no')
+    super(`the read models are being made anew, ${how}`)
     this.name = 'ReadModelsRebuilding'
   }
 }
@@ -120,7 +120,7 @@ export class Generations {
     { wants, patient }: { wants: Freshness | null; patient: boolean },
   ): Promise<{ result: unknown; position: Position }> {
     for (;;) {
-      if (this.#stopped) throw new LogUnavailable('the read models are closed', 'no')
+      if (this.#stopped) throw new ReadModelsUnavailable('the read models are closed')
       const served = this.#served
       if (served) {
         if (wants !== null) await served.waitFor(wants)

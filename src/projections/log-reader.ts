@@ -1,7 +1,7 @@
 // The log as the projections read it: beside the embedded log straight from its file, else through the log's own
 // adapter.
 
-import type { EventLog, Position, Recorded } from '../log/event-log.ts'
+import { type EventLog, isPlaceIn, type Position, type Recorded } from '../log/event-log.ts'
 import { openLog } from '../log/open-log.ts'
 import { SqliteLogReader } from '../log/sqlite-reader.ts'
 
@@ -10,6 +10,8 @@ type Soon<T> = T | Promise<T>
 export interface LogReader {
   epoch(): Soon<string>
   head(): Soon<Position>
+  /** whether one can go on from there */
+  isPlace(from: Position): Soon<boolean>
   /** facts after `from`, in order, at most `limit` */
   read(from: Position, limit: number): Soon<readonly Recorded[]>
   /** how many facts come after `from`, counted to COUNTED_TO at most: on a server positions have gaps */
@@ -22,6 +24,7 @@ export const COUNTED_TO = 10_001
 export const readerOf = (log: EventLog): LogReader => ({
   epoch: () => log.epoch(),
   head: () => log.head(),
+  isPlace: (from) => isPlaceIn(log, from),
   read: async (from, limit) => {
     const facts: Recorded[] = []
     for await (const fact of log.readAll({ from, limit })) facts.push(fact)
@@ -42,6 +45,7 @@ export const openReader = async (directory: string, address: string | null): Pro
   return {
     epoch: () => log.epoch(),
     head: () => log.head(),
+    isPlace: (from) => from <= log.head(),
     read: (from, limit) => log.readChunk(from, undefined, limit),
     countAfter: (from) => log.head() - from,
     close: () => log.close(),

@@ -154,29 +154,32 @@ export const peopleQueries = {
       )
       .all(moment, user) as unknown as TokenRow[]
   },
-  /** roles of an account, its own and in rooms, that were ever held (`at`: then), the latest first */
+  /** roles of an account, its own and in rooms, that were ever held, the latest first; as of then: as they were */
   'users.roles': (
     db: DatabaseSync,
     { user, at = null, before = Number.MAX_SAFE_INTEGER, limit }: RolesArgs,
   ): RoleRow[] => {
-    const cut = at === null ? { sql: 'true', values: [] } : inForce(at)
+    const [kind, moment] =
+      at === null ? ['at', Number.MAX_SAFE_INTEGER] : 'position' in at ? ['position', at.position] : ['at', at.time]
+    const isOver = `coalesce(to_${kind} <= ?4, false)`
     // A row of `users` ends with a change of the name, too: the role is held from its first row to its last.
     const rows = db
       .prepare(
         `with own as (
            select *, sum(new) over (order by from_position) as held from (
-             select *, role is not lag(role) over (order by from_position) as new from users where user = ?1)),
+             select *, role is not lag(role) over (order by from_position) as new from users
+             where user = ?1 and from_${kind} <= ?4)),
          held as (
-           select null as room, role, min(role_by) as by, min(from_position) as from_position, min(from_at) as from_at,
-             iif(max(to_position is null), null, max(to_position)) as to_position,
-             iif(max(to_position is null), null, max(to_at)) as to_at
+           select null as room, role, max(iif(new, role_by, null)) as by, min(from_position) as from_position, min(from_at) as from_at,
+             iif(min(${isOver}), max(to_at), null) as to_at
            from own group by held
            union all
-           select room, role, by, from_position, from_at, to_position, to_at from members where user = ?1)
+           select room, role, by, from_position, from_at, iif(${isOver}, to_at, null) from members
+           where user = ?1 and from_${kind} <= ?4)
          select room, role, by, from_position as position, from_at as "from", to_at as "to" from held
-         where from_position < ?2 and ${cut.sql.replaceAll('?', '?4')} order by from_position desc limit ?3`,
+         where from_position < ?2 order by from_position desc limit ?3`,
       )
-      .all(user, before, limit, ...cut.values.slice(0, 1))
+      .all(user, before, limit, moment as number)
     return rows.map((found) => {
       const row = found as { by: string | null }
       return { ...row, by: row.by === null ? null : JSON.parse(row.by) } as unknown as RoleRow

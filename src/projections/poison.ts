@@ -1,8 +1,17 @@
-// Facts that a projection cannot fold: where they stand, what could not be done with them, and what is no fault of theirs.
+// What keeps read models from going on: facts that a projection cannot fold, with where they stand and what could not be
+// done with them, and what is no fault of theirs.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { Unreadable } from '../actors/fact-codec.ts'
-import type { Position, Recorded } from '../log/event-log.ts'
+import { LogUnavailable, type Position, type Recorded } from '../log/event-log.ts'
+
+/** They cannot answer, or not yet: behind, being made anew, or not to be stored. What is on the log is there all the same. */
+export class ReadModelsUnavailable extends LogUnavailable {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, 'no', options)
+    this.name = 'ReadModelsUnavailable'
+  }
+}
 
 export interface Parked {
   readonly position: Position

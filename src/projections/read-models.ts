@@ -2,10 +2,10 @@
 // at, at least as fresh as asked. They run in a thread of their own, and in this one beside a log in memory.
 
 import { Worker } from 'node:worker_threads'
-import { type EventLog, LogUnavailable, type Position } from '../log/event-log.ts'
+import type { EventLog, Position } from '../log/event-log.ts'
 import { type AtPoison, Generations } from './generations.ts'
 import { readerOf } from './log-reader.ts'
-import { PoisonFact } from './poison.ts'
+import { PoisonFact, ReadModelsUnavailable } from './poison.ts'
 import type { QueryArgs, QueryName, QueryResult } from './queries.ts'
 import { MEMORY } from './read-database.ts'
 import type { Freshness, Later } from './runner.ts'
@@ -109,7 +109,7 @@ export class ThreadedReadModels implements ReadModels {
 
 const errorOf = ({ error, behind, poison }: Extract<Answer, { error: string }>): Error => {
   if (poison) return new PoisonFact(poison)
-  return behind ? new LogUnavailable(error, 'no') : new Error(error)
+  return behind ? new ReadModelsUnavailable(error) : new Error(error)
 }
 
 /** In this thread, over any log: tests and the simulation. */

@@ -7,7 +7,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { factTypes, readFact, Unreadable } from '../actors/fact-codec.ts'
 import { LogUnavailable, type Position, type Recorded } from '../log/event-log.ts'
-import { isOfTheDisk, type Parked, Poison, PoisonFact, UNKNOWN_TYPE } from './poison.ts'
+import { isOfTheDisk, type Parked, Poison, PoisonFact, ReadModelsUnavailable, UNKNOWN_TYPE } from './poison.ts'
 import type { ProjectedFact, Projection } from './projection.ts'
 import { projections } from './read-database.ts'
 
@@ -32,12 +32,13 @@ export type Freshness = Position | { readonly stream: string; readonly revision:
 interface Waiter {
   readonly wants: Freshness
   readonly resolve: () => void
+  readonly reject: (error: Error) => void
 }
 
 /** Told to clients as 'not available now'. */
-export class ReadModelsBehind extends LogUnavailable {
+export class ReadModelsBehind extends ReadModelsUnavailable {
   constructor(wants: unknown) {
-    super(`the read models have not come to ${JSON.stringify(wants)} in ${WAIT_MS} ms`, 'no')
+    super(`the read models have not come to ${JSON.stringify(wants)} in ${WAIT_MS} ms`)
     this.name = 'ReadModelsBehind'
   }
 }
@@ -126,7 +127,7 @@ export class Runner {
   async waitFor(wants: Freshness): Promise<void> {
     if (this.#has(wants)) return
     await new Promise<void>((resolve, reject) => {
-      const waiter = { wants, resolve }
+      const waiter = { wants, resolve, reject }
       this.#waiters.push(waiter)
       this.#later(WAIT_MS, () => {
         const index = this.#waiters.indexOf(waiter)
@@ -134,7 +135,8 @@ export class Runner {
         this.#waiters.splice(index, 1)
         reject(new ReadModelsBehind(wants))
       })
-      this.run().catch(reject)
+      // Whoever waits is told what went wrong, whichever run that was.
+      this.run().catch(() => {})
     })
   }
 
@@ -144,13 +146,18 @@ export class Runner {
       this.#again = true
       return this.#running
     }
-    this.#running = this.#catchUp().finally(() => {
-      this.#running = null
-      if (this.#again) {
-        this.#again = false
-        this.#runNow()
-      }
-    })
+    this.#running = this.#catchUp()
+      .catch((error) => {
+        for (const { reject } of this.#waiters.splice(0)) reject(error)
+        throw error
+      })
+      .finally(() => {
+        this.#running = null
+        if (this.#again) {
+          this.#again = false
+          this.#runNow()
+        }
+      })
     return this.#running
   }
 
@@ -202,7 +209,7 @@ export class Runner {
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('rollback')
       if (!isOfTheDisk(error)) throw error
-      throw new LogUnavailable(`the read models cannot be stored: ${(error as Error).message}`, 'no', { cause: error })
+      throw new ReadModelsUnavailable(`the read models cannot be stored: ${(error as Error).message}`, { cause: error })
     }
   }
 

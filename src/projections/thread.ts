@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { LogUnavailable, NoSuchPosition, type Position } from '../log/event-log.ts'
+import { LogUnavailable, type Position } from '../log/event-log.ts'
 import { type AtPoison, Generations, nextTo, type Progress } from './generations.ts'
 import { type LogReader, openReader } from './log-reader.ts'
 import { type Parked, PoisonFact } from './poison.ts'
@@ -42,13 +42,7 @@ export interface Status extends Progress {
 /** One that cannot go on in this log: the same facts stand elsewhere in a copy that another server holds. */
 const discardLost = async (file: string, log: LogReader): Promise<void> => {
   const checkpoint = checkpointIn(file)
-  if (checkpoint === null) return
-  try {
-    await log.read(checkpoint, 1)
-  } catch (error) {
-    if (!(error instanceof NoSuchPosition)) throw error
-    discard(file)
-  }
+  if (checkpoint !== null && !(await log.isPlace(checkpoint))) discard(file)
 }
 
 if (parentPort) {

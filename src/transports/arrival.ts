@@ -6,8 +6,9 @@ import type { Fact } from '../actors/fact.ts'
 import { type Outcome, refused } from '../actors/outcome.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef } from '../actors/rooms.ts'
-import type { Request, RoomView, Standing, Welcome } from '../dialects/dialect.ts'
+import type { Request, RoomName, RoomView, Standing, Welcome } from '../dialects/dialect.ts'
 import { LogUnavailable } from '../log/event-log.ts'
+import type { Answers } from './answers.ts'
 import { type Entered, Entry, follow, goOffline } from './entry.ts'
 import type { Session } from './session.ts'
 import { bearingOf, NOTHING_NEW, SignIn } from './sign-in.ts'
@@ -21,9 +22,11 @@ const NOTHING_ENTERED = { history: [], missed: null, readUpTo: null }
 
 export class Arrival {
   readonly #session: Session
+  readonly #answers: Answers
 
-  constructor(session: Session) {
+  constructor(session: Session, answers: Answers) {
     this.#session = session
+    this.#answers = answers
   }
 
   /** Never rejects: what fails is told as unavailable. Returns how far the connection is then. */
@@ -33,8 +36,9 @@ export class Arrival {
     const signIn = new SignIn(session)
     const entries: Entry[] = []
     const outcome = await this.#safely(async () => {
-      const room = request.do === 'enter' ? await session.around.rooms.resolve(request.room) : null
+      const room = request.do === 'enter' ? await this.#named(request.room) : null
       if (request.do === 'enter' && !room) return refused('unknown-room', { room: request.room })
+      if (room && (await this.#isArchived(room))) return refused('room-archived')
       const signed = await signIn.run(request.credential)
       if (!signed.ok || session.ended) return signed
       if (request.do === 'sign-in') {
@@ -48,7 +52,7 @@ export class Arrival {
         ? this.#enterOne(request as Of<'enter'>, room, signIn, entries, ack)
         : this.#enterAll(request, entries, ack)
     })
-    if (!outcome.ok && !session.ended) await session.answer(request, outcome, ack)
+    if (!outcome.ok && !session.ended) await this.#answers.answer(request, outcome, ack)
     if (!outcome.ok && session.dialect.profile.endsUnanswered) {
       session.abort(outcome.refusal.code === 'rate-limited' ? 'flood' : 'server-error')
     }
@@ -73,8 +77,19 @@ export class Arrival {
     })
     if (session.ended) return 'ready'
     if (outcome.ok) this.#welcome(request, [], NOTHING_ENTERED, ack)
-    else await session.answer(request, outcome, ack)
+    else await this.#answers.answer(request, outcome, ack)
     return 'ready'
+  }
+
+  /** A room that may be entered; a space is not. */
+  async #named(name: RoomName): Promise<RoomRef | null> {
+    const room = await this.#session.around.rooms.resolve(name)
+    return room?.kind === 'room' ? room : null
+  }
+
+  async #isArchived({ id }: RoomRef): Promise<boolean> {
+    const { snapshot } = await this.#session.around.host.load(roomStream(id))
+    return snapshot.value === 'archived'
   }
 
   async #enterOne(
@@ -178,11 +193,10 @@ export class Arrival {
     const session = this.#session
     let entry: Entry | null = null
     const outcome = await this.#safely(async () => {
-      const room = await session.around.rooms.resolve(request.room)
-      if (!room || room.kind === 'space') return refused('unknown-room', { room: request.room })
+      const room = await this.#named(request.room)
+      if (!room) return refused('unknown-room', { room: request.room })
       if (!session.account && !isOpenToAll(room)) return refused('user-required')
-      const { snapshot } = await session.around.host.load(roomStream(room.id))
-      if (snapshot.value === 'archived') return refused('room-archived')
+      if (await this.#isArchived(room)) return refused('room-archived')
       const place = session.places.get(room.id)
       // A member who follows the room hears it already.
       if (place && (place.entered || session.dialect.profile.rooms === 'followed-at-sign-in')) return NOTHING_NEW
@@ -194,7 +208,7 @@ export class Arrival {
     })
     if (outcome === null) return
     if (!outcome.ok || session.ended) await (entry as Entry | null)?.undo()
-    if (!session.ended) await session.answer(request, outcome, ack)
+    if (!session.ended) await this.#answers.answer(request, outcome, ack)
   }
 
   /** A room that the account became a member of, if the dialect shows it. */
@@ -251,7 +265,7 @@ export class Arrival {
       // It became a member meanwhile and goes on hearing: submitted together, so one append, and nothing is missed.
       return session.record.command({ type: 'rooms.follow', rooms: { [place.room]: revision } })
     })
-    await session.answer(request, outcome, ack)
+    await this.#answers.answer(request, outcome, ack)
   }
 
   async #safely<T extends Outcome | null>(work: () => Promise<T>): Promise<T | Outcome> {

@@ -11,6 +11,15 @@ export const isLoopback = ({ socket, headers }: Pick<IncomingMessage, 'socket' |
   /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '') &&
   FORWARDED.every((name) => headers[name] === undefined)
 
+/** An address or a network, as a proxy is named by. */
+export const isNetwork = (text: string): boolean => {
+  try {
+    return Boolean(proxyAddress.compile([text]))
+  } catch {
+    return false
+  }
+}
+
 /** The address that limits count by; null: this machine's own, which they do not bind. */
 export const addressesBehind = (trusted: readonly string[]): ((request: IncomingMessage) => string | null) => {
   const trust = proxyAddress.compile([...trusted])

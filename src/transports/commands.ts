@@ -45,7 +45,7 @@ export class Commands {
   async #post(request: Of<'post'>, place: Place | null): Promise<Answered> {
     const { host } = this.#session.around
     const { text, kind = 'text', clientRef, extra = null, fault } = request
-    // Only a reply waits here; what follows it waits for it (see Session), so that no message overtakes another.
+    // Only a reply waits here; what follows it waits for it (see Requests), so that no message overtakes another.
     const replyTo = request.replyTo ? await this.#known(place, request.replyTo) : null
     const speaker = this.#speaker(place)
     if ('ok' in speaker) return { outcome: speaker }
@@ -87,8 +87,8 @@ export class Commands {
         outcome: await host.send(speaker.stream, { type: 'mute.lift', ...speaker.fields, name, user, ...fault }),
       }
     }
-    const { seconds } = request
-    const muting = { type: 'mute.set', name, user, seconds, reason: null } as const
+    const { seconds, reason = null } = request
+    const muting = { type: 'mute.set', name, user, seconds, reason } as const
     return { outcome: await host.send(speaker.stream, { ...speaker.fields, ...muting, ...fault }) }
   }
 

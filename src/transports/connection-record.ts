@@ -29,9 +29,11 @@ const toldOf = ({ name, version, profile }: Dialect) => ({
   options: {
     oneRoom: profile.oneRoom,
     socketsPerAccount: profile.socketsPerAccount,
-    closeCodes: { ...profile.closeCodes },
+    closeCodes: profile.closeCodes,
   },
 })
+
+const nothing = (): void => {}
 
 export interface Ending {
   readonly cause: CloseCause
@@ -42,7 +44,6 @@ export interface Ending {
 }
 
 export class ConnectionRecord {
-  readonly refusals: RefusalRecord
   /** the account signed in */
   by: string | null = null
   /** while the beginning is not on record yet: everything else about the connection waits for it */
@@ -55,8 +56,9 @@ export class ConnectionRecord {
   /** known from the listener; null: the first event tells */
   readonly #known: Dialect | null
   #chosen: Dialect | null = null
-  #cancelBegin: () => void = () => {}
-  #cancelIdle: () => void = () => {}
+  #cancelBegin = nothing
+  #cancelIdle = nothing
+  #refusals: RefusalRecord | null = null
   #idle = false
   #lastInputAt = 0
 
@@ -65,8 +67,14 @@ export class ConnectionRecord {
     this.#known = known
     this.#since = around.host.clock.now()
     this.#around = around
-    this.refusals = new RefusalRecord(around.host, socket.id, () => this.by, around.stopping)
     this.#beginLater()
+  }
+
+  /** Made when it is first asked for: most connections are refused nothing. */
+  get refusals(): RefusalRecord {
+    const { host, stopping } = this.#around
+    this.#refusals ??= new RefusalRecord(host, this.#socket.id, () => this.by, stopping)
+    return this.#refusals
   }
 
   get begun(): boolean {
@@ -89,6 +97,7 @@ export class ConnectionRecord {
     if (!this.#begun) {
       this.#begun = true
       this.#cancelBegin()
+      this.#cancelBegin = nothing
       const opening = this.command({
         type: 'connection.open',
         connection: this.#socket.id,

@@ -3,12 +3,14 @@
 
 import { createServer, type Server as HttpServer, type IncomingMessage, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Clock } from '../actors/ports.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { Sessions } from './sessions.ts'
 import { serveSocketIo } from './socket-io.ts'
 import { serveWebSockets } from './websocket.ts'
 
 export interface SocketOptions {
+  readonly clock: Clock
   allowedOrigin(origin: string | undefined, host: string | undefined): boolean
   newConnectionId(): string
   /** null: this machine's own */
@@ -23,6 +25,26 @@ export interface Address {
   readonly port: number
 }
 
+const WHY_NOT: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'something else listens there',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'there is no such host',
+  EAI_AGAIN: 'there is no such host',
+  EACCES: 'this process may not; ports below 1024 are the system’s',
+}
+
+/** An address that cannot be listened on. */
+export class AddressRefused extends Error {
+  constructor(setting: string, { host, port }: Address, error: unknown) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    const at = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    super(`cannot listen on ${at}: ${WHY_NOT[code] ?? message}. Choose another address with ${setting}`, {
+      cause: error,
+    })
+    this.name = 'AddressRefused'
+  }
+}
+
 const WS_PING_INTERVAL_MS = 20_000
 
 /** Serves all `dialects` on `http`. Returns what stops it, once the sessions have ended. */
@@ -30,7 +52,7 @@ export const serveSockets = (
   http: HttpServer,
   sessions: Sessions,
   dialects: readonly Dialect[],
-  { pingIntervalMs, ...options }: SocketOptions,
+  { clock, pingIntervalMs, ...options }: SocketOptions,
 ): (() => Promise<void>) => {
   const [only = null, ...others] = dialects
   const own = others.length === 0 ? only : null
@@ -41,6 +63,7 @@ export const serveSockets = (
   })
   const stopHeartbeat = serveWebSockets(http, sessions, {
     ...options,
+    clock,
     dialectOf: own
       ? () => (own.path === null ? null : own)
       : ({ pathname, searchParams }) =>
@@ -66,7 +89,9 @@ export const listenFor = async (
   const http = createServer(answer)
   const stopSockets = serveSockets(http, sessions, [dialect], options)
   await new Promise<void>((resolve, reject) => {
-    http.once('error', reject)
+    http.once('error', (error) => {
+      reject(new AddressRefused(`HANSARD_LISTEN_${dialect.name.toUpperCase()}`, { host, port }, error))
+    })
     http.listen(port, host, resolve)
   })
   const shown = host.includes(':') ? `[${host}]` : host

@@ -13,6 +13,8 @@ const normalised = (origin: string): { host: string; hostname: string } | null =
   }
 }
 
+export const isOrigin = (text: string): boolean => normalised(text) !== null
+
 export const allowedOrigin = (
   allowed: readonly string[],
   publicUrl: string,

@@ -1,31 +1,16 @@
-// One connection from its first frame to its end, whatever its dialect. It takes requests in order, asks its own
-// actor and the room's, and answers once what the answer tells of is on the log.
+// One connection from its first frame to its end, whatever its dialect: whose it is, what leaves on its socket, and how
+// it ends. What its client asks for is requests.ts.
 
 import type { CloseCause } from '../actors/connection/connection.facts.ts'
-import type { ActorKind, Fact } from '../actors/fact.ts'
 import type { Account } from '../actors/identity.ts'
-import type { Outcome } from '../actors/outcome.ts'
 import type { Asker } from '../actors/room/room.facts.ts'
-import type {
-  CloseReason,
-  Closing,
-  ConnectionOptions,
-  Dialect,
-  FrameIn,
-  FrameOut,
-  Request,
-  Standing,
-  Told,
-} from '../dialects/dialect.ts'
-import { Answers, UNTOLD } from './answers.ts'
-import { Arrival } from './arrival.ts'
+import type { CloseReason, Closing, ConnectionOptions, Dialect, FrameIn, FrameOut } from '../dialects/dialect.ts'
+import { UNTOLD } from './answers.ts'
 import type { Listener } from './audience.ts'
-import { Commands } from './commands.ts'
 import { ConnectionRecord, type Ending } from './connection-record.ts'
-import { Following } from './following.ts'
-import { Inbox } from './inbox.ts'
 import { Outbox } from './outbox.ts'
 import { Places } from './places.ts'
+import { Requests } from './requests.ts'
 import type { Surroundings } from './surroundings.ts'
 import { Batch, type Socket } from './transport.ts'
 
@@ -43,22 +28,13 @@ export class Session implements Listener {
   readonly record: ConnectionRecord
   /** the rooms it hears */
   readonly places = new Places()
+  readonly requests: Requests
   ended = false
   readonly #socket: Socket
-  readonly #inbox: Inbox
   readonly #outbox: Outbox
-  readonly #commands = new Commands(this)
-  readonly #answers = new Answers(this)
-  readonly #arrival = new Arrival(this)
   #account: Account | null = null
-  #standing: Standing = 'connected'
   #dialect: Dialect | null = null
   #options: ConnectionOptions = {}
-  readonly #following = new Following(this.places, {
-    isEverywhere: () => this.isEverywhere,
-    follow: (room, because) => this.#arrival.follow(room, because),
-    fault: (error) => this.#fail(error),
-  })
 
   /** `dialect` null: the first event tells. */
   constructor(socket: Socket, around: Surroundings, dialect: Dialect | null) {
@@ -67,11 +43,7 @@ export class Session implements Listener {
     this.#socket = socket
     this.#dialect = dialect
     this.record = new ConnectionRecord(socket, around, dialect)
-    this.#inbox = new Inbox({
-      take: (frame) => this.#take(frame),
-      overflow: () => this.abort('flood'),
-      fault: (error) => this.#fail(error),
-    })
+    this.requests = new Requests(this)
     this.#outbox = new Outbox(socket, around.host.clock, {
       flushLater: () => around.flushLater(this),
       progressed: () => this.record.noteDelivered(this.#outbox.takeDelivered()),
@@ -99,11 +71,6 @@ export class Session implements Listener {
   set account(account: Account | null) {
     this.#account = account
     this.record.by = account?.id ?? null
-  }
-
-  /** What its client sent is not wholly dealt with. */
-  get busy(): boolean {
-    return this.#inbox.busy
   }
 
   /** It hears and may write in every room that its dialect shows. */
@@ -138,87 +105,11 @@ export class Session implements Listener {
     }
     this.record.noteInput()
     this.record.begin(this.dialect)
-    this.#inbox.add(frame)
+    this.requests.add(frame)
   }
 
-  #take(frame: FrameIn): Promise<void> | null {
-    const { opening } = this.record
-    return opening ? opening.then(() => this.#handle(frame) ?? undefined) : this.#handle(frame)
-  }
-
-  /** What returns a promise holds back the frames behind it; what only submits does not. */
-  #handle(frame: FrameIn): Promise<void> | null {
-    if (this.ended) return null
-    // Now, and not when it came: what it waited for happened before it.
-    for (const tap of this.around.taps) tap.heard(this, frame)
-    const decoded = this.dialect.decode(frame, this.#standing, this.id)
-    const ack = 'ack' in frame ? frame.ack : null
-    if (decoded.is === 'ignored') {
-      this.around.count('frames_ignored')
-      return null
-    }
-    if (decoded.is === 'malformed') return this.#answers.malformed(decoded)
-    const { request } = decoded
-    switch (request.do) {
-      case 'answer':
-        this.send(request.frames)
-        return null
-      case 'sign-in':
-      case 'enter':
-        this.#standing = 'authenticating'
-        return this.#arrival.run(request, ack).then((standing) => {
-          this.#standing = standing
-          this.#following.resume(standing)
-        })
-      case 'join':
-        return this.#arrival.join(request, ack)
-      case 'leave':
-        return this.#arrival.leave(request, ack)
-      case 'post':
-        return this.#send('room', request, ack, () => this.#commands.post(request), Boolean(request.replyTo))
-      case 'typing':
-        return this.#send('connection', request, ack, () => this.#commands.typing(request))
-      case 'read':
-        return this.#send('connection', request, ack, () => this.#commands.read(request))
-      case 'edit':
-      case 'remove':
-      case 'restore':
-        return this.#answered(request, ack, this.#commands.change(request))
-      case 'status':
-        return this.#send('user', request, ack, () => this.#commands.status(request))
-      case 'history':
-        return this.#answered(request, ack, this.#commands.history(request))
-      default:
-        return this.#answered(request, ack, this.#commands.moderate(request))
-    }
-  }
-
-  #send(
-    to: ActorKind,
-    request: Request,
-    ack: number | null,
-    command: () => Promise<{ outcome: Outcome; told?: Partial<Told> }>,
-    holds = false,
-  ): Promise<void> | null {
-    const answered = async () => {
-      if (!this.ended) await this.#answered(request, ack, command())
-    }
-    return this.#inbox.send(to, () => answered().catch((error) => this.#fail(error)), holds)
-  }
-
-  #answered(
-    request: Request,
-    ack: number | null,
-    answer: Promise<{ outcome: Outcome; told?: Partial<Told> }>,
-  ): Promise<void> {
-    return answer.then(({ outcome, told }) => this.answer(request, outcome, ack, told))
-  }
-
-  answer(request: Request, outcome: Outcome, ack: number | null, more: Partial<Told> = {}): Promise<void> {
-    return this.#answers.answer(request, outcome, ack, more)
-  }
-
-  #fail(error: unknown): void {
+  /** Nobody foresaw this: it ends the connection, and no other. */
+  fail(error: unknown): void {
     this.around.onFault(`connection ${this.id}`, error)
     this.abort('server-error')
   }
@@ -253,18 +144,17 @@ export class Session implements Listener {
     this.abort('slow-consumer')
   }
 
-  /** What cannot be written ends this connection and no other. */
   flush(): void {
     try {
       this.#outbox.flush()
     } catch (error) {
-      this.#fail(error)
+      this.fail(error)
     }
   }
 
   /** It may be told what is news in its dialect. */
   get hearsNews(): boolean {
-    return this.#standing === 'ready' && this.#account !== null && this.#dialect?.announce !== undefined
+    return this.requests.standing === 'ready' && this.#account !== null && this.#dialect?.announce !== undefined
   }
 
   /** How its client wants to be served, before the first frame that tells it anything. */
@@ -281,27 +171,10 @@ export class Session implements Listener {
     return this.#options.statuses !== false
   }
 
-  /** Its account became a member of this room, or the room was opened in a space that it follows. */
-  follow(room: string, because: Fact): void {
-    const follows = this.#dialect?.profile.rooms === 'followed-at-sign-in'
-    if (follows && !this.ended) this.#following.add(room, because, this.#standing)
-  }
-
   /** It hears this room no more. */
   forget(room: string): void {
     this.around.hub.leave(room, this)
     this.places.delete(room)
-  }
-
-  /** Its account is a member of this room no more: leaving it is on its way. */
-  unfollow(room: string): void {
-    this.#following.end(room)
-  }
-
-  /** That it left the room is on record. */
-  left(room: string): void {
-    this.forget(room)
-    if (!this.ended) this.#following.left(room, this.#standing)
   }
 
   // --- its end ---
@@ -370,7 +243,7 @@ export class Session implements Listener {
 
   #leave(cause: CloseCause): void {
     this.ended = true
-    this.#inbox.clear()
+    this.requests.clear()
     for (const room of this.places.rooms()) this.around.hub.leave(room, this)
     this.around.count(`closed_${cause}`)
     this.around.gone(this)

@@ -77,7 +77,7 @@ export class Sessions {
       const { followed } = this.#options.host.contextOf<ConnectionContext>(stream)
       // Followed in the same append: a member's visit is over, and it goes on hearing the room.
       if (followed.has(room)) session.places.stay(room)
-      else session.left(room)
+      else session.requests.left(room)
     }
     if (type !== 'ConnectionClosed') return
     const { cause, code, reason } = data as FactData<'ConnectionClosed'>
@@ -97,10 +97,10 @@ export class Sessions {
     const { user, kind = 'room', parent = null } = data as { user?: string; kind?: string; parent?: string | null }
     for (const session of this.#sessions.values()) {
       if (isNew) {
-        if (session.isEverywhere ? kind === 'room' : parent !== null) session.follow(room, fact)
+        if (session.isEverywhere ? kind === 'room' : parent !== null) session.requests.follow(room, fact)
       } else if (session.account?.id === user) {
-        if (type === 'MemberRemoved') session.unfollow(room)
-        else session.follow(room, fact)
+        if (type === 'MemberRemoved') session.requests.unfollow(room)
+        else session.requests.follow(room, fact)
       }
     }
   }
@@ -122,7 +122,7 @@ export class Sessions {
   /** Sessions with frames that are not wholly dealt with. */
   get busy(): number {
     let busy = 0
-    for (const session of this.#sessions.values()) if (session.busy) busy++
+    for (const session of this.#sessions.values()) if (session.requests.busy) busy++
     return busy
   }
 

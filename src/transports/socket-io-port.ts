@@ -58,8 +58,8 @@ interface EngineSocket {
 
 /**
  * Least time between two answers to the polls of one client, each a whole HTTP request: under load more leaves with each,
- * and what is told after a pause leaves at once, as does the answer to what its client asked. Nothing is decided by it, so
- * that it runs on real time, as heartbeats do.
+ * and what is told after a pause leaves at once, as does the answer to what its client asked. Nothing is decided by it, and it
+ * bounds the work of this machine: it runs on real time, as the engine's own heartbeats do, which take no clock.
  */
 const ANSWER_EVERY_MS = 12
 

@@ -13,7 +13,7 @@ import { IoPort } from './socket-io-port.ts'
 
 export const SOCKET_IO_PATH = '/socket.io/'
 const MAX_PACKET_BYTES = 64 * 1024
-/** how long a stopping server waits for the answers under way */
+/** how long a stopping server waits for the answers under way; in real time, since no clock of ours moves requests on */
 const LAST_ANSWERS_MS = 2_000
 
 export interface SocketIoOptions {

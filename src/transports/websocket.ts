@@ -3,6 +3,7 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import type { Clock } from '../actors/ports.ts'
 import type { Closing, Dialect, FrameOut } from '../dialects/dialect.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
@@ -22,6 +23,7 @@ export interface WebSocketOptions {
   newConnectionId(): string
   /** null: this machine's own */
   addressOf(request: IncomingMessage): string | null
+  readonly clock: Clock
   /** a ping each time; a peer from which nothing came between two is gone. 0: none */
   readonly pingIntervalMs: number
 }
@@ -60,9 +62,8 @@ export const serveWebSockets = (http: HttpServer, sessions: Sessions, options: W
       port.serve(session, ports)
     })
   })
-  const { pingIntervalMs } = options
-  const heartbeat = pingIntervalMs > 0 ? setInterval(() => beat(ports), pingIntervalMs).unref() : undefined
-  return () => clearInterval(heartbeat)
+  const { clock, pingIntervalMs } = options
+  return pingIntervalMs > 0 ? heartbeat(clock, pingIntervalMs, ports) : nothing
 }
 
 // What hears of a socket for as long as it lives stands outside of the upgrade's handler: the request with all its headers
@@ -87,8 +88,24 @@ const turnAway = (
   return `503 Service Unavailable\r\nretry-after: ${sessions.comeBackAfterSeconds()}`
 }
 
-const beat = (ports: Iterable<WsPort>): void => {
-  for (const port of ports) port.beat()
+/** Returns what ends it. */
+const heartbeat = (clock: Clock, intervalMs: number, ports: Iterable<WsPort>): (() => void) => {
+  let stopped = false
+  let cancel = nothing
+  const beat = () => {
+    if (stopped) return
+    for (const port of ports) port.beat()
+    later()
+  }
+  // This process may have stood still: what its peers said meanwhile is at hand, and not taken in yet.
+  const later = () => {
+    cancel = clock.at(clock.now() + intervalMs, () => clock.soon(beat))
+  }
+  later()
+  return () => {
+    stopped = true
+    cancel()
+  }
 }
 
 /** ws ends by itself what breaks RFC 6455 or is too big, and says so here. */

@@ -72,7 +72,7 @@ describe('signing in', () => {
     expect(signing().armed).toEqual({ [timer]: T0 + 30_000 })
     const over = signing()
       .whenDue(timer)
-      .yields(['ConnectionClosed', { cause: 'auth-timeout', late: false }])
+      .yields(['ConnectionClosed', { cause: 'auth-timeout', code: 4408, late: false }])
     expect(over.state).toBe('closed')
     expect(signing(none).armed).toEqual({})
   })
@@ -82,7 +82,9 @@ describe('signing in', () => {
       .yields(['AuthSucceeded', { user: ann, token: 't1' }])
     expect(inside.state).toMatch(/^authenticated.*active$/)
     expect(inside.armed).toEqual({})
+    expect(inside.context).toMatchObject({ user: ann, token: 't1' })
     inside.when(succeed).refused('already-exists')
+    inside.when({ ...succeed, overRate: true }).refused('rate-limited')
   })
   it('may be tried again after a failure, unless the dialect closes', () => {
     const again = signing()
@@ -98,6 +100,9 @@ describe('signing in', () => {
       )
     expect(over.state).toBe('closed')
     expect(over.armed).toEqual({})
+    signing()
+      .when({ ...fail(true), code: 'banned', closeCode: null })
+      .yields(['AuthFailed', { code: 'banned' }], ['ConnectionClosed', { code: 4403, cause: 'banned' }])
   })
   it('has the limit of the dialect once that is known, measured from the opening', () => {
     const at = T0 + 2_000
@@ -111,7 +116,10 @@ describe('signing in', () => {
   })
   it('chooses its dialect once', () => {
     const choose = { type: 'dialect.choose', dialect: 'drivers', version: 1, limits, options } as const
-    given(opened(limits, null)).when(choose).yields(['DialectChosen']).when(choose).nothing()
+    const closeCodes = { shutdown: 4_000 }
+    const chosen = given(opened(limits, null)).when({ ...choose, options: { ...options, closeCodes } })
+    chosen.yields(['DialectChosen']).when(choose).nothing()
+    chosen.after.when({ ...close, code: null }).yields(['ConnectionClosed', { code: 4_000 }])
   })
 })
 
@@ -161,6 +169,26 @@ describe('rooms', () => {
     const following = ready(happened('RoomsFollowed', { rooms: followed }))
     following.when({ type: 'rooms.follow', rooms: { more: 1 } }).yields(['RoomsFollowed'])
     following.when(enter).yields(['RoomEntered'])
+  })
+  it('that it follows are told of when one of them is new, and are 50,000 at most', () => {
+    const follow = (...rooms: string[]) =>
+      ({ type: 'rooms.follow', rooms: Object.fromEntries(rooms.map((room) => [room, 1])) }) as const
+    const following = ready().when(follow('r', 's')).yields(['RoomsFollowed']).when(follow('s')).nothing()
+    following.when(follow('s', 't')).yields(['RoomsFollowed', { rooms: { s: 1, t: 1 } }])
+    const many = Object.fromEntries(Array.from({ length: 49_999 }, (_, n) => [`r${n}`, 1]))
+    const nearlyFull = ready(happened('RoomsFollowed', { rooms: many }))
+    nearlyFull.when(follow('a')).yields(['RoomsFollowed'])
+    nearlyFull.when(follow('a', 'b')).refused('too-many-rooms')
+  })
+  it('say where a client that came back goes on', () => {
+    ready()
+      .when({ ...enter, resumedFrom: 2 })
+      .yields(['RoomEntered', { resumedFrom: 2 }])
+  })
+  it('are not for an anonymous reader to mark as read', () => {
+    given(opened(), happened('AuthSucceeded', { user: null, token: null }))
+      .when({ type: 'read.mark', room: 'r', upTo: 1 })
+      .refused('user-required')
   })
   it('are remembered at the end, so that they can be left', () => {
     const { rooms, user } = given(opened(), signedIn, enteredRoom('r'), closed).context as ConnectionContext
@@ -218,8 +246,14 @@ describe('typing', () => {
     )
     stale.when({ type: 'typing.expire', room: 'r', due: T0 + 5_000 }).nothing()
   })
+  it('remembers for a second only where it was told last', () => {
+    const later = ready(typing('r', T0), typing('s', T0 + 1_000)).context as ConnectionContext
+    expect([...later.typed.keys()]).toEqual(['s'])
+  })
   it('leaves no timer behind when the room is left or the connection closes', () => {
-    expect(ready(enteredRoom('r'), typing('r'), happened('RoomLeft', { room: 'r' })).armed).toEqual({})
+    const left = ready(enteredRoom('r'), typing('r'), happened('RoomLeft', { room: 'r' }))
+    expect(left.armed).toEqual({})
+    left.when(stop).nothing()
     const over = ready(typing('r'), typing('s'), closed)
     expect(over.armed).toEqual({})
     expect((over.context as ConnectionContext).typing.size).toBe(0)
@@ -297,6 +331,21 @@ describe('refusals and deliveries', () => {
 })
 
 describe('the end', () => {
+  it('has the code it was given, else that of its dialect for the cause, else none', () => {
+    const banned = { ...close, cause: 'banned' } as const
+    ready()
+      .when(banned)
+      .yields(['ConnectionClosed', { code: 1001 }])
+    ready()
+      .when({ ...banned, code: null })
+      .yields(['ConnectionClosed', { code: 4403 }])
+    ready()
+      .when({ ...close, code: null })
+      .yields(['ConnectionClosed', { code: null }])
+  })
+  it('may come before the beginning was stored: then there is nothing to end', () => {
+    absent.when(close).nothing()
+  })
   it('is one fact, whatever came before', () => {
     for (const situation of [signing(), ready(), ready(idle(T0)), ready(typing('r'))]) {
       const over = situation.when(close).yields(['ConnectionClosed', { code: 1001, cause: 'shutdown' }])

@@ -91,13 +91,13 @@ export const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
   blocked,
   yes('message.post', {
     MessagePosted: ({ newId, asker, text, kind, clientRef, replyTo, extra }, context) => ({
-      id: newId,
       author: personIn(context, asker),
-      text,
-      kind,
       clientRef,
-      replyTo,
       extra,
+      id: newId,
+      kind,
+      replyTo,
+      text,
     }),
   }),
 ]

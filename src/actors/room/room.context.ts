@@ -107,8 +107,8 @@ export const shownRole = (
 export const personIn = (context: Pick<RoomContext, 'members'>, asker: Asker): Person => ({
   id: asker.id,
   number: asker.number,
-  username: asker.username,
   role: shownRole(context, asker),
+  username: asker.username,
 })
 
 export const referenceKey = (user: string, clientRef: string): string => `${user} ${clientRef}`

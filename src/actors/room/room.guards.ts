@@ -200,6 +200,8 @@ export const guards = {
   },
   hasRoleAlready: ({ context, event }: Given) => context.members.get(read(event).user ?? '') === read(event).role,
   isPlainMember: ({ context, event }: Given) => context.members.get(read(event).user ?? '') === 'member',
+  /** spaces hold rooms, and no space is in another */
+  isSpaceWithin: ({ event }: Given) => event.type === 'room.open' && event.kind === 'space' && event.parent !== null,
   isBornTooFull: ({ event }: Given) => event.type === 'room.open' && event.members.length > MAX_MEMBERS_AT_BIRTH,
   isPaceInvalid: ({ event }: Given) =>
     event.type === 'room.change' && event.slowMs !== undefined && !isWhole(event.slowMs, MAX_SLOW_MS),

@@ -119,6 +119,7 @@ export const roomMachine = room.createMachine({
       description: 'no fact yet',
       on: {
         'room.open': [
+          no('isSpaceWithin', 'command-invalid'),
           no('isBornTooFull', 'room-full'),
           {
             actions: room.enqueueActions(({ event, enqueue }) => {

@@ -108,6 +108,11 @@ describe('a room is opened', () => {
     absent.when({ ...open, members }).refused('room-full')
     expect(absent.when({ ...open, members: members.slice(1) }).facts).toHaveLength(256)
   })
+  it('in a space or in none; a space is in no other', () => {
+    absent.when({ ...open, parent: 's' }).yields(['RoomOpened', { parent: 's' }], ['MemberAdded'])
+    absent.when({ ...open, kind: 'space' }).yields(['RoomOpened', { kind: 'space' }], ['MemberAdded'])
+    absent.when({ ...open, kind: 'space', parent: 's' }).refused('command-invalid')
+  })
   it('before anything else can be asked of it', () => {
     absent.when(says(ann)).refused('not-in-this-state')
   })
@@ -516,14 +521,33 @@ describe('a ban', () => {
     ).toEqual({})
     room(banned('bob')).when(unban(ann)).refused('not-authorized')
   })
-  it('takes the staff’s hand from a mod who is banned', () => {
-    room(banned('mona')).when(mute(mona)).refused('banned')
-    room(banned('mona')).when(ban(mona, 'bob')).refused('banned')
-    room(banned('mona')).when({ type: 'member.unban', asker: mona, user: 'bob' }).refused('banned')
-    room(banned('mona')).when({ type: 'member.kick', asker: mona, user: 'bob', reason: null }).refused('banned')
-    room(banned('mona'), member('bob', 'member'))
-      .when({ type: 'member.remove', asker: mona, user: 'bob' })
-      .refused('banned')
+  it('takes the staff’s hand, whatever it would do, and whoever’s it is', () => {
+    const user = 'bob'
+    const acts: readonly RoomCommand['type'][] = [
+      'room.change',
+      'room.archive',
+      'message.edit',
+      'message.remove',
+      'message.restore',
+      'removed.read',
+      'member.add',
+      'member.remove',
+      'member.promote',
+      'member.demote',
+      'member.kick',
+      'member.ban',
+      'member.unban',
+      'mute.set',
+      'mute.lift',
+      'rules.set',
+      'invite.create',
+    ]
+    for (const who of [mona, olga]) {
+      const here = room(banned(who.id, T0 + 5), muted('bob'), member('bob', 'member'))
+      const act = { asker: who, user, name: 'bob', role: 'mod', seconds: null, reason: null, message: row(who.id) }
+      const wished = { ...act, ids: [3], id: 3, text: 'x', rules: [], code: 'c', mode: 'slow', at: T0 }
+      for (const type of acts) here.when({ ...wished, type } as never).refused('banned', { until: T0 + 5 })
+    }
   })
 })
 

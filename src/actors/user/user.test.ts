@@ -73,6 +73,15 @@ describe('a connection', () => {
     expect(left.state).toBe('registered.presence.online+standing.good')
     expect(left.when(detach('c2')).yields(['WentOffline', { last: true }]).state).toContain('offline')
   })
+  it('is one of two hundred at most, and remembers which is older', () => {
+    const full = ann(...Array.from({ length: 200 }, (_, n) => online(`c${n}`, n === 0)))
+    full.when(attach('more')).refused('busy', { connections: 200 })
+    full.when(attach('c7')).nothing()
+    full.when(detach('c7')).after.when(attach('more')).yields(['CameOnline'])
+    const { connections } = full.context as UserContext
+    expect(connections.get('c0')?.revision).toBe(2)
+    expect(connections.get('c9')?.revision).toBe(11)
+  })
   it('is attached once, and detached once', () => {
     ann(online('c1')).when(attach('c1')).nothing()
     ann(online('c1')).when(detach('c2')).nothing()
@@ -120,6 +129,7 @@ describe('a ban everywhere', () => {
       .when(unban(ada))
       .yields(['BanLifted', { by: { id: 'ada' } }])
     ann().when(unban(ada)).refused('not-banned')
+    ann().when(unban(bob)).refused('not-authorized')
   })
   it('is not put by admins on themselves, so that no slip locks the last one out', () => {
     ann()
@@ -128,6 +138,7 @@ describe('a ban everywhere', () => {
   })
   it('lasts one second to a year, or has no end', () => {
     for (const seconds of [0, -1, 0.5, 31_536_001]) ann().when(ban(ada, seconds)).refused('command-invalid')
+    for (const seconds of [1, 31_536_000]) ann().when(ban(ada, seconds)).yields(['UserBanned'])
     expect(
       ann()
         .when(ban(ada, null))
@@ -144,6 +155,7 @@ describe('a ban everywhere', () => {
     expect(over.state).toContain('good')
     expect(over.armed).toEqual({})
     over.when({ type: 'ban.expire', due: until }).nothing()
+    timed.whenDue('ban', 1_000).yields(['BanExpired', { late: false }])
   })
   it('that replaced another is not ended by the other’s timer', () => {
     const replaced = ann(banned(T0 + 5), banned(T0 + 9))
@@ -152,7 +164,9 @@ describe('a ban everywhere', () => {
     expect(ann(banned(T0 + 5), banned()).armed).toEqual({})
   })
   it('leaves no timer when lifted', () => {
-    expect(ann(banned(T0 + 5)).when(unban(ada)).after.armed).toEqual({})
+    const lifted = ann(banned(T0 + 5)).when(unban(ada)).after
+    expect(lifted.armed).toEqual({})
+    expect((lifted.context as UserContext).ban).toBeNull()
   })
 })
 
@@ -168,7 +182,8 @@ describe('the account', () => {
   })
   it('gets its role from others who are admins', () => {
     const role = (asker: Asker | null, role: 'admin' | 'member') => ({ type: 'role.set', asker, role }) as const
-    ann().when(role(self, 'admin')).refused('not-authorized')
+    for (const asker of [self, bob, { ...self, account: 'admin' } as const])
+      ann().when(role(asker, 'admin')).refused('not-authorized')
     const admin = ann()
       .when(role(ada, 'admin'))
       .yields(['RoleGranted', { role: 'admin', by: { id: 'ada' } }])

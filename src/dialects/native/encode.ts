@@ -55,8 +55,10 @@ export const encode = (recorded: Fact, { room, person }: View): Addressed[] => {
     case 'PresenceLeft':
       if (!fact.data.last) return []
       return told({ is: 'left', ...presence, user: presentOf(fact.data.user) }, { except: fact.data.connection })
-    case 'UserMuted':
-      return told({ is: 'muted', ...place, user: fact.data.name, until: fact.data.until, by: fact.data.by })
+    case 'UserMuted': {
+      const { name: user, until, by, reason } = fact.data
+      return told({ is: 'muted', ...place, user, until, by, reason })
+    }
     case 'UserUnmuted':
       return told({ is: 'unmuted', ...place, user: fact.data.name, by: fact.data.by })
     case 'MuteExpired':

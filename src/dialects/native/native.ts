@@ -101,7 +101,13 @@ const requestOf = (frame: CommandFrame): Request => {
         limit: frame.limit,
       }
     case 'mute':
-      return { do: 'mute', room: frame.room, name: foldName(frame.user), seconds: frame.seconds }
+      return {
+        do: 'mute',
+        room: frame.room,
+        name: foldName(frame.user),
+        seconds: frame.seconds,
+        reason: frame.reason,
+      }
     case 'unmute':
       return { do: 'unmute', room: frame.room, name: foldName(frame.user) }
     case 'ping':

@@ -53,7 +53,7 @@ export const commands = {
     after: z.int().min(0).optional(),
     limit: z.int().min(1).max(MAX_HISTORY).default(HISTORY),
   }),
-  mute: command('mute', 'Keep somebody from writing: staff.', { room, user, seconds }),
+  mute: command('mute', 'Keep somebody from writing: staff.', { room, user, seconds, reason }),
   unmute: command('unmute', 'End a mute: staff.', { room, user }),
   ping: command('ping', 'Answered at once.', {}),
 } as const
@@ -175,7 +175,12 @@ export const events = {
   restored: fact('restored', 'A removed message is shown again.', { message: z.int(), by }),
   entered: presence('entered', 'Somebody is here, on a first connection.'),
   left: presence('left', 'Somebody is gone, with the last connection.'),
-  muted: fact('muted', 'Somebody may not write.', { user: z.string(), until: at.nullable(), by }),
+  muted: fact('muted', 'Somebody may not write.', {
+    user: z.string(),
+    until: at.nullable(),
+    by,
+    reason: z.string().nullable(),
+  }),
   unmuted: fact('unmuted', 'A mute ended, by somebody or (null) by its time.', { user: z.string(), by }),
   changed: fact('changed', 'The room’s name or mode.', { name: z.string(), mode: z.enum(['open', 'slow', 'locked']) }),
   role: fact('role', 'A member’s role in the room; null: a member no more.', {
