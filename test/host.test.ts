@@ -237,6 +237,21 @@ describe('a log whose answers get lost', () => {
     expect(await texts()).toEqual(['once', 'twice'])
   })
 
+  it('has the rules for all rooms in force that are on record, once it is asked for them again', async () => {
+    const host = node('one', 1)
+    trouble.after = () => {
+      throw new LogUnavailable('lost on the way back', 'unknown')
+    }
+    const rules = [{ name: 'no scams', text: 'free coin' }]
+    const cause = { by: 'ann', correlationId: 'c' }
+    const lost = expect(host.rules.set(rules, cause)).rejects.toThrow(LogUnavailable)
+    await rest()
+    await lost
+    trouble = {}
+    expect(await host.rules.set(rules, cause)).toEqual({ version: 1, rules })
+    expect(host.rules.verdictOn('free coin here')).toMatchObject({ rule: 'no scams', version: 1 })
+  })
+
   it('refuses when nothing was stored, tells nothing, and goes on when the log is back', async () => {
     const host = node('one', 1)
     await open(host)
