@@ -15,7 +15,8 @@ import { type Chance, type Clock, pause } from './ports.ts'
 import type { RefusalCode } from './refusals.ts'
 import { Timers } from './timers.ts'
 
-const MAX_WAITING = 1_000
+/** Commands that one actor keeps waiting. */
+export const MAX_WAITING = 1_000
 const MAX_CONTENDED = 8
 /** how long a command may wait for a log that does not answer before it is refused `unavailable` */
 const WAIT_FOR_LOG_MS = 5_000

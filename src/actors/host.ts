@@ -5,7 +5,15 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { AnyStateMachine, EventObject } from 'xstate'
 import { type EventLog, LogUnavailable } from '../log/event-log.ts'
-import { Actor, type ActorSurroundings, type Enriched, type Kind, type Summary, type WaitingCommand } from './actor.ts'
+import {
+  Actor,
+  type ActorSurroundings,
+  type Enriched,
+  type Kind,
+  MAX_WAITING,
+  type Summary,
+  type WaitingCommand,
+} from './actor.ts'
 import type { ConnectionCommand } from './connection/connection.facts.ts'
 import { Decider, stateName } from './decide.ts'
 import type { ActorKind, CommandFields, Fact, Wish } from './fact.ts'
@@ -148,6 +156,7 @@ export class Host {
       if (actor) return actor.submit(this.#complete(command), settle)
       // Commands that come while the actor is loaded are submitted in their order, and before any that comes later.
       const waiting = this.#arriving.get(stream) ?? []
+      if (waiting.length >= MAX_WAITING) return settle(refused('busy', { waiting: MAX_WAITING }))
       this.#arriving.set(stream, waiting)
       waiting.push((loaded) => {
         if (loaded) loaded.submit(this.#complete(command), settle)
