@@ -7,7 +7,7 @@ import type { AccountRole } from './fact.ts'
 import type { Host } from './host.ts'
 import { foldName, nameFault, skeleton } from './names.ts'
 import { numbersStream } from './node.facts.ts'
-import { type Outcome, type Refused, refused } from './outcome.ts'
+import { isDecided, type Outcome, type Refused, refused } from './outcome.ts'
 import type { TokenClaims, TokenVerifier } from './ports.ts'
 import type { Asker } from './room/room.facts.ts'
 import { userStream } from './user/user.facts.ts'
@@ -243,19 +243,21 @@ export class Identity {
     const fault = nameFault(username)
     if (fault) return refused('name-invalid', { field: 'username', rule: fault })
     if (this.#looksLikeStaff(username, account.id)) return refused('name-taken', { field: 'username' })
+    const stream = userStream(account.id)
+    const command = { type: 'user.rename', by: asker?.id ?? null, asker, username } as const
+    // Whoever may not do it claims nothing, and learns of no name.
+    const known = await this.#host.loadContext<UserContext>(stream)
+    const asked = this.#host.ask(stream, command)
+    if (asked && !asked.ok) return asked
     const folded = foldName(username)
-    const before = foldName(account.username)
+    const before = foldName(known.username)
     if (!(await this.#claims.claim('username', folded, account.id, this.#hasName(folded)))) {
       return refused('name-taken', { field: 'username' })
     }
-    const outcome = await this.#host.send(userStream(account.id), {
-      type: 'user.rename',
-      by: asker?.id ?? null,
-      asker,
-      username,
-    })
+    const outcome = await this.#host.send(stream, command)
     // Released only once the new name is confirmed: a crash between leaves the old one unconfirmed, not both lost.
-    if (folded !== before) await this.#claims.release('username', outcome.ok ? before : folded, account.id)
+    const given = outcome.ok ? before : isDecided(outcome) ? folded : null
+    if (given !== null && folded !== before) await this.#claims.release('username', given, account.id)
     return outcome
   }
 

@@ -7,7 +7,7 @@ import type { MemberRole } from './fact.ts'
 import type { Host } from './host.ts'
 import type { Account } from './identity.ts'
 import { numbersStream } from './node.facts.ts'
-import { type Outcome, type Refused, refused } from './outcome.ts'
+import { isDecided, type Outcome, type Refused, refused } from './outcome.ts'
 import { inForce, type RoomContext } from './room/room.context.ts'
 import { type Asker, type RoomExtra, type RoomMode, roomStream } from './room/room.facts.ts'
 
@@ -158,17 +158,19 @@ export class Rooms {
 
   /** @throws LogUnavailable */
   async change(room: RoomRef, change: RoomChange, asker: Asker | null): Promise<Outcome> {
-    const wanted = change.aliases ?? room.aliases
-    const added = wanted.filter((alias) => !room.aliases.includes(alias))
+    const stream = roomStream(room.id)
+    const command = { type: 'room.change', by: asker?.id ?? null, asker, ...change } as const
+    // Whoever may not do it claims nothing, and learns of no alias.
+    const { aliases } = await this.#host.loadContext<RoomContext>(stream)
+    const asked = this.#host.ask(stream, command)
+    if (asked && !asked.ok) return asked
+    const wanted = change.aliases ?? aliases
+    const added = wanted.filter((alias) => !aliases.includes(alias))
     const taken = await this.#claimAll(room.id, added)
     if (taken) return refused('alias-taken', { field: 'aliases', alias: taken })
-    const outcome = await this.#host.send(roomStream(room.id), {
-      type: 'room.change',
-      by: asker?.id ?? null,
-      asker,
-      ...change,
-    })
-    const given = outcome.ok ? room.aliases.filter((alias) => !wanted.includes(alias)) : added
+    const outcome = await this.#host.send(stream, command)
+    const undone = isDecided(outcome) ? added : []
+    const given = outcome.ok ? aliases.filter((alias) => !wanted.includes(alias)) : undone
     for (const alias of given) await this.#claims.release('alias', alias, room.id)
     return outcome
   }
