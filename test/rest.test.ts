@@ -435,6 +435,33 @@ describe('facts', () => {
     expect((await ask('GET', `/facts?from=${position}`)).body.items).toEqual([])
   })
 
+  it('name the connection of whoever asked, and the correlation id of the answer', async () => {
+    const { token, account } = await server.account('named')
+    await room('moneypot:145', [{ user: '@named', role: 'owner' }])
+    const acts = [
+      ['UserRenamed', await ask('PATCH', '/users/@named', { username: 'renamed' }, token)],
+      ['RoomChanged', await ask('PATCH', '/rooms/moneypot:145', { name: 'another' }, token)],
+      ['InviteCreated', await ask('POST', '/rooms/moneypot:145/invites', undefined, token)],
+      ['TokenIssued', await ask('POST', '/users/@renamed/tokens', undefined, token)],
+    ] as const
+    const connections = new Set<string>()
+    for (const [type, { status, headers }] of acts) {
+      expect(status, type).toBeLessThan(300)
+      const correlationId = headers.get('x-correlation-id')
+      const { items } = (await ask('GET', `/facts?type=${type}&limit=500`)).body
+      const { metadata } = items.find(
+        (fact: { metadata: { $correlationId: string } }) => fact.metadata.$correlationId === correlationId,
+      )
+      expect(metadata.by, type).toBe(account.id)
+      connections.add(metadata.connection)
+    }
+    const [connection, ...others] = connections
+    expect(others).toEqual([])
+    expect((await ask('GET', `/facts?stream=connection-${connection}`)).body.items[0]).toMatchObject({
+      type: 'ConnectionOpened',
+    })
+  })
+
   it('of another log are not resumed', async () => {
     expect((await ask('GET', '/facts?from=other-log-5')).status).toBe(410)
     expect((await ask('GET', '/facts?from=5')).status).toBe(400)

@@ -52,6 +52,12 @@ export interface Registration {
   readonly profile?: { readonly dialect: string; readonly fields: Readonly<Record<string, unknown>> }
 }
 
+/** What a fact says of where it was asked. */
+export interface AskedFrom {
+  readonly connection?: string
+  readonly correlationId?: string
+}
+
 export interface Registered {
   readonly ok: true
   readonly account: Account
@@ -239,12 +245,12 @@ export class Identity {
   }
 
   /** @throws LogUnavailable */
-  async rename(account: Account, username: string, asker: Asker | null): Promise<Outcome> {
+  async rename(account: Account, username: string, asker: Asker | null, from: AskedFrom = {}): Promise<Outcome> {
     const fault = nameFault(username)
     if (fault) return refused('name-invalid', { field: 'username', rule: fault })
     if (this.#looksLikeStaff(username, account.id)) return refused('name-taken', { field: 'username' })
     const stream = userStream(account.id)
-    const command = { type: 'user.rename', by: asker?.id ?? null, asker, username } as const
+    const command = { type: 'user.rename', ...from, by: asker?.id ?? null, asker, username } as const
     // Whoever may not do it claims nothing, and learns of no name.
     const known = await this.#host.loadContext<UserContext>(stream)
     const asked = this.#host.ask(stream, command)
@@ -261,12 +267,12 @@ export class Identity {
     return outcome
   }
 
-  /** `from`: what the fact says of where it was asked. @throws LogUnavailable */
+  /** @throws LogUnavailable */
   async issueToken(
     account: Account,
     asker: Asker | null,
     own?: string,
-    from: { readonly connection?: string; readonly correlationId?: string } = {},
+    from: AskedFrom = {},
   ): Promise<{ ok: true; id: string; token: string; revision: number } | Refused> {
     const { id, hash, token } = await this.#claimToken(account.id, own)
     const outcome = await this.#host.send(userStream(account.id), {

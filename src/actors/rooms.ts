@@ -5,7 +5,7 @@ import { ALIAS } from './alias.ts'
 import type { Claims, Confirms } from './claims.ts'
 import type { MemberRole } from './fact.ts'
 import type { Host } from './host.ts'
-import type { Account } from './identity.ts'
+import type { Account, AskedFrom } from './identity.ts'
 import { numbersStream } from './node.facts.ts'
 import { isDecided, type Outcome, type Refused, refused } from './outcome.ts'
 import { inForce, type RoomContext } from './room/room.context.ts'
@@ -157,9 +157,9 @@ export class Rooms {
   }
 
   /** @throws LogUnavailable */
-  async change(room: RoomRef, change: RoomChange, asker: Asker | null): Promise<Outcome> {
+  async change(room: RoomRef, change: RoomChange, asker: Asker | null, from: AskedFrom = {}): Promise<Outcome> {
     const stream = roomStream(room.id)
-    const command = { type: 'room.change', by: asker?.id ?? null, asker, ...change } as const
+    const command = { type: 'room.change', ...from, by: asker?.id ?? null, asker, ...change } as const
     // Whoever may not do it claims nothing, and learns of no alias.
     const { aliases } = await this.#host.loadContext<RoomContext>(stream)
     const asked = this.#host.ask(stream, command)
@@ -187,9 +187,15 @@ export class Rooms {
   }
 
   /** A code that lets its bearer become a member. @throws LogUnavailable */
-  async invite(room: RoomRef, asker: Asker): Promise<{ ok: true; code: string } | Refused> {
+  async invite(room: RoomRef, asker: Asker, from: AskedFrom = {}): Promise<{ ok: true; code: string } | Refused> {
     const code = this.#host.chance.token()
-    const outcome = await this.#host.send(roomStream(room.id), { type: 'invite.create', by: asker.id, asker, code })
+    const outcome = await this.#host.send(roomStream(room.id), {
+      type: 'invite.create',
+      ...from,
+      by: asker.id,
+      asker,
+      code,
+    })
     if (!outcome.ok) return outcome
     // The record first: a crash here leaves a code that nobody was told.
     await this.#claims.claim('invite', code, room.id, async () => true)

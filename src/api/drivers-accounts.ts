@@ -104,7 +104,7 @@ export const accountRoutes = (app: FastifyInstance, requests: Requests): void =>
     const caller = await callerFor(requests, request)
     const username = textField(formOf(request), 'username', MOST.username)
     await requests.permit(caller, 'user.rename')
-    const outcome = await identity.rename(caller.user, username, caller.asker)
+    const outcome = await identity.rename(caller.user, username, caller.asker, await requests.from(request, caller))
     const { revision } = await requests.accepted(caller.account, 'user.rename', outcome)
     await requests.read('users.get', { id: caller.user.id }, { stream: userStream(caller.user.id), revision })
     return { status: 'ok' }

@@ -144,7 +144,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
         ...(slowSeconds === undefined ? {} : { slowMs: slowSeconds * 1_000 }),
       }
       await requests.permit(bearer, 'room.change')
-      const outcome = await rooms.change(room, change, asker)
+      const outcome = await rooms.change(room, change, asker, await requests.from(request, bearer))
       const { revision } = await requests.accepted(bearer.account, 'room.change', outcome)
       const { result, position } = await requests.read(
         'rooms.get',
@@ -184,7 +184,8 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     const bearer = await requests.bearer(request)
     const { room, asker } = await requests.asked(bearer, request.params.room)
     await requests.permit(bearer, 'invite.create')
-    const invited = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(room, asker))
+    const from = await requests.from(request, bearer)
+    const invited = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(room, asker, from))
     return reply.code(201).send({ code: invited.code, room: room.id })
   })
 

@@ -106,7 +106,8 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
       ...(about === undefined ? {} : { extra: keptAs({ description: about }) }),
     }
     await requests.permit(bearer, 'room.change')
-    await requests.accepted(bearer.account, 'room.change', await rooms.change(ref, change, bearer.asker))
+    const from = await requests.from(request, bearer)
+    await requests.accepted(bearer.account, 'room.change', await rooms.change(ref, change, bearer.asker, from))
     return shown(ref.id)
   })
 
@@ -147,7 +148,12 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
     const bearer = await sessionOf(requests, request)
     const { ref } = await guildAt(requests, request, bearer)
     await requests.permit(bearer, 'invite.create')
-    const { code } = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(ref, bearer.asker))
+    const from = await requests.from(request, bearer)
+    const { code } = await requests.accepted(
+      bearer.account,
+      'invite.create',
+      await rooms.invite(ref, bearer.asker, from),
+    )
     return reply.code(201).send({ code })
   })
 
