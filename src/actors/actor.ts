@@ -61,7 +61,7 @@ export interface Kind {
   readonly kind: ActorKind
   readonly prefix: string
   readonly decider: Decider
-  /** hash of the statechart's definition; birth facts carry it */
+  /** hash of the sources that decide: an edited comment makes another, an edited rule too; birth facts carry it */
   readonly hash: string
   summarise(context: unknown): unknown
   restoreContext(json: unknown): unknown

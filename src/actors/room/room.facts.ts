@@ -60,7 +60,7 @@ export const roomFacts = {
       parent: z.string().nullable(),
       aliases: z.array(z.string()).describe('`moneypot:18`: where each dialect sees this room'),
       extra: kept.optional(),
-      machine: z.string().describe('hash of the statechart in force, see MachineDefined'),
+      machine: z.string().describe('hash of the sources that the statechart in force decides with, see MachineDefined'),
     }),
   ),
   RoomChanged: factType(
