@@ -127,7 +127,7 @@ describe('an actor that is loaded after its timers were due', () => {
     const late = new VirtualClock(setImmediate, clock.now())
     vi.spyOn(late, 'at').mockImplementation(() => () => {})
     const host = node('two', 2, { clock: late })
-    const lifted = host.send(ROOM, { type: 'mute.lift', asker: null, name: 'bob' })
+    const lifted = host.send(ROOM, { type: 'mute.lift', asker: null, name: 'bob', user: null })
     expect(await lifted).toMatchObject({ ok: false, refusal: { code: 'not-muted', at: { revision: 5 } } })
     expect((await types()).slice(4)).toEqual(['MemberBanExpired', 'MuteExpired'])
     late.advance(29_000)
@@ -204,6 +204,26 @@ describe('commands that come while their actor is loaded', () => {
     const inOrder = Array.from({ length: 40 }, (_, turn) => `m${turn}`)
     expect(await texts()).toEqual(inOrder)
     expect(answered).toEqual(inOrder)
+  })
+})
+
+describe('a log that does not answer a load', () => {
+  it('keeps a thousand commands waiting, and refuses what comes after them at once', async () => {
+    await open(node('one', 1))
+    const read = log.readStream.bind(log)
+    let answer = () => {}
+    const gate = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    vi.spyOn(log, 'readStream').mockImplementation(async function* (...args) {
+      await gate
+      yield* read(...args)
+    })
+    const host = node('two', 2)
+    const all = Array.from({ length: 1_000 }, (_, index) => post(host, `m${index}`))
+    expect(await post(host, 'beyond')).toMatchObject({ ok: false, refusal: { code: 'busy' } })
+    answer()
+    expect((await Promise.all(all)).every(({ ok }) => ok)).toBe(true)
   })
 })
 

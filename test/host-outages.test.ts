@@ -52,6 +52,43 @@ describe('a log whose answers get lost', () => {
     expect(await texts()).toEqual(['once', 'twice'])
   })
 
+  it('decides nothing anew for whom it told that the log is away, though another wrote meanwhile', async () => {
+    const [host, other] = [node('one', 1), node('two', 2)]
+    await open(host)
+    await post(host, 'first')
+    let away = true
+    trouble.before = () => {
+      if (away) throw new LogUnavailable('lost on the way there', 'unknown')
+    }
+    const posted = post(host, 'told that it is away')
+    await rest()
+    clock.advance(5_000)
+    await rest()
+    expect(await posted).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
+    away = false
+    // Sooner than the next try of the first.
+    expect(await post(other, 'of another node')).toMatchObject({ ok: true })
+    clock.advance(2_000)
+    await rest()
+    expect(await post(host, 'next')).toMatchObject({ ok: true })
+    expect(await texts()).toEqual(['first', 'of another node', 'next'])
+  })
+
+  it('has the rules for all rooms in force that are on record, once it is asked for them again', async () => {
+    const host = node('one', 1)
+    trouble.after = () => {
+      throw new LogUnavailable('lost on the way back', 'unknown')
+    }
+    const rules = [{ name: 'no scams', text: 'free coin' }]
+    const cause = { by: 'ann', correlationId: 'c' }
+    const lost = expect(host.rules.set(rules, cause)).rejects.toThrow(LogUnavailable)
+    await rest()
+    await lost
+    calm()
+    expect(await host.rules.set(rules, cause)).toEqual({ version: 1, rules })
+    expect(host.rules.verdictOn('free coin here')).toMatchObject({ rule: 'no scams', version: 1 })
+  })
+
   it('refuses when nothing was stored, tells nothing, and goes on when the log is back', async () => {
     const host = node('one', 1)
     await open(host)

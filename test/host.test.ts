@@ -150,7 +150,7 @@ describe('a batch', () => {
     const muted = mute(host, 60).then(() => told.push('muted'))
     const bob: Asker = { id: 'bob', number: 2, username: 'bob', account: 'member' }
     const lifted = host
-      .send(ROOM, { type: 'mute.lift', asker: bob, name: 'bob' })
+      .send(ROOM, { type: 'mute.lift', asker: bob, name: 'bob', user: null })
       .then((outcome) => told.push('refused') && outcome)
     await rest()
     expect(told).toEqual([])

@@ -117,14 +117,40 @@ describe('a name', () => {
     expect(await register(identity, 'ann')).toMatchObject(taken)
   })
 
-  it('that somebody may not give themselves is given back, and the one they have stays', async () => {
+  it('that somebody may not give another is not even claimed, and the one they have stays', async () => {
     const { identity } = process()
     const ann = await registered(identity, 'ann')
     const bob = { ...(await registered(identity, 'bob')), account: 'member' } as const
-    expect(await identity.rename(ann, 'anna', bob)).toMatchObject({ ok: false, refusal: { code: 'not-authorized' } })
+    const before = await claimed('username')
+    const refused = { ok: false, refusal: { code: 'not-authorized' } }
+    expect(await identity.rename(ann, 'anna', bob)).toMatchObject(refused)
+    // Nor is it told which there are.
+    expect(await identity.rename(ann, 'bob', bob)).toMatchObject(refused)
+    expect(await claimed('username')).toEqual(before)
     expect(await identity.byName('ann')).toMatchObject({ id: ann.id })
     expect((await registered(identity, 'anna')).username).toBe('anna')
     expect(await register(identity, 'ann')).toMatchObject(taken)
+  })
+
+  it('is its owner’s, whatever was known of them before', async () => {
+    const { identity } = process()
+    const ann = await registered(identity, 'ann')
+    const bob = { ...(await registered(identity, 'bob')), account: 'member' } as const
+    expect(await identity.rename(ann, 'anna', null)).toMatchObject({ ok: true })
+    expect(await identity.rename(ann, 'anna', bob)).toMatchObject({ ok: false })
+    expect(await register(identity, 'anna')).toMatchObject(taken)
+    expect(await identity.rename(ann, 'annika', null)).toMatchObject({ ok: true })
+    expect(await register(identity, 'anna')).toMatchObject({ ok: true })
+  })
+
+  it('is kept where nobody knows whether the owner has it', async () => {
+    const { identity } = process()
+    const ann = await registered(identity, 'ann')
+    away = ['user-']
+    expect(await identity.rename(ann, 'anna', null)).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
+    away = []
+    expect(await register(identity, 'anna')).toMatchObject(taken)
+    expect(await identity.rename(ann, 'anna', null)).toMatchObject({ ok: true })
   })
 
   it('is given back when the phone number it came with is somebody’s', async () => {
@@ -217,12 +243,16 @@ describe('an alias', () => {
     expect(await rooms.byNumber(first.room.number)).toMatchObject({ id: first.room.id })
   })
 
-  it('that whoever asks may not give is given back, and those there are stay', async () => {
+  it('that whoever asks may not give is not even claimed, and those there are stay', async () => {
     const { rooms, identity } = process()
     const asker = { ...(await registered(identity, 'ann')), account: 'member' } as const
     const opened = await rooms.open({ name: 'r', aliases: ['plic:1'], asker: null })
     if (!opened.ok) throw new Error(opened.refusal.code)
-    expect(await rooms.change(opened.room, { aliases: ['plic:2'] }, asker)).toMatchObject({ ok: false })
+    const before = await claimed('alias')
+    const refused = { ok: false, refusal: { code: 'not-authorized' } }
+    for (const aliases of [['plic:2'], ['plic:3', 'plic:1'], []])
+      expect(await rooms.change(opened.room, { aliases }, asker)).toMatchObject(refused)
+    expect(await claimed('alias')).toEqual(before)
     expect(await rooms.byAlias('plic:1')).toMatchObject({ id: opened.room.id })
     expect(await rooms.open({ name: 's', aliases: ['plic:2'], asker: null })).toMatchObject({ ok: true })
     expect(await rooms.open({ name: 't', aliases: ['plic:1'], asker: null })).toMatchObject({ ok: false })

@@ -2,7 +2,9 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { definitions } from '../src/actors/definitions.ts'
 
 const source = resolve(import.meta.dirname, '../src')
 
@@ -34,6 +36,16 @@ const importsOf = (file: string): string[] =>
     relative(source, resolve(source, dirname(file), path as string)),
   )
 
+/** Without what is there for the compiler alone. */
+const runsWith = (file: string, seen = new Set<string>()): Set<string> => {
+  if (seen.has(file)) return seen
+  seen.add(file)
+  const code = readFileSync(join(source, file), 'utf8').replace(/^import type [^']*'[^']*'/gm, '')
+  for (const [, path] of code.matchAll(/from\s*'(\.[^']+)'/g))
+    runsWith(relative(source, resolve(source, dirname(file), path as string)), seen)
+  return seen
+}
+
 const partOf = (file: string): string | null => (file.includes('/') ? (file.split('/')[0] as string) : null)
 
 describe('the layers', () => {
@@ -57,6 +69,14 @@ describe('the layers', () => {
       }
     })
   }
+
+  it.each(definitions.map(({ kind, sources }) => [kind, sources] as const))(
+    'know the %s’s statechart by the hash of all that decides in it',
+    (kind, sources) => {
+      const hashed = sources.map((url) => relative(source, fileURLToPath(url)))
+      expect(hashed).toEqual(expect.arrayContaining([...runsWith(`actors/${kind}/${kind}.machine.ts`)]))
+    },
+  )
 
   it('keep dialects by name out of the transports', () => {
     for (const file of files.filter((name) => name.startsWith('transports/'))) {

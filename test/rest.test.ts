@@ -318,6 +318,32 @@ describe('messages', () => {
     expect((await post('hi', bob)).status).toBe(201)
     expect((await ask('DELETE', '/rooms/moneypot:43/mutes/@bob')).body.code).toBe('not-muted')
   })
+
+  it('are refused from the muted under their next name, too, and under the one that somebody else takes', async () => {
+    const shed = await server.account('shed')
+    await room('moneypot:144', ['@shed'])
+    const mutes = '/rooms/moneypot:144/mutes'
+    const post = (token: string) => ask('POST', '/rooms/moneypot:144/messages', { text: 'hi' }, token)
+    await ask('POST', mutes, { user: '@shed', seconds: 60 })
+    expect((await ask('PATCH', '/users/@shed', { username: 'reshed' }, shed.token)).status).toBe(200)
+    expect((await post(shed.token)).body.code).toBe('muted')
+    const other = await server.account('shed')
+    await ask('PUT', '/rooms/moneypot:144/members/@shed')
+    expect((await post(other.token)).status).toBe(201)
+    await ask('POST', mutes, { user: '@shed' })
+    expect((await post(shed.token)).body.code).toBe('muted')
+    const first = await ask('GET', `${mutes}?limit=1`)
+    const second = await ask('GET', `${mutes}?limit=1&cursor=${encodeURIComponent(first.body.next)}`)
+    const listed = [first, second].flatMap(({ body }) =>
+      body.items.map(({ user }: { user: { id: string } }) => user.id),
+    )
+    expect(listed.sort()).toEqual([shed.account.id, other.account.id].sort())
+    expect((await ask('DELETE', `${mutes}/@reshed`)).status).toBe(204)
+    expect((await post(shed.token)).status).toBe(201)
+    expect((await post(other.token)).body.code).toBe('muted')
+    const acts = (await ask('GET', '/moderation?kind=UserUnmuted&limit=1')).body.items
+    expect(acts).toMatchObject([{ target: { id: shed.account.id } }])
+  })
 })
 
 describe('rooms', () => {
@@ -483,6 +509,33 @@ describe('facts', () => {
       expect.objectContaining({ detail: expect.stringMatching(/^from: /) }),
     ])
     expect((await ask('GET', `/facts?from=${position}`)).body.items).toEqual([])
+  })
+
+  it('name the connection of whoever asked, and the correlation id of the answer', async () => {
+    const { token, account } = await server.account('named')
+    await room('moneypot:145', [{ user: '@named', role: 'owner' }])
+    const acts = [
+      ['UserRenamed', await ask('PATCH', '/users/@named', { username: 'renamed' }, token)],
+      ['RoomChanged', await ask('PATCH', '/rooms/moneypot:145', { name: 'another' }, token)],
+      ['InviteCreated', await ask('POST', '/rooms/moneypot:145/invites', undefined, token)],
+      ['TokenIssued', await ask('POST', '/users/@renamed/tokens', undefined, token)],
+    ] as const
+    const connections = new Set<string>()
+    for (const [type, { status, headers }] of acts) {
+      expect(status, type).toBeLessThan(300)
+      const correlationId = headers.get('x-correlation-id')
+      const { items } = (await ask('GET', `/facts?type=${type}&limit=500`)).body
+      const { metadata } = items.find(
+        (fact: { metadata: { $correlationId: string } }) => fact.metadata.$correlationId === correlationId,
+      )
+      expect(metadata.by, type).toBe(account.id)
+      connections.add(metadata.connection)
+    }
+    const [connection, ...others] = connections
+    expect(others).toEqual([])
+    expect((await ask('GET', `/facts?stream=connection-${connection}`)).body.items[0]).toMatchObject({
+      type: 'ConnectionOpened',
+    })
   })
 
   it('of another log are not resumed', async () => {

@@ -15,7 +15,8 @@ import { type Chance, type Clock, pause } from './ports.ts'
 import { isAway, type RefusalCode } from './refusals.ts'
 import { Timers } from './timers.ts'
 
-const MAX_WAITING = 1_000
+/** Commands that one actor keeps waiting. */
+export const MAX_WAITING = 1_000
 const MAX_CONTENDED = 8
 /** how long a command may wait for a log that does not answer before it is refused `unavailable` */
 const WAIT_FOR_LOG_MS = 5_000
@@ -60,7 +61,7 @@ export interface Kind {
   readonly kind: ActorKind
   readonly prefix: string
   readonly decider: Decider
-  /** hash of the statechart's definition; birth facts carry it */
+  /** hash of the sources that decide: an edited comment makes another, an edited rule too; birth facts carry it */
   readonly hash: string
   summarise(context: unknown): unknown
   restoreContext(json: unknown): unknown
@@ -285,7 +286,7 @@ export class Actor {
       }
       const fork = decideBatch(this, this.#around, remaining)
       const outcome = fork.facts.length === 0 ? 'stored' : await this.#append(fork)
-      if (outcome !== 'conflict') {
+      if (outcome !== 'conflict' && outcome !== 'given-up') {
         if (outcome === 'stored') this.#acknowledge(fork)
         else for (const { waiting } of fork.answers) waiting.settle(refused(outcome))
         this.#waiting.unshift(...fork.left)
@@ -298,7 +299,8 @@ export class Actor {
       }
       this.#around.acknowledged(this, tail)
       this.timers.arm()
-      remaining = this.#answerFrom(tail, remaining)
+      // Who was told that nothing came of it is not decided for anew.
+      remaining = this.#answerFrom(tail, outcome === 'given-up' ? fork.left : remaining)
       if (remaining.length === 0) return
       if (attempt + 1 === MAX_CONTENDED) {
         for (const { settle } of remaining) settle(refused('contended', { attempts: MAX_CONTENDED }))
@@ -329,8 +331,11 @@ export class Actor {
     })
   }
 
-  /** Stores the fork's facts: the same bytes again while the outcome is unknown, and nothing is decided meanwhile. */
-  async #append(fork: Fork): Promise<'stored' | 'conflict' | 'unavailable' | 'busy'> {
+  /**
+   * Stores the fork's facts: the same bytes again while the outcome is unknown, and nothing is decided meanwhile.
+   * `given-up`: a conflict, after the senders were told that the log is away.
+   */
+  async #append(fork: Fork): Promise<'stored' | 'conflict' | 'given-up' | 'unavailable' | 'busy'> {
     const { log, codec, clock } = this.#around
     const envelopes = await codec.encode(fork.facts)
     const expected = this.revision < 0 ? 'no-stream' : this.revision
@@ -343,7 +348,7 @@ export class Actor {
         return this.#stopped ? 'unavailable' : 'stored'
       } catch (error) {
         if (this.#stopped) return 'unavailable'
-        if (error instanceof WrongExpectedRevision) return 'conflict'
+        if (error instanceof WrongExpectedRevision) return told ? 'given-up' : 'conflict'
         if (!(error instanceof LogUnavailable)) {
           this.#around.fault(this, error)
           return 'unavailable'

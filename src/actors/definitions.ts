@@ -5,6 +5,9 @@ import type { ActorDefinition } from './host.ts'
 import * as room from './room/room.machine.ts'
 import * as user from './user/user.machine.ts'
 
+/** What every chart decides with. */
+const SHARED = ['alias.ts', 'chart.ts', 'decide.ts', 'fact.ts', 'names.ts', 'refusals.ts', 'rules.ts']
+
 /** A context's own type is the chart's affair; the host only hands it back. */
 const define = <Context>(
   kind: ActorDefinition['kind'],
@@ -14,7 +17,7 @@ const define = <Context>(
 ): ActorDefinition => ({
   kind,
   machine,
-  sources: files.map((file) => new URL(`./${kind}/${file}`, import.meta.url)),
+  sources: [...files.map((file) => `${kind}/${file}`), ...SHARED].map((file) => new URL(file, import.meta.url)),
   summarise: (context) => part.summarise(context as Context),
   restoreContext: part.restoreContext,
 })

@@ -95,11 +95,17 @@ export type FactEventsOf<T extends Record<string, { schema: z.ZodType }>> = {
   [K in keyof T & string]: FactEvent<K, z.infer<T[K]['schema']>>
 }[keyof T & string]
 
-export const factType = <S extends z.ZodType, K extends ActorKind>(kind: K, says: string, schema: S, v = 1) => ({
+export const factType = <S extends z.ZodType, K extends ActorKind>(
+  kind: K,
+  says: string,
+  schema: S,
+  upcasts: readonly Upcast[] = [],
+) => ({
   kind,
-  v,
+  v: 1 + upcasts.length,
   says,
   schema,
+  upcasts,
 })
 
 /** Shapes that several facts share, and what they mean: each stands once, under this name, in docs/facts.md. */

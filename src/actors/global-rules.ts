@@ -35,6 +35,8 @@ export class GlobalRules {
       STREAM,
       (last) => {
         const before = (last as Extract<NodeFact, { type: 'RulesSet' }> | null)?.data ?? NO_RULES
+        // What is on record is in force, also where the answer to its append was lost, or another node wrote it.
+        this.#current = before
         return sameRules(before.rules, rules)
           ? null
           : { type: 'RulesSet', data: { version: before.version + 1, rules: [...rules] } }

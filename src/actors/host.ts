@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { AnyStateMachine, EventObject } from 'xstate'
 import { type EventLog, LogUnavailable } from '../log/event-log.ts'
-import { Actor, type ActorSurroundings, type Kind, type Summary } from './actor.ts'
+import { Actor, type ActorSurroundings, type Kind, MAX_WAITING, type Summary } from './actor.ts'
 import type { ConnectionCommand } from './connection/connection.facts.ts'
 import { Decider, stateName } from './decide.ts'
 import { Enrichment, type MessageOfRoom } from './enrichment.ts'
@@ -153,6 +153,7 @@ export class Host {
       if (actor) return actor.submit(this.#complete(command), settle)
       // Commands that come while the actor is loaded are submitted in their order, and before any that comes later.
       const waiting = this.#arriving.get(stream) ?? []
+      if (waiting.length >= MAX_WAITING) return settle(refused('busy', { waiting: MAX_WAITING }))
       this.#arriving.set(stream, waiting)
       waiting.push((loaded) => {
         if (loaded) loaded.submit(this.#complete(command), settle)

@@ -7,7 +7,7 @@ import type { AccountRole } from './fact.ts'
 import type { Host } from './host.ts'
 import { foldName, nameFault, skeleton } from './names.ts'
 import { numbersStream } from './node.facts.ts'
-import { type Outcome, type Refused, refused } from './outcome.ts'
+import { isDecided, type Outcome, type Refused, refused } from './outcome.ts'
 import type { TokenClaims, TokenVerifier } from './ports.ts'
 import type { Asker } from './room/room.facts.ts'
 import type { UserContext } from './user/user.context.ts'
@@ -50,6 +50,12 @@ export interface Registration {
   /** as written in digits; one account a number */
   readonly phone?: string
   readonly profile?: { readonly dialect: string; readonly fields: Readonly<Record<string, unknown>> }
+}
+
+/** What a fact says of where it was asked. */
+export interface AskedFrom {
+  readonly connection?: string
+  readonly correlationId?: string
 }
 
 export interface Registered {
@@ -249,24 +255,25 @@ export class Identity {
     const fault = nameFault(username)
     if (fault) return refused('name-invalid', { field: 'username', rule: fault })
     if (this.#looksLikeStaff(username, account.id)) return refused('name-taken', { field: 'username' })
+    const stream = userStream(account.id)
+    const command = { type: 'user.rename', ...from, by: asker?.id ?? null, asker, username } as const
+    // Whoever may not do it claims nothing, and learns of no name.
+    const known = await this.#host.loadContext<UserContext>(stream)
+    const asked = this.#host.ask(stream, command)
+    if (asked && !asked.ok) return asked
     const folded = foldName(username)
-    const before = foldName(account.username)
+    const before = foldName(known.username)
     if (!(await this.#claims.claim('username', folded, account.id, this.#hasName(folded)))) {
       return refused('name-taken', { field: 'username' })
     }
-    const outcome = await this.#host.send(userStream(account.id), {
-      type: 'user.rename',
-      ...from,
-      by: asker?.id ?? null,
-      asker,
-      username,
-    })
+    const outcome = await this.#host.send(stream, command)
     // Released only once the new name is confirmed: a crash between leaves the old one unconfirmed, not both lost.
-    if (folded !== before) await this.#claims.release('username', outcome.ok ? before : folded, account.id)
+    const given = outcome.ok ? before : isDecided(outcome) ? folded : null
+    if (given !== null && folded !== before) await this.#claims.release('username', given, account.id)
     return outcome
   }
 
-  /** `from`: what the fact says of where it was asked. @throws LogUnavailable */
+  /** @throws LogUnavailable */
   async issueToken(
     account: Account,
     asker: Asker | null,

@@ -116,7 +116,11 @@ export const nodeFacts = {
   MachineDefined: factType(
     'machines',
     'a statechart as it was when lives began under it',
-    z.object({ kind: z.string(), hash: z.string(), definition: z.unknown() }),
+    z.object({
+      kind: z.string(),
+      hash: z.string().describe('of the sources that it decides with'),
+      definition: z.unknown(),
+    }),
   ),
 
   NameClaimed: factType(

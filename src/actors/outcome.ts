@@ -22,6 +22,9 @@ export interface Refused {
 /** Never rejects: what cannot be done is a refusal. */
 export type Outcome = Done | Refused
 
+/** Refused by its chart, so nothing of it is stored; what was refused on the way to the log may stand there yet. */
+export const isDecided = (outcome: Outcome): outcome is Refused => !outcome.ok && outcome.refusal.at !== null
+
 export const refused = (code: RefusalCode, values: Values = {}, at: Refusal['at'] = null): Refused => ({
   ok: false,
   refusal: { code, state: '', guard: null, values, at },

@@ -5,7 +5,9 @@
 // docs/architecture.md has the table of every invariant that spans two streams.
 
 import { createHash } from 'node:crypto'
-import type { ConnectionContext } from './connection/connection.context.ts'
+import { LogUnavailable } from '../log/event-log.ts'
+import { isOpenToAll } from './alias.ts'
+import { absentConnection, type ConnectionContext } from './connection/connection.context.ts'
 import { type CloseCause, connectionStream } from './connection/connection.facts.ts'
 import type { Fact } from './fact.ts'
 import type { Host, Submitted } from './host.ts'
@@ -14,6 +16,7 @@ import { pause } from './ports.ts'
 import { isAway } from './refusals.ts'
 import type { RoomContext } from './room/room.context.ts'
 import { roomStream } from './room/room.facts.ts'
+import { roleIn } from './rooms.ts'
 import type { UserContext } from './user/user.context.ts'
 import { userStream } from './user/user.facts.ts'
 
@@ -30,60 +33,101 @@ const close = (connection: string, cause: CloseCause): Consequence => ({
   command: { type: 'connection.close', code: null, reason: null, cause, late: false },
 })
 
-const connectionsOf = (host: Host, stream: string): string[] => [
-  ...((host.peek(stream)?.snapshot.context as UserContext | undefined)?.connections.keys() ?? []),
+const connectionsOf = async (host: Host, stream: string): Promise<string[]> => [
+  ...(await host.loadContext<UserContext>(stream)).connections.keys(),
 ]
 
 const closeAll =
   (cause: CloseCause): Policy =>
-  ({ stream }, host) =>
-    connectionsOf(host, stream).map((connection) => close(connection, cause))
+  async ({ stream }, host) =>
+    (await connectionsOf(host, stream)).map((connection) => close(connection, cause))
 
 const connectionOf = (host: Host, connection: string): ConnectionContext | undefined =>
   host.peek(connectionStream(connection))?.snapshot.context as ConnectionContext | undefined
 
-const leaveRoom = (connection: string, room: string): Consequence => ({
-  stream: connectionStream(connection),
-  command: { type: 'room.leave', room },
-})
+type PutOut = 'kicked' | 'banned'
 
-/**
- * A socket of a dialect that lives in one room goes with it; others lose the room only. Whoever is put out is a plain
- * member no more; owners and mods keep their role, which an owner takes back by itself.
- */
+/** A room that an account hears on one of its connections. */
+interface Heard {
+  readonly connection: string
+  readonly room: string
+  /** with a presence there; else it follows */
+  readonly entered: boolean
+}
+
+/** A socket of a dialect that lives in one room goes with it; others lose the room only. */
+const lose = (host: Host, { connection, room, entered }: Heard, after: PutOut | undefined): Consequence[] => {
+  const command = { type: 'presence.leave', leaving: connection, cause: after ?? 'left' } as const
+  return [
+    ...(entered ? [{ stream: roomStream(room), command }] : []),
+    connectionOf(host, connection)?.options.oneRoom
+      ? close(connection, after ?? 'kicked')
+      : { stream: connectionStream(connection), command: { type: 'room.leave', room } },
+  ]
+}
+
+/** Whoever is put out is a plain member no more; owners and mods keep their role, which an owner takes back by itself. */
 const putOut =
-  (cause: 'kicked' | 'banned'): Policy =>
-  async (fact, host) => {
-    const { stream, data } = fact
+  (cause: PutOut): Policy =>
+  async ({ stream, data }, host) => {
     const { user } = data as { user: string }
-    const { room, presence, members } = host.contextOf<RoomContext>(stream)
+    const { room, members } = await host.loadContext<RoomContext>(stream)
     const removed: Consequence[] =
       members.get(user) === 'member'
         ? [{ stream, command: { type: 'member.remove', asker: null, user, after: cause } }]
         : []
-    const inside = [...(presence.get(user)?.connections.keys() ?? [])].flatMap((connection): Consequence[] => [
-      { stream, command: { type: 'presence.leave', leaving: connection, cause } },
-      connectionOf(host, connection)?.options.oneRoom ? close(connection, cause) : leaveRoom(connection, room),
-    ])
-    return [...inside, ...removed, ...(await unfollow(fact, host))]
+    const heard = await heardIn(host, user, room)
+    return [
+      ...heard.flatMap((each) => lose(host, each, cause)),
+      ...removed,
+      ...(await loseChannels(host, user, room, cause)),
+    ]
   }
 
 /** Whoever belongs to a room no more hears it no more, on any connection; nor the channels of a space. */
-const unfollow = async ({ stream, data }: Fact, host: Host): Promise<Consequence[]> => {
-  const { user } = data as { user: string }
-  const { room, kind } = host.contextOf<RoomContext>(stream)
+const removed: Policy = async ({ stream, data }, host) => {
+  const { user, after } = data as { user: string; after?: PutOut }
+  const { room, parent, members } = await host.loadContext<RoomContext>(stream)
+  const channels = await loseChannels(host, user, room, after)
+  if (parent !== null && (await roleIn(host, { id: parent, parent: null }, user)) !== null) return channels
+  const visits = members.has(user) || (await mayVisit(host, user, room))
+  const lost = (await heardIn(host, user, room)).filter(({ entered }) => !entered || !visits)
+  return [...lost.flatMap((each) => lose(host, each, after)), ...channels]
+}
+
+/** Of a space that the account belongs to no more; what it belongs to itself it keeps. */
+const loseChannels = async (host: Host, user: string, space: string, after?: PutOut): Promise<Consequence[]> => {
+  if ((await host.loadContext<RoomContext>(roomStream(space))).kind !== 'space') return []
   const lost: Consequence[] = []
-  for (const connection of connectionsOf(host, userStream(user))) {
-    for (const followed of connectionOf(host, connection)?.followed.keys() ?? []) {
-      const gone = followed === room || (kind === 'space' && (await parentOf(host, followed)) === room)
-      if (gone) lost.push(leaveRoom(connection, followed))
-    }
+  for (const heard of await heardBy(host, user)) {
+    const { parent, members } = await host.loadContext<RoomContext>(roomStream(heard.room))
+    if (parent !== space || members.has(user)) continue
+    if (!heard.entered || !(await mayVisit(host, user, heard.room))) lost.push(...lose(host, heard, after))
   }
   return lost
 }
 
-const parentOf = async (host: Host, room: string): Promise<string | null> =>
-  (await host.loadContext<RoomContext>(roomStream(room))).parent
+/** May the account be there without belonging to it? */
+const mayVisit = async (host: Host, user: string, room: string): Promise<boolean> =>
+  (await host.loadContext<UserContext>(userStream(user))).role === 'admin' ||
+  isOpenToAll(await host.loadContext<RoomContext>(roomStream(room)))
+
+const heardBy = async (host: Host, user: string): Promise<Heard[]> =>
+  (await connectionsOf(host, userStream(user))).flatMap((connection) => {
+    const { rooms, followed } = connectionOf(host, connection) ?? absentConnection
+    return [
+      ...[...rooms.keys()].map((room) => ({ connection, room, entered: true })),
+      ...[...followed.keys()].map((room) => ({ connection, room, entered: false })),
+    ]
+  })
+
+/** Also where it has entered and its connection does not say so yet. */
+const heardIn = async (host: Host, user: string, room: string): Promise<Heard[]> => {
+  const { presence } = await host.loadContext<RoomContext>(roomStream(room))
+  const followed = (await heardBy(host, user)).filter((heard) => heard.room === room && !heard.entered)
+  const entered = [...(presence.get(user)?.connections.keys() ?? [])]
+  return [...entered.map((connection) => ({ connection, room, entered: true })), ...followed]
+}
 
 /** In the order in which the account came online on them, which is the same for everybody. */
 const closeOlder: Policy = ({ stream, data }, host) => {
@@ -117,12 +161,12 @@ const policies: Readonly<Record<string, Policy>> = {
   UserKicked: closeAll('kicked'),
   TokenRevoked: async ({ stream, data }, host) => {
     const { token } = data as { token: string }
-    const using = connectionsOf(host, stream).filter((connection) => {
+    const using = (await connectionsOf(host, stream)).filter((connection) => {
       return connectionOf(host, connection)?.token === token
     })
     return using.map((connection) => close(connection, 'auth-failed'))
   },
-  MemberRemoved: unfollow,
+  MemberRemoved: removed,
   MemberKicked: putOut('kicked'),
   MemberBanned: putOut('banned'),
 }
@@ -152,8 +196,21 @@ export class Policies {
   }
 
   async #run(fact: Fact, policy: Policy): Promise<void> {
-    const consequences = await policy(fact, this.#host)
+    const consequences = await this.#consequences(fact, policy)
     await Promise.all(consequences.map((consequence) => this.#carry(fact, consequence)))
+  }
+
+  /** What a policy asks may be on a log that is away. */
+  async #consequences(fact: Fact, policy: Policy): Promise<Consequence[]> {
+    while (!this.#stopped) {
+      try {
+        return await policy(fact, this.#host)
+      } catch (error) {
+        if (!(error instanceof LogUnavailable)) throw error
+      }
+      await pause(this.#host.clock, RETRY_MS)
+    }
+    return []
   }
 
   async #carry(fact: Fact, { stream, command }: Consequence): Promise<void> {

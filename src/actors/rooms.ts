@@ -7,7 +7,7 @@ import type { MemberRole } from './fact.ts'
 import type { Host } from './host.ts'
 import type { Account, AskedFrom } from './identity.ts'
 import { numbersStream } from './node.facts.ts'
-import { type Outcome, type Refused, refused } from './outcome.ts'
+import { isDecided, type Outcome, type Refused, refused } from './outcome.ts'
 import { inForce, type RoomContext } from './room/room.context.ts'
 import { type Asker, type RoomExtra, type RoomMode, roomStream } from './room/room.facts.ts'
 
@@ -41,6 +41,21 @@ export interface RoomChange {
   readonly slowMs?: number
   readonly aliases?: readonly string[]
   readonly extra?: RoomExtra
+}
+
+/** The account's role in the room, else in the space it is in; null: a stranger, or banned. @throws LogUnavailable */
+export const roleIn = async (
+  host: Host,
+  { id, parent }: Pick<RoomRef, 'id' | 'parent'>,
+  user: string,
+): Promise<MemberRole | null> => {
+  for (const place of parent === null ? [id] : [id, parent]) {
+    const { members, bans } = await host.loadContext<RoomContext>(roomStream(place))
+    if (inForce(bans.get(user), host.clock.now())) return null
+    const role = members.get(user)
+    if (role) return role
+  }
+  return null
 }
 
 /** An operator may have given numbers away ahead of the count, hardly so many in a row. */
@@ -143,31 +158,26 @@ export class Rooms {
 
   /** @throws LogUnavailable */
   async change(room: RoomRef, change: RoomChange, asker: Asker | null, from: AskedFrom = {}): Promise<Outcome> {
-    const wanted = change.aliases ?? room.aliases
-    const added = wanted.filter((alias) => !room.aliases.includes(alias))
+    const stream = roomStream(room.id)
+    const command = { type: 'room.change', ...from, by: asker?.id ?? null, asker, ...change } as const
+    // Whoever may not do it claims nothing, and learns of no alias.
+    const { aliases } = await this.#host.loadContext<RoomContext>(stream)
+    const asked = this.#host.ask(stream, command)
+    if (asked && !asked.ok) return asked
+    const wanted = change.aliases ?? aliases
+    const added = wanted.filter((alias) => !aliases.includes(alias))
     const taken = await this.#claimAll(room.id, added)
     if (taken) return refused('alias-taken', { field: 'aliases', alias: taken })
-    const outcome = await this.#host.send(roomStream(room.id), {
-      type: 'room.change',
-      ...from,
-      by: asker?.id ?? null,
-      asker,
-      ...change,
-    })
-    const given = outcome.ok ? room.aliases.filter((alias) => !wanted.includes(alias)) : added
+    const outcome = await this.#host.send(stream, command)
+    const undone = isDecided(outcome) ? added : []
+    const given = outcome.ok ? aliases.filter((alias) => !wanted.includes(alias)) : undone
     for (const alias of given) await this.#claims.release('alias', alias, room.id)
     return outcome
   }
 
-  /** The account's role in the room, else in the space it is in; null: a stranger, or banned. @throws LogUnavailable */
-  async roleOf(room: RoomRef, user: string): Promise<MemberRole | null> {
-    for (const id of room.parent === null ? [room.id] : [room.id, room.parent]) {
-      const { members, bans } = await this.#host.loadContext<RoomContext>(roomStream(id))
-      if (inForce(bans.get(user), this.#host.clock.now())) return null
-      const role = members.get(user)
-      if (role) return role
-    }
-    return null
+  /** @throws LogUnavailable */
+  roleOf(room: RoomRef, user: string): Promise<MemberRole | null> {
+    return roleIn(this.#host, room, user)
   }
 
   /** Members of a space are members of its rooms, in the same role. @throws LogUnavailable */

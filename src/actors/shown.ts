@@ -55,9 +55,9 @@ export const factsShown: Readonly<
   MessageRemoved: ['id', 'by', 'reason'],
   MessageRestored: ['id', 'original', 'by'],
   RemovedTextRead: ['ids', 'by'],
-  UserMuted: ['name', 'user', 'by', 'until', 'reason'],
-  UserUnmuted: ['name', 'by', 'reason'],
-  MuteExpired: ['name', 'due', 'fired', 'late', 'armedBy'],
+  UserMuted: ['name', 'user', 'holds', 'by', 'until', 'reason'],
+  UserUnmuted: ['name', 'holds', 'by', 'reason'],
+  MuteExpired: ['name', 'holds', 'due', 'fired', 'late', 'armedBy'],
   MemberKicked: ['user', 'by', 'reason'],
   MemberBanned: ['user', 'by', 'until', 'reason'],
   MemberBanLifted: ['user', 'by', 'reason'],
@@ -108,7 +108,7 @@ interface Values {
 /** Of what is in a collection, what is read. */
 const SHAPES: Readonly<Record<string, (value: never) => unknown>> = {
   presence: ({ user }: { user: unknown }) => user,
-  mutes: ({ until, by }: { until: unknown; by: unknown }) => ({ until, by }),
+  mutes: ({ name, until, by }: { name: unknown; until: unknown; by: unknown }) => ({ name, until, by }),
   bans: ({ until, by }: { until: unknown; by: unknown }) => ({ until, by }),
   typing: ({ due }: { due: unknown }) => ({ due }),
 }

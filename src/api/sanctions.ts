@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { roomStream } from '../actors/room/room.facts.ts'
-import type { BanRow, MuteRow } from '../projections/sanctions.ts'
+import { type BanRow, type MuteRow, muteCursor } from '../projections/sanctions.ts'
 import { DONE, operation } from './operation.ts'
 import { iso, isoOrNull, pageQuery } from './position.ts'
 import { ofRoom, userReference } from './references.ts'
@@ -56,7 +56,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
       return requests.page('room.mutes', request.query, {
         args: { room },
         on: 'after',
-        key: ({ name }) => name,
+        key: muteCursor,
         item: muteItem,
       })
     },
@@ -76,7 +76,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const { name, id } = await requests.toMute(request.body.user)
     const command = { type: 'mute.set', asker, name, user: id, seconds, reason } as const
     const { revision } = await requests.command(request, bearer, roomStream(room), command)
-    const args = { room, name, limit: 1 }
+    const args = { room, holds: id ?? name, limit: 1 }
     const { result } = await requests.read('room.mutes', args, { stream: roomStream(room), revision })
     return reply.code(201).send(muteItem(result[0] as MuteRow))
   })
@@ -87,13 +87,13 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const bearer = await requests.bearer(request)
     const { room: found, asker } = await requests.asked(bearer, request.params.room)
     const { id: room } = found
-    const { name, id: account } = await requests.target(request.params.user)
+    const { name, id: user } = await requests.target(request.params.user)
     const stream = roomStream(room)
     const { revision } = await requests.command(request, bearer, stream, {
       type: 'mute.lift',
       asker,
       name,
-      user: account,
+      user,
       reason: request.query.reason ?? null,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })

@@ -4,7 +4,6 @@
 import type { Fact, Person, ShownRole } from '../actors/fact.ts'
 import type { Done, Outcome, Refused } from '../actors/outcome.ts'
 import type { RefusalCode } from '../actors/refusals.ts'
-import type { Sanction } from '../actors/room/room.context.ts'
 import type { RoomFact } from '../actors/room/room.facts.ts'
 import type { Addressed, Decoded, Dialect, EventIn, FrameOut, Request, Standing, Welcome } from './dialect.ts'
 import { field, isPlainObject, textFaultOf } from './json.ts'
@@ -97,8 +96,8 @@ const welcome = (_request: Request, { user, rooms, history }: Welcome, ack: numb
   const [view] = rooms
   const users = (view?.present ?? []).map((present) => [present.username, listed(present)] as const)
   const own = view?.present.find(({ id }) => id === user?.id)
-  const mutes = [...(view?.room.mutes ?? [])].map(
-    ([name, { until, seconds }]: [string, Sanction]) => [name, muteOf(name, until, seconds)] as const,
+  const mutes = [...(view?.room.mutes.values() ?? [])].map(
+    ({ name, until, seconds }) => [name, muteOf(name, until, seconds)] as const,
   )
   const shown = {
     users: Object.fromEntries(users),

@@ -18,11 +18,14 @@ export const deadlines: Projection = {
     const ended = (timer: (fact: ProjectedFact) => string) => (fact: ProjectedFact) => {
       drop.run(fact.stream, timer(fact))
     }
-    const mute = ({ data }: ProjectedFact) => `mute:${data.name}`
+    const mute = ({ data }: ProjectedFact) => `mute:${data.holds}`
     const roomBan = ({ data }: ProjectedFact) => `ban:${data.user}`
     const ban = () => 'ban'
     return {
-      UserMuted: armed(mute),
+      UserMuted: (fact) => {
+        drop.run(fact.stream, `mute:${fact.data.name}`)
+        armed(mute)(fact)
+      },
       UserUnmuted: ended(mute),
       MuteExpired: ended(mute),
       MemberBanned: armed(roomBan),

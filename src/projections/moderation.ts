@@ -73,11 +73,11 @@ export const moderation: Projection = {
     const ofAuthor = inRoom(({ author }) => author)
     const everywhere = (fact: ProjectedFact) => act(fact, { target: idOf(fact.stream) })
     // The table of the projection of sanctions, which has folded the same fact before.
-    const muted = db.prepare('select user from mutes where room = ? and name = ? order by from_position desc limit 1')
+    const muted = db.prepare('select user from mutes where room = ? and holds = ? order by from_position desc limit 1')
     const ofName = (fact: ProjectedFact) => {
-      const { name } = fact.data
+      const { name, holds } = fact.data
       const room = idOf(fact.stream)
-      const { user = null } = (muted.get(room, name) ?? {}) as { user?: string | null }
+      const { user = null } = (muted.get(room, holds) ?? {}) as { user?: string | null }
       act(fact, { room, target: user, name })
     }
     const remember = db.prepare(

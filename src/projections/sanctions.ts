@@ -7,9 +7,9 @@ export const sanctions: Projection = {
   version: 1,
   tables: `
     create table mutes (
-      room text not null, name text not null, user text, by text, reason text, until integer, seconds integer, ${TEMPORAL}
+      room text not null, holds text not null, name text not null, user text, by text, reason text, until integer, seconds integer, ${TEMPORAL}
     );
-    create index mutes_by_room on mutes (room, name, from_position);
+    create index mutes_by_room on mutes (room, holds, from_position);
     create table bans (room text not null, user text not null, by text, reason text, until integer, ${TEMPORAL});
     create index bans_by_room on bans (room, user, from_position);
     create index bans_by_user on bans (user, from_position);`,
@@ -17,19 +17,20 @@ export const sanctions: Projection = {
     const mutes = new Temporal(
       db,
       'mutes',
-      ['room', 'name', 'user', 'by', 'reason', 'until', 'seconds'],
-      ['room', 'name'],
+      ['room', 'holds', 'name', 'user', 'by', 'reason', 'until', 'seconds'],
+      ['room', 'holds'],
     )
     const bans = new Temporal(db, 'bans', ['room', 'user', 'by', 'reason', 'until'], ['room', 'user'])
     return {
       UserMuted: (fact) => {
         const room = idOf(fact.stream)
-        const { name, user, by, reason, until, seconds } = fact.data
+        const { holds, name, user, by, reason, until, seconds } = fact.data
         mutes.end(fact, room, name)
-        mutes.begin(fact, { room, name, user, by: json(by), reason, until, seconds })
+        mutes.end(fact, room, holds)
+        mutes.begin(fact, { room, holds, name, user, by: json(by), reason, until, seconds })
       },
-      UserUnmuted: (fact) => mutes.end(fact, idOf(fact.stream), fact.data.name),
-      MuteExpired: (fact) => mutes.end(fact, idOf(fact.stream), fact.data.name),
+      UserUnmuted: (fact) => mutes.end(fact, idOf(fact.stream), fact.data.holds),
+      MuteExpired: (fact) => mutes.end(fact, idOf(fact.stream), fact.data.holds),
       MemberBanned: (fact) => {
         const room = idOf(fact.stream)
         const { user, by, reason, until } = fact.data
@@ -60,6 +61,8 @@ interface Sanctioned {
 }
 
 export interface MuteRow extends Sanctioned {
+  /** the account, or the name that was nobody's */
+  readonly holds: string
   readonly name: string
   /** the account that had the name */
   readonly user: string | null
@@ -71,28 +74,33 @@ export interface BanRow extends Sanctioned {
   readonly user: Person
 }
 
+/** Two accounts may be muted under a name that went from one to the other. */
+export const muteCursor = ({ name, holds }: MuteRow): string => `${name}\n${holds}`
+const MUTE_CURSOR = 'm.name || char(10) || m.holds'
+
 const by = (found: unknown): Person | null => JSON.parse((found as { by: string | null }).by ?? 'null')
 
 export const sanctionQueries = {
-  /** in the order of names, after `after`; or that of one `name` */
+  /** in the order of names, after `after`, which is a `muteCursor`; or the one that `holds` an account or a name */
   'room.mutes': (
     db: DatabaseSync,
     {
       room,
-      name,
+      holds,
       after = '',
       limit,
       at = null,
-    }: { room: string; name?: string; after?: string; limit: number; at?: At },
+    }: { room: string; holds?: string; after?: string; limit: number; at?: At },
   ): MuteRow[] => {
     const [cut, named] = [inForce(at, 'm'), inForce(at, 'u')]
     return db
       .prepare(
-        `select m.name, m.user, u.number, m.by, m.reason, m.from_at as "from", m.until, m.seconds from mutes m
+        `select m.holds, m.name, m.user, u.number, m.by, m.reason, m.from_at as "from", m.until, m.seconds from mutes m
          left join users u on u.user = m.user and ${named.sql}
-         where m.room = ? and m.name > ? and m.name = coalesce(?, m.name) and ${cut.sql} order by m.name limit ?`,
+         where m.room = ? and ${MUTE_CURSOR} > ? and m.holds = coalesce(?, m.holds) and ${cut.sql}
+         order by ${MUTE_CURSOR} limit ?`,
       )
-      .all(...named.values, room, after, name ?? null, ...cut.values, limit)
+      .all(...named.values, room, after, holds ?? null, ...cut.values, limit)
       .map((found) => ({ ...found, by: by(found) }) as unknown as MuteRow)
   },
   /** bans from one room, or from everywhere with room ''; or that of one `user` */

@@ -138,12 +138,12 @@ export class Arrival {
     return NOTHING_NEW
   }
 
-  /** null: banned from it; the others are open. */
+  /** null: put out of it; the others are open. */
   async #enterOwn(room: RoomRef, entries: Entry[]): Promise<Outcome | Entered | null> {
     const entry = new Entry(this.#session, room, { own: true })
     entries.push(entry)
     const entered = await entry.run(room.id)
-    if (!('ok' in entered) || entered.ok || entered.refusal.code !== 'banned') return entered
+    if (!('ok' in entered) || entered.ok || !['banned', 'not-a-member'].includes(entered.refusal.code)) return entered
     await entry.undo()
     return null
   }

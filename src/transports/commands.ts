@@ -77,19 +77,19 @@ export class Commands {
   async moderate(request: Of<'mute'> | Of<'unmute'>): Promise<Answered> {
     const { identity, host } = this.#session.around
     const { name } = request
-    // A mute is kept by name, which may precede the account; that the log is away is the room's to say.
-    const target = name !== '' ? await identity.byName(name).catch(() => null) : null
+    // A mute may precede the account; that the log is away is the room's to say.
+    const user = name === '' ? null : ((await identity.byName(name).catch(() => null))?.id ?? null)
     const place = await this.#placeOf(request.room)
     if ('ok' in place) return { outcome: place }
     const speaker = this.#speaker(place)
     if ('ok' in speaker) return { outcome: speaker }
     const fault = request.fault ? { fault: request.fault } : {}
     if (request.do === 'unmute') {
-      const lifting = { type: 'mute.lift', name, user: target?.id ?? null } as const
+      const lifting = { type: 'mute.lift', name, user } as const
       return { outcome: await host.send(speaker.stream, { ...speaker.fields, ...lifting, ...fault }) }
     }
     const { seconds, reason = null } = request
-    const muting = { type: 'mute.set', name, user: target?.id ?? null, seconds, reason } as const
+    const muting = { type: 'mute.set', name, user, seconds, reason } as const
     return { outcome: await host.send(speaker.stream, { ...speaker.fields, ...muting, ...fault }) }
   }
 

@@ -10,9 +10,11 @@
 // A socket that goes away between the steps leaves nobody behind: the close that went before could not know of what
 // was appended here, so `undo` takes it back, also where an append whose answer never came may stand in the log.
 
+import { isOpenToAll } from '../actors/alias.ts'
 import type { Fact } from '../actors/fact.ts'
 import type { Submitted } from '../actors/host.ts'
 import { type Outcome, refused } from '../actors/outcome.ts'
+import type { RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef } from '../actors/rooms.ts'
 import { userStream } from '../actors/user/user.facts.ts'
@@ -86,7 +88,23 @@ export class Entry {
     const { own = false } = this.#terms
     const resumed = since && missed ? { resumedFrom: since.revision } : {}
     const noted = await session.record.command({ type: 'room.enter', room, revision, history: shown, own, ...resumed })
-    return noted.ok ? { view, history, missed, readUpTo } : noted
+    if (!noted.ok) return noted
+    if (await this.#stays()) return { view, history, missed, readUpTo }
+    await session.record.command({ type: 'room.leave', room })
+    return refused('not-a-member')
+  }
+
+  /** Not put out while that was being recorded, which the policy on it could not know of. @throws LogUnavailable */
+  async #stays(): Promise<boolean> {
+    const { account, id, around } = this.#session
+    if (account === null) return true
+    const { connections, aliases } = await around.host.loadContext<RoomContext>(roomStream(this.#room.id))
+    if (!connections.has(id)) return false
+    return (
+      account.role === 'admin' ||
+      isOpenToAll({ aliases }) ||
+      (await around.rooms.roleOf(this.#room, account.id)) !== null
+    )
   }
 
   /** Takes back what was appended, or may have been. */

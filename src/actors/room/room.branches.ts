@@ -3,7 +3,7 @@
 
 import { fact, nothing, refuse, type Values } from '../chart.ts'
 import { type RefusalCode, refusals } from '../refusals.ts'
-import { mutedName, personIn, type RoomContext } from './room.context.ts'
+import { personIn, type RoomContext } from './room.context.ts'
 import type { Asker, RoomCommand } from './room.facts.ts'
 import {
   banOf,
@@ -11,6 +11,8 @@ import {
   firstUse,
   type Given,
   type GuardName,
+  heldBy,
+  liftedOf,
   muteOf,
   type RoomEvent,
   read,
@@ -66,7 +68,9 @@ export const isMuted = no('isMuted', 'muted', (given) => {
   const mute = muteOf(given)
   return { until: mute?.until ?? null, by: mute?.by ?? null }
 })
-export const isBanned = no('isBanned', 'banned', (given) => ({ until: banOf(given)?.until ?? null }))
+const bannedUntil = (given: Given) => ({ until: banOf(given)?.until ?? null })
+export const isBanned = no('isBanned', 'banned', bannedUntil)
+export const isBannedAndNotSelf = no('isBannedAndNotSelf', 'banned', bannedUntil)
 /** Which rule, of which version: the record tells what the rules were. */
 export const blocked = no('isBlocked', 'blocked', (given) => ({ ...blockOf(given) }))
 export const closed = no('isClosedToAsker', 'room-closed')
@@ -101,6 +105,18 @@ export const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
 /** Why something was undone, where that is said. */
 export const given = (reason: string | null | undefined) => (typeof reason === 'string' ? { reason } : {})
 
+const mutedData = (command: CommandOf<'mute.set'>) => {
+  const { name, user, asker, seconds, reason, at } = command
+  const until = seconds === null ? null : at + seconds * 1_000
+  return { name, user, holds: heldBy(command), by: byOf(asker), seconds, until, reason }
+}
+
+const unmutedData = (event: CommandOf<'mute.set' | 'mute.lift'>, context: RoomContext) => {
+  const holds = liftedOf({ context, event }) ?? ''
+  const reason = event.type === 'mute.lift' ? event.reason : null
+  return { name: context.mutes.get(holds)?.name, holds, by: byOf(event.asker), ...given(reason) }
+}
+
 export const muting = (...mode: (typeof closed)[]) => [
   tooFast,
   isBanned,
@@ -110,16 +126,11 @@ export const muting = (...mode: (typeof closed)[]) => [
   no('isNotStaff', 'not-authorized'),
   no('isCommandInvalid', 'command-invalid'),
   no('mutesAreFull', 'room-full'),
-  yes('mute.set', {
-    UserMuted: ({ name, user, asker, seconds, reason, at }) => ({
-      name,
-      user,
-      by: byOf(asker),
-      seconds,
-      until: seconds === null ? null : at + seconds * 1_000,
-      reason,
-    }),
-  }),
+  {
+    guard: 'isMutedAsAnother' as const,
+    ...yes('mute.set', { UserUnmuted: unmutedData, UserMuted: mutedData }),
+  },
+  yes('mute.set', { UserMuted: mutedData }),
 ]
 
 export const unmuting = (...mode: (typeof closed)[]) => [
@@ -131,13 +142,7 @@ export const unmuting = (...mode: (typeof closed)[]) => [
   no('isNotStaff', 'not-authorized'),
   no('isCommandInvalid', 'command-invalid'),
   no('isNotMuted', 'not-muted'),
-  yes('mute.lift', {
-    UserUnmuted: ({ name, user = null, asker, reason }, context) => ({
-      name: mutedName(context, name, user),
-      by: byOf(asker),
-      ...given(reason),
-    }),
-  }),
+  yes('mute.lift', { UserUnmuted: unmutedData }),
 ]
 
 /** Also in the archive: its record is asked for as long as it is kept. */
@@ -160,12 +165,13 @@ export const leaving = [
 export const muteExpiring = [
   nothingNew('isNotThatMute'),
   yes('mute.expire', {
-    MuteExpired: ({ name, due, at }, { mutes }) => ({
-      name,
+    MuteExpired: ({ holds, due, at }, { mutes }) => ({
+      name: mutes.get(holds)?.name,
+      holds,
       due,
       fired: at,
       late: at - due > LATE_MS,
-      armedBy: mutes.get(name)?.fact,
+      armedBy: mutes.get(holds)?.fact,
       cause: 'timer',
     }),
   }),

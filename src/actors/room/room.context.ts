@@ -22,8 +22,11 @@ export interface Sanction {
   readonly seconds: number | null
   readonly by: string | null
   readonly fact: string
-  /** of a mute: the account that had the name then; null: none had */
-  readonly user?: string | null
+}
+
+export interface Mute extends Sanction {
+  /** folded, as it was when the mute was set: lists show it */
+  readonly name: string
 }
 
 /** Its time may have come before its timer fires, e.g. right after a start. */
@@ -52,8 +55,8 @@ export interface RoomContext {
   readonly presence: PersistentMap<string, Present>
   /** connection → user id */
   readonly connections: PersistentMap<string, string>
-  /** folded name → mute */
-  readonly mutes: PersistentMap<string, Sanction>
+  /** whom it holds (user id, or a folded name that was nobody's) → mute */
+  readonly mutes: PersistentMap<string, Mute>
   /** user id → ban */
   readonly bans: PersistentMap<string, Sanction>
   /** words that may not be posted here, beside those for all rooms */
@@ -205,17 +208,15 @@ const referenced = (
   }
 }
 
+/** What was said of the name before it was an account's is said of the account now. */
 export const muted: Evolve<'UserMuted'> = (context, { data, id }) => {
-  const { name, user, until, seconds, by } = data
-  return { mutes: context.mutes.set(name, { user, until, seconds, by: by?.id ?? null, fact: id }) }
+  const { name, holds, until, seconds } = data
+  const mute = { name, until, seconds, by: data.by?.id ?? null, fact: id }
+  return { mutes: context.mutes.delete(name).set(holds, mute) }
 }
 
-/** The name that a mute of this account is kept by: its own, or the one it had then; a mute is not left with a name. */
-export const mutedName = ({ mutes }: RoomContext, name: string, user: string | null): string =>
-  (mutes.has(name) || user === null ? null : mutes.findKey((mute) => mute.user === user)) ?? name
-
 export const unmuted: Evolve<'UserUnmuted' | 'MuteExpired'> = (context, { data }) => ({
-  mutes: context.mutes.delete(data.name),
+  mutes: context.mutes.delete(data.holds),
 })
 
 export const banned: Evolve<'MemberBanned'> = (context, { data, id }) => ({

@@ -17,6 +17,7 @@ import {
   type Person,
   person,
   personal,
+  type Upcast,
 } from '../fact.ts'
 import { type Blocked, type Rule, rule } from '../rules.ts'
 
@@ -27,6 +28,10 @@ const roomMode = z.enum(['open', 'slow', 'locked'])
 export type RoomMode = z.infer<typeof roomMode>
 const leaveCause = z.enum(['left', 'closed', 'kicked', 'banned', 'archived', 'node-lost'])
 export type LeaveCause = z.infer<typeof leaveCause>
+
+const holds = personal(z.string(), 'name').describe('the account’s id; the folded name where no account had it')
+/** v1: mutes held names alone */
+const heldByName: readonly Upcast[] = [(data) => ({ ...data, holds: data.name })]
 
 /** What a dialect wants kept beside the text: drivers.uz attrs and has_media, Ayaka embeds and tts. */
 const extra = kept.nullable()
@@ -55,7 +60,7 @@ export const roomFacts = {
       parent: z.string().nullable(),
       aliases: z.array(z.string()).describe('`moneypot:18`: where each dialect sees this room'),
       extra: kept.optional(),
-      machine: z.string().describe('hash of the statechart in force, see MachineDefined'),
+      machine: z.string().describe('hash of the sources that the statechart in force decides with, see MachineDefined'),
     }),
   ),
   RoomChanged: factType(
@@ -152,22 +157,30 @@ export const roomFacts = {
 
   UserMuted: factType(
     'room',
-    'may not write here. Kept by folded name: may precede the account, goes with it to another name, replaces an earlier one',
+    'may not write here. A mute of an account holds it under whatever name; one of a name that is nobody’s yet holds whoever takes it. It replaces an earlier one',
     z.object({
-      name: personal(z.string(), 'name').describe('folded'),
+      name: personal(z.string(), 'name').describe('folded, as it was then'),
       user: z.string().nullable().describe('null: no account has the name'),
+      holds,
       by,
       seconds: z.int().nullable(),
       until: instant.nullable().describe('null: no end'),
       reason: reason('name'),
     }),
+    heldByName,
   ),
   UserUnmuted: factType(
     'room',
     'a mute was lifted before its end',
-    z.object({ name: personal(z.string(), 'name'), by, reason: reason('name').optional() }),
+    z.object({ name: personal(z.string(), 'name'), holds, by, reason: reason('name').optional() }),
+    heldByName,
   ),
-  MuteExpired: factType('room', 'a mute came to its end', z.object({ name: personal(z.string(), 'name'), ...fired })),
+  MuteExpired: factType(
+    'room',
+    'a mute came to its end',
+    z.object({ name: personal(z.string(), 'name'), holds, ...fired }),
+    heldByName,
+  ),
 
   MemberKicked: factType(
     'room',
@@ -293,14 +306,14 @@ export type RoomCommand =
   | (Asked & {
       type: 'mute.lift'
       name: string
-      user?: string | null
+      user: string | null
       reason?: string | null
       fault?: TextFault | 'command-invalid'
     })
   | (Asked & { type: 'rules.set'; rules: readonly Rule[] })
   | (Asked & { type: 'invite.create'; code: string })
   // timers: raised by the chart itself, decided like any command
-  | (CommandFields & { type: 'mute.expire'; name: string; due: number })
+  | (CommandFields & { type: 'mute.expire'; holds: string; due: number })
   | (CommandFields & { type: 'ban.expire'; user: string; due: number })
 
 /** The row of a message in the read model, which the host puts into commands about it. */

@@ -6,7 +6,7 @@ import { foldName } from '../names.ts'
 import { type Blocked, blockedBy, sameRules } from '../rules.ts'
 import {
   inForce,
-  mutedName,
+  type Mute,
   REFERENCE_MS,
   type RoomContext,
   referenceKey,
@@ -48,6 +48,7 @@ interface Read {
   readonly blocked?: Blocked | null
   readonly name?: string
   readonly user?: string | null
+  readonly holds?: string
   readonly role?: string
   readonly seconds?: number | null
   readonly due?: number
@@ -65,14 +66,29 @@ const roleOf = ({ context, event }: Given) => {
 const isStaff = (given: Given): boolean => ['server', 'owner', 'admin', 'mod'].includes(roleOf(given))
 const isChief = (given: Given): boolean => ['server', 'owner', 'admin'].includes(roleOf(given))
 
-export const muteOf = ({ context, event }: Given): Sanction | undefined => {
-  const { asker } = read(event)
-  return context.mutes.get(mutedName(context, foldName(asker?.username ?? ''), asker?.id ?? null))
+/** The account's own, under whatever name; else that of the name it has. */
+export const muteOf = ({ context: { mutes }, event }: Given): Mute | undefined => {
+  const { asker, at } = read(event)
+  const own = mutes.get(asker?.id ?? '')
+  return inForce(own, at) ? own : mutes.get(foldName(asker?.username ?? ''))
+}
+
+/** Whom a mute of this name, or of this account, holds. */
+export const heldBy = (event: RoomEvent): string => read(event).user ?? read(event).name ?? ''
+
+/** Whom the mute that is meant holds: the account, whichever name it had then; else whoever is listed under the name. */
+export const liftedOf = ({ context: { mutes }, event }: Given): string | undefined => {
+  const { name } = read(event)
+  return mutes.has(heldBy(event)) ? heldBy(event) : mutes.findKey((mute) => mute.name === name)
 }
 
 const isSelf = ({ event }: Given): boolean => read(event).asker?.id === read(event).user
 
 export const banOf = ({ context, event }: Given): Sanction | undefined => context.bans.get(read(event).asker?.id ?? '')
+
+/** an admin's account stands above the room's bans */
+const isBannedHere = (given: Given): boolean =>
+  read(given.event).asker?.account !== 'admin' && inForce(banOf(given), read(given.event).at)
 
 /** The target's standing: a mod may act on plain members only. An admin is known as one while present. */
 const targetIsStaff = ({ context, event }: Given): boolean => {
@@ -125,9 +141,9 @@ export const guards = {
   },
   isReferenceReused: (given: Given) => referenceOf(given) !== undefined,
   isOverRate: ({ event }: Given) => read(event).overRate === true,
-  /** an admin's account stands above the room's bans */
-  isBanned: (given: Given) =>
-    read(given.event).asker?.account !== 'admin' && inForce(banOf(given), read(given.event).at),
+  isBanned: (given: Given) => isBannedHere(given),
+  /** whoever is banned may go all the same */
+  isBannedAndNotSelf: (given: Given) => isBannedHere(given) && !isSelf(given),
   /** it holds rooms; nobody talks in it */
   isSpace: ({ context }: Given) => context.kind === 'space',
   isNotPresent: ({ context, event }: Given) => {
@@ -138,7 +154,8 @@ export const guards = {
     const { entered, asker, robotsWrite } = read(given.event)
     const member = asker === null || given.context.members.has(asker.id) || asker.spaceRole !== undefined
     const robot = robotsWrite === true && asker?.account === 'robot'
-    return entered !== true && !member && !robot && !isStaff(given)
+    // Who entered as a member may be one no more.
+    return !member && !robot && !isStaff(given) && !(entered === true && isOpenToAll(given.context))
   },
   /** a room is its members' own, unless a protocol lets anybody in */
   mayNotEnter: (given: Given) => {
@@ -169,9 +186,11 @@ export const guards = {
     !isSelf(given) && (!isStaff(given) || (targetIsStaff(given) && !isChief(given))),
   mayNotAddMember: (given: Given) =>
     read(given.event).role === 'member' ? !isStaff(given) && !isSelf(given) : !isChief(given),
-  isNotMuted: ({ context, event }: Given) => {
-    const { name = '', user = null } = read(event)
-    return !context.mutes.has(mutedName(context, name, user))
+  isNotMuted: (given: Given) => liftedOf(given) === undefined,
+  /** lists show the account under the name it had then */
+  isMutedAsAnother: ({ context, event }: Given) => {
+    const mute = context.mutes.get(heldBy(event))
+    return mute !== undefined && mute.name !== read(event).name
   },
   isNotBanned: ({ context, event }: Given) => !context.bans.has(read(event).user ?? ''),
   isNotMember: ({ context, event }: Given) => !context.members.has(read(event).user ?? ''),
@@ -189,8 +208,7 @@ export const guards = {
   changesNothing: (given: Given) => Object.keys(changesOf(given)).length === 0,
   isMemberAlready: ({ context, event }: Given) => context.members.has(read(event).user ?? ''),
   membersAreFull: ({ context }: Given) => context.members.size >= MAX_MEMBERS,
-  mutesAreFull: ({ context, event }: Given) =>
-    context.mutes.size >= MAX_SANCTIONS && !context.mutes.has(read(event).name ?? ''),
+  mutesAreFull: ({ context, event }: Given) => context.mutes.size >= MAX_SANCTIONS && !context.mutes.has(heldBy(event)),
   bansAreFull: ({ context, event }: Given) =>
     context.bans.size >= MAX_SANCTIONS && !context.bans.has(read(event).user ?? ''),
   hasEntered: ({ context, event }: Given) => context.connections.has(read(event).connection ?? ''),
@@ -203,7 +221,7 @@ export const guards = {
   isNeitherAuthorNorStaff: (given: Given) =>
     !isStaff(given) && read(given.event).message?.author !== read(given.event).asker?.id,
   /** the timer was armed by a mute or ban that was replaced or lifted since */
-  isNotThatMute: ({ context, event }: Given) => context.mutes.get(read(event).name ?? '')?.until !== read(event).due,
+  isNotThatMute: ({ context, event }: Given) => context.mutes.get(read(event).holds ?? '')?.until !== read(event).due,
   isNotThatBan: ({ context, event }: Given) => context.bans.get(read(event).user ?? '')?.until !== read(event).due,
 }
 

@@ -15,6 +15,7 @@ import {
   fault,
   given,
   isBanned,
+  isBannedAndNotSelf,
   isMuted,
   leaving,
   muteExpiring,
@@ -62,11 +63,13 @@ const fold = <T extends RoomFactEvent['type']>(
 ) => room.assign(({ context, event }) => evolve(context, event as Extract<RoomFactEvent, { type: T }>))
 
 type FactOf<T extends RoomFactEvent['type']> = Extract<RoomFactEvent, { type: T }>
-const nameOf = (event: RoomEvent) => `mute:${(event as FactOf<'UserMuted' | 'UserUnmuted' | 'MuteExpired'>).data.name}`
+const muteOf = (event: RoomEvent) => `mute:${(event as FactOf<'UserMuted' | 'UserUnmuted' | 'MuteExpired'>).data.holds}`
+const nameOf = (event: RoomEvent) => `mute:${(event as FactOf<'UserMuted'>).data.name}`
 const userOf = (event: RoomEvent) =>
   `ban:${(event as FactOf<'MemberBanned' | 'MemberBanLifted' | 'MemberBanExpired'>).data.user}`
 
-const cancelMute = room.cancel(({ event }) => nameOf(event))
+const cancelMute = room.cancel(({ event }) => muteOf(event))
+const cancelNameMute = room.cancel(({ event }) => nameOf(event))
 const cancelBan = room.cancel(({ event }) => userOf(event))
 
 /** What a timer raises is a command like any other; the host fills in the rest when it is due. */
@@ -75,8 +78,8 @@ const timer = (command: object) => command as RoomCommand
 const armMute = room.enqueueActions(({ event, enqueue }) => {
   const { data, at } = event as FactOf<'UserMuted'>
   if (data.until === null) return
-  const { name, until } = data
-  enqueue.raise(timer({ type: 'mute.expire', name, due: until }), { id: nameOf(event), delay: until - at })
+  const { holds, until } = data
+  enqueue.raise(timer({ type: 'mute.expire', holds, due: until }), { id: muteOf(event), delay: until - at })
 })
 
 const armBan = room.enqueueActions(({ event, enqueue }) => {
@@ -240,6 +243,7 @@ export const roomMachine = room.createMachine({
           yes('member.add', { MemberAdded: ({ user, role, asker }) => ({ user, role, by: byOf(asker) }) }),
         ],
         'member.remove': [
+          isBannedAndNotSelf,
           no('mayNotRemoveMember', 'not-authorized'),
           nothingNew('isNotMember'),
           yes('member.remove', {
@@ -334,7 +338,7 @@ export const roomMachine = room.createMachine({
         MessageRemoved: { description: 'hidden from history; the log keeps it' },
         MessageRestored: { description: 'back in history' },
         UserMuted: {
-          actions: [cancelMute, fold(muted), armMute],
+          actions: [cancelNameMute, cancelMute, fold(muted), armMute],
           description: 'arms the mute’s timer; replaces an earlier one',
         },
         MemberKicked: { description: 'a policy puts the member’s connections out' },

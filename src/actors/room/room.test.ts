@@ -37,8 +37,8 @@ const entered = ({ id, number, username, account }: Asker, connection = `${id}-1
     node: 'n1',
     first,
   })
-const muted = (name: string, until: number | null = null, at?: number) =>
-  happened('UserMuted', { name, user: null, by: null, seconds: null, until, reason: null }, at)
+const muted = (name: string, until: number | null = null, at?: number, user: string | null = null) =>
+  happened('UserMuted', { name, user, holds: user ?? name, by: null, seconds: null, until, reason: null }, at)
 const banned = (user: string, until: number | null = null, at?: number) =>
   happened('MemberBanned', { user, by: null, until, reason: null }, at)
 const changed = (data: object) => happened('RoomChanged', data)
@@ -68,7 +68,7 @@ const writes = (who: Asker, more: object = {}) => ({ ...post, asker: who, entere
 const mute = (who: Asker | null, more: object = {}) =>
   ({ type: 'mute.set', asker: who, name: 'bob', user: null, seconds: 60, reason: null, ...more }) as const
 const unmute = (who: Asker | null, more: object = {}) =>
-  ({ type: 'mute.lift', asker: who, name: 'bob', ...more }) as const
+  ({ type: 'mute.lift', asker: who, name: 'bob', user: null, ...more }) as const
 const row = (author: string, more: object = {}) => ({
   id: 3,
   revision: 9,
@@ -263,6 +263,19 @@ describe('a message is refused for the first of these reasons', () => {
       .when(writes(ada))
       .yields(['MessagePosted', { author: { role: 'admin' } }])
   })
+  it('4: entered as a member and one no more, unless all may be there', () => {
+    const own = given(
+      { ...opened, data: { ...opened.data, aliases: ['native:2'] } },
+      member('bob', 'member'),
+      entered(bob),
+    )
+    own.when(says(bob)).yields(['MessagePosted'])
+    own
+      .when({ type: 'member.remove', asker: null, user: 'bob' })
+      .yields(['MemberRemoved'])
+      .when(says(bob))
+      .refused('not-a-member')
+  })
   it('4: but a robot, where its dialect lets robots write', () => {
     room().when(writes(robby)).refused('not-a-member')
     room()
@@ -426,25 +439,6 @@ describe('a mute', () => {
     const loud = { ...bob, username: 'BoB' }
     room(muted('bob'), entered(loud)).when(says(loud)).refused('muted')
   })
-  it('goes with its account to another name, and is lifted by either; of a name without an account it stays with the name', () => {
-    const renamed = { ...bob, username: 'rob' }
-    const ofBob = { ...muted('bob'), data: { ...muted('bob').data, user: 'bob' } }
-    room(ofBob, entered(renamed)).when(says(renamed)).refused('muted')
-    room(muted('bob'), entered(renamed)).when(says(renamed)).yields(['MessagePosted'])
-    const lifted = ['UserUnmuted', { name: 'bob' }] as const
-    room(ofBob)
-      .when(unmute(mona, { name: 'rob', user: 'bob' }))
-      .yields([...lifted])
-    room(ofBob)
-      .when(unmute(mona, { name: 'bob' }))
-      .yields([...lifted])
-    room(ofBob)
-      .when(unmute(mona, { name: 'rob', user: 'ann' }))
-      .refused('not-muted')
-    room(ofBob)
-      .when(unmute(mona, { name: 'rob' }))
-      .refused('not-muted')
-  })
   it('replaces an earlier one, announced again, and its timer with it', () => {
     const again = room(muted('bob', T0 + 5_000))
       .when(mute(mona))
@@ -457,7 +451,7 @@ describe('a mute', () => {
     const data = { name: 'bob', due: T0 + 5_000, fired: T0 + 5_000, late: false, armedBy: short.facts.at(-1)?.id }
     const over = short.whenDue('mute:bob').yields(['MuteExpired', { ...data, cause: 'timer' }])
     expect(over.armed).toEqual({})
-    over.when({ type: 'mute.expire', name: 'bob', due: T0 + 5_000 }).nothing()
+    over.when({ type: 'mute.expire', holds: 'bob', due: T0 + 5_000 }).nothing()
   })
   it('counts as late when fired over a second after it was due', () => {
     const short = room(muted('bob', T0 + 5_000))
@@ -466,7 +460,7 @@ describe('a mute', () => {
   })
   it('that replaced another is not ended by the other’s timer', () => {
     const replaced = room(muted('bob', T0 + 5_000), muted('bob', T0 + 9_000))
-    replaced.when({ type: 'mute.expire', name: 'bob', due: T0 + 5_000 }).nothing()
+    replaced.when({ type: 'mute.expire', holds: 'bob', due: T0 + 5_000 }).nothing()
   })
   it('no longer stops anybody once its time has come, though its timer has not fired yet', () => {
     const over = room(entered(bob), muted('bob', T0 + 5_000))
@@ -486,6 +480,38 @@ describe('a mute', () => {
     room()
       .when(unmute(mona, { fault: 'command-invalid' }))
       .refused('command-invalid')
+  })
+  it('holds the account under whatever name, and nobody who takes the name it had', () => {
+    const renamed = { ...bob, username: 'Rob' }
+    const held = room(muted('bob', T0 + 5_000, undefined, 'bob-id'))
+    const own = { ...renamed, id: 'bob-id' }
+    held.when(writes(own, { entered: false })).refused('not-a-member')
+    const here = room(
+      member('bob-id', 'member'),
+      member('bob', 'member'),
+      muted('bob', T0 + 5_000, undefined, 'bob-id'),
+    )
+    here.when(writes(own)).refused('muted')
+    here.when(writes(bob)).yields(['MessagePosted'])
+    expect(here.armed).toEqual({ 'mute:bob-id': T0 + 5_000 })
+    // Who has the name now is muted beside it.
+    const both = here.when(mute(mona, { user: 'bob' })).yields(['UserMuted', { name: 'bob', holds: 'bob' }])
+    both.when(writes(own)).refused('muted')
+    // Under its new name it is muted anew, and listed once.
+    const again = here
+      .when(mute(mona, { name: 'rob', user: 'bob-id' }))
+      .yields(['UserUnmuted', { name: 'bob', holds: 'bob-id' }], ['UserMuted', { name: 'rob', holds: 'bob-id' }])
+    expect(again.armed).toEqual({ 'mute:bob-id': T0 + 60_000 })
+    // It is lifted under the name of now, or the one that the list shows.
+    for (const more of [{ name: 'rob', user: 'bob-id' }, { name: 'bob' }])
+      here.when(unmute(mona, more)).yields(['UserUnmuted', { name: 'bob', holds: 'bob-id' }])
+  })
+  it('of a name is that of the account which is muted later', () => {
+    const later = room(muted('bob'))
+      .when(mute(mona, { user: 'bob-id' }))
+      .yields(['UserMuted', { holds: 'bob-id' }])
+    expect(later.armed).toEqual({ 'mute:bob-id': T0 + 60_000 })
+    later.when(unmute(mona, { user: 'bob-id' })).yields(['UserUnmuted'])
   })
   it('ends by its time in an archived room too', () => {
     const still = room(muted('bob', T0 + 5_000), archived)
@@ -548,6 +574,7 @@ describe('a ban', () => {
       'message.restore',
       'removed.read',
       'member.add',
+      'member.remove',
       'member.promote',
       'member.demote',
       'member.kick',

@@ -24,7 +24,7 @@ export const roomOf = ({ room, name, mode, mutes }: RoomContext) => ({
   room,
   name,
   mode,
-  mutes: [...mutes].map(([user, { until }]) => ({ user, until })),
+  mutes: [...mutes.values()].map(({ name: user, until }) => ({ user, until })),
 })
 
 export { presentOf }
