@@ -67,8 +67,8 @@ export class Commands {
     const repeated = outcome.ok && outcome.facts.length === 0 ? outcome.values.messageId : undefined
     const { room } = place as Place
     const told = this.#roomOf(place)
-    if (typeof repeated === 'number') {
-      return { outcome, told: { ...told, message: await this.#message(room, repeated, outcome as never) } }
+    if (outcome.ok && typeof repeated === 'number') {
+      return { outcome, told: { ...told, message: await this.#message(room, repeated, outcome) } }
     }
     const unheard = outcome.ok && this.#session.places.get(room) === null
     return { outcome, told: { ...told, message: unheard ? postedIn(outcome) : null } }
