@@ -205,6 +205,10 @@ describe('a resting room', () => {
     expect(host.peek(ROOM)).toBeNull()
     expect(await post(host, 'awake')).toMatchObject({ ok: true })
     expect(host.peek(ROOM)?.timers.armed()).toHaveLength(1)
+    await passes(180_000)
+    expect(host.peek(ROOM)).toBeNull()
+    await post(host, 'awake again')
+    expect(await texts()).toEqual(['awake', 'awake again'])
   })
 
   it('stays for a timer that is due within a minute, and for what is on its way to the log', async () => {

@@ -165,6 +165,14 @@ describe('what cannot be done for a reason of our own', () => {
   })
 })
 
+describe('a stream without a statechart', () => {
+  it('answers no command, which is a fault', async () => {
+    const asked = node('one', 1).send('nothing-1', { type: 'room.archive', asker: null, reason: null })
+    expect(await asked).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
+    expect(faults).toEqual(['nothing-1: Error: no statechart for stream nothing-1'])
+  })
+})
+
 describe('a fact that cannot be read', () => {
   it('puts its own actor out of service and nobody else', async () => {
     const host = node('one', 1)
