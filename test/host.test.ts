@@ -275,15 +275,19 @@ describe('commands about one message that come together', () => {
     ])
   })
 
-  it('are refused alone when the read models cannot say what it is', async () => {
+  it('are refused alone when the read models cannot say what it is, which is a fault where they fail', async () => {
+    let error = new LogUnavailable('behind', 'no') as Error
     const message = async () => {
-      throw new LogUnavailable('behind', 'no')
+      throw error
     }
     const host = node('one', 1, { store: { ...rows.store, message } })
     await open(host)
     const [removed, posted] = await Promise.all([remove(host, 1), post(host, 'beside it')])
     expect(removed).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
     expect(posted).toMatchObject({ ok: true })
-    expect([host.logFailure, ...faults]).toEqual([null])
+    expect([host.logFailure, host.faults, faults]).toEqual([null, 0, []])
+    error = new Error('of the read models')
+    expect(await remove(host, 1)).toMatchObject({ ok: false, refusal: { code: 'faulted' } })
+    expect([host.faults, host.counts().quarantined, faults]).toEqual([1, 0, [`${ROOM}: ${error}`]])
   })
 })

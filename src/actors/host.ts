@@ -92,7 +92,10 @@ export class Host {
     this.node = node
     this.ledger = new Ledger(log, codec, clock, chance)
     this.rules = new GlobalRules(this.ledger)
-    const enrichment = new Enrichment(new MessageIds(this.ledger, node), this.rules, store, options.onFault)
+    const enrichment = new Enrichment(new MessageIds(this.ledger, node), this.rules, store, (where, error) => {
+      this.faults++
+      options.onFault(where, error)
+    })
     for (const definition of options.definitions) {
       const { kind, machine, sources, summarise, restoreContext } = definition
       const hash = sourceHash(sources)
