@@ -51,6 +51,13 @@ describe('two nodes on one log', () => {
     expect(await settled(post(two, 'last'))).toMatchObject({ ok: true })
     const ids = (await facts()).filter(({ type }) => type === 'MessagePosted').map(({ data }) => JSON.parse(data).id)
     expect(ids).toEqual([1, 1_002, 2_001])
+    const reserved: unknown[] = []
+    for await (const { data } of log.readStream('numbers-message')) reserved.push(JSON.parse(data))
+    expect(reserved).toEqual([
+      { from: 1, count: 1_000, node: 'two' },
+      { from: 1_001, count: 1_000, node: 'one' },
+      { from: 2_001, count: 1, node: 'two' },
+    ])
   })
 
   it('decide about a message as the other left it', async () => {
