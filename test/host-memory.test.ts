@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Summary } from '../src/actors/actor.ts'
 import { Deadlines } from '../src/actors/deadlines.ts'
 import type { Host } from '../src/actors/host.ts'
+import { LogUnavailable } from '../src/log/event-log.ts'
 import {
   begin,
   calm,
@@ -227,6 +228,35 @@ describe('a resting room', () => {
     calm()
     arrives()
     expect(await posted).toMatchObject({ ok: true })
+  })
+
+  it('stays for whoever has just asked for it, and while it decides', async () => {
+    const host = node('one', 1)
+    await host.start()
+    await open(host)
+    await passes(75_000, 25_000)
+    await host.load(ROOM)
+    await passes(30_000)
+    expect(host.peek(ROOM)).not.toBeNull()
+    const posted = post(host, 'decided')
+    host.release(ROOM)
+    expect(await posted).toMatchObject({ ok: true })
+    await host.letGo(ROOM)
+    expect(host.peek(ROOM)).toBeNull()
+  })
+
+  it('is not loaded any more by a host that was closed meanwhile', async () => {
+    const first = node('one', 1)
+    await open(first)
+    await mute(first, 60)
+    await first.close()
+    const host = node('two', 2)
+    const loading = host.load(ROOM).catch((error) => error)
+    await host.close()
+    expect(await loading).toBeInstanceOf(LogUnavailable)
+    clock.advance(60_000)
+    await rest()
+    expect([await types(), host.counts().actors]).toEqual([['RoomOpened', 'UserMuted'], 0])
   })
 
   it('of a socket stays as long as that is open', async () => {

@@ -200,6 +200,8 @@ describe('a batch', () => {
     expect(await types()).toEqual(['RoomOpened', 'UserMuted', 'UserMuted'])
     expect(host.faults).toBe(1)
     expect(host.counts().quarantined).toBe(0)
+    await rest()
+    for await (const { type } of log.readStream('node-one')) expect(type).toBeUndefined()
   })
 
   it('names in each fact the command and what it came of', async () => {
