@@ -240,6 +240,10 @@ describe('a resting room', () => {
     expect(host.peek(ROOM)).toBeNull()
     expect(await post(host, 'awake')).toMatchObject({ ok: true })
     expect(host.peek(ROOM)?.timers.armed()).toHaveLength(1)
+    await passes(180_000)
+    expect(host.peek(ROOM)).toBeNull()
+    await post(host, 'awake again')
+    expect(await texts()).toEqual(['awake', 'awake again'])
   })
 
   it('stays for a timer that is due within a minute, and for what is on its way to the log', async () => {
@@ -258,6 +262,35 @@ describe('a resting room', () => {
     calm()
     arrives()
     expect(await posted).toMatchObject({ ok: true })
+  })
+
+  it('stays for whoever has just asked for it, and while it decides', async () => {
+    const host = node('one', 1)
+    await host.start()
+    await open(host)
+    await passes(75_000, 25_000)
+    await host.load(ROOM)
+    await passes(30_000)
+    expect(host.peek(ROOM)).not.toBeNull()
+    const posted = post(host, 'decided')
+    host.release(ROOM)
+    expect(await posted).toMatchObject({ ok: true })
+    await host.letGo(ROOM)
+    expect(host.peek(ROOM)).toBeNull()
+  })
+
+  it('is not loaded any more by a host that was closed meanwhile', async () => {
+    const first = node('one', 1)
+    await open(first)
+    await mute(first, 60)
+    await first.close()
+    const host = node('two', 2)
+    const loading = host.load(ROOM).catch((error) => error)
+    await host.close()
+    expect(await loading).toBeInstanceOf(LogUnavailable)
+    clock.advance(60_000)
+    await rest()
+    expect([await types(), host.counts().actors]).toEqual([['RoomOpened', 'UserMuted'], 0])
   })
 
   it('of a socket stays as long as that is open', async () => {
