@@ -628,6 +628,8 @@ describe('search in all rooms', () => {
     expect(await found(`&to=${between}`)).toEqual([first])
     expect(await found(`&from=${between}`)).toEqual([third, second])
     expect(await found(`&room=${own.body.id}`)).toEqual([second])
+    const { at } = (await ask('GET', '/search?q=zebra&limit=1')).body.items[0]
+    expect(await found(`&from=${at}&to=${at}`)).toEqual([third, second])
     expect((await ask('GET', `/search?q=zebra&room=${own.body.id}`, undefined, ann)).status).toBe(404)
     const { body } = await ask('GET', '/search?q=zebra&limit=2', undefined, bob)
     expect(await found(`&limit=2&cursor=${body.next}`)).toEqual([first])
