@@ -43,14 +43,14 @@ describe.each(['a server that runs', 'a directory without a server'])('against %
   it('users are made, listed, given roles and tokens, banned and let in again', async () => {
     expect(await done('user', 'add', name, '--role', 'robot')).toMatch(/^#\d+ \w+, robot\ntoken [0-9a-f]{32}\n$/)
     expect(await done('user', 'token', name, '--label', 'a script')).toMatch(/^token [0-9a-f]{32}\n$/)
-    expect(await done('user', 'role', name, 'member')).toContain('member')
-    expect(await done('user', 'list')).toMatch(new RegExp(`^#\\d+  ${name} +member$`, 'm'))
-    expect(await done('user', 'ban', name, '--seconds', '60', '--reason', 'spam')).toContain('for 60 seconds')
-    expect(await done('user', 'unban', name)).toContain('not banned')
     const tokens = await done('user', 'tokens', name)
     const [, id] = /^(\S+) +a script +\S+Z +in force$/m.exec(tokens) ?? []
     expect(await done('user', 'revoke', name, id as string)).toBe(`token ${id} is revoked\n`)
     expect(await done('user', 'tokens', name)).toMatch(/^\S+ +\S+Z +in force\n\S+ +a script +\S+Z +revoked \S+Z$/m)
+    expect(await done('user', 'role', name, 'member')).toContain('member')
+    expect(await done('user', 'list')).toMatch(new RegExp(`^#\\d+  ${name} +member$`, 'm'))
+    expect(await done('user', 'ban', name, '--seconds', '60', '--reason', 'spam')).toContain('for 60 seconds')
+    expect(await done('user', 'unban', name)).toContain('not banned')
   })
 
   it('rooms are opened, shown as they are and as they were, locked and archived', async () => {
