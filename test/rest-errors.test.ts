@@ -3,16 +3,18 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { asking } from './asking.ts'
+import { jsonWebTokens } from './json-web-tokens.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { metric } from './witness.ts'
 
+const clock = new VirtualClock()
 let server: TestServer
 let position: string
 let epoch: string
 let end: number
 beforeAll(async () => {
-  server = await runServer({ clock: new VirtualClock() })
+  server = await runServer({ clock })
   await server.account('bob')
   position = (await ask('GET', '/facts?limit=1')).body.position
   epoch = position.replace(/-[0-9]+$/, '')
@@ -229,6 +231,8 @@ describe('a token', () => {
       undefined,
       expect.stringMatching(/^this token is unknown/),
     ])
+    const { expired } = await jsonWebTokens('somebody', clock.now())
+    expect(await as(`Bearer ${expired}`)).toEqual([401, undefined, 'this token is expired'])
     const { status } = await ask('GET', '/rooms', undefined, { authorization: `bearer ${server.ownerTokenText}` })
     expect(status).toBe(200)
   })

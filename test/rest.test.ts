@@ -349,6 +349,17 @@ describe('rooms', () => {
     expect(log).toEqual(expect.arrayContaining(['RoomArchived', 'RoomChanged']))
   })
 
+  it('of a space end with it, and not because somebody asks who may not end it', async () => {
+    const space = (await ask('POST', '/rooms', { name: 'guild', kind: 'space', owner: '@bob' })).body.id
+    const members = [{ user: '@ann', role: 'owner' }]
+    const channel = (await ask('POST', '/rooms', { name: 'hers', parent: space, members })).body.id
+    const mode = async (id: string) => (await ask('GET', `/rooms/${id}`)).body.mode
+    expect((await ask('DELETE', `/rooms/${space}`, undefined, ann)).status).toBe(403)
+    expect(await mode(channel)).toBe('open')
+    expect((await ask('DELETE', `/rooms/${space}`, undefined, bob)).status).toBe(204)
+    expect([await mode(channel), await mode(space)]).toEqual(['archived', 'archived'])
+  })
+
   it('are listed page by page', async () => {
     const all: number[] = []
     let cursor = ''
