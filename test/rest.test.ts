@@ -358,6 +358,10 @@ describe('rooms', () => {
     expect(await mode(channel)).toBe('open')
     expect((await ask('DELETE', `/rooms/${space}`, undefined, bob)).status).toBe(204)
     expect([await mode(channel), await mode(space)]).toEqual(['archived', 'archived'])
+    const other = (await ask('POST', '/rooms', { name: 'guild', kind: 'space' })).body.id
+    const within = (await ask('POST', '/rooms', { name: 'within', parent: other })).body.id
+    expect((await ask('DELETE', `/rooms/${other}`)).status).toBe(204)
+    expect([await mode(within), await mode(other)]).toEqual(['archived', 'archived'])
   })
 
   it('are listed page by page', async () => {
