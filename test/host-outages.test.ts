@@ -101,7 +101,7 @@ describe('a log whose answers get lost', () => {
       expect(await post(host, text)).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
     expect(heard).toEqual([])
     // What needs no append is answered, and says nothing of the log.
-    const lifted = host.send(ROOM, { type: 'mute.lift', asker: null, name: 'bob' })
+    const lifted = host.send(ROOM, { type: 'mute.lift', asker: null, name: 'bob', user: null })
     expect(await lifted).toMatchObject({ refusal: { code: 'not-muted' } })
     expect(host.logFailure).toBe('away')
     calm()

@@ -9,7 +9,7 @@ describe('a simulated world', () => {
   it(`keeps the laws through crashes, lost acknowledgements and read models that are away, from ${SEEDS} seeds`, {
     timeout: 240_000,
   }, async () => {
-    const { deaths, losses, unanswered, worlds } = await playWorlds({
+    const { deaths, losses, unanswered, shut, worlds } = await playWorlds({
       first: 1,
       count: SEEDS,
       steps: 80,
@@ -18,6 +18,7 @@ describe('a simulated world', () => {
     // A simulation without trouble would prove nothing.
     expect(deaths).toBeGreaterThan(worlds / 2)
     expect(losses).toBeGreaterThan(worlds / 2)
+    expect(shut).toBeGreaterThan(worlds / 2)
     expect(unanswered).toBeGreaterThan(worlds / 2)
   })
 })
