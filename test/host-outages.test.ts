@@ -110,9 +110,22 @@ describe('a log whose answers get lost', () => {
     expect(await post(host, 'kept')).toMatchObject({ ok: true })
     expect(await texts()).toEqual(['kept'])
     await rest()
-    const returned: string[] = []
-    for await (const { type } of log.readStream('node-one')) returned.push(type)
-    expect(returned).toEqual(['LogReturned'])
+    const returned = async () => {
+      const told: string[] = []
+      for await (const { type } of log.readStream('node-one')) told.push(type)
+      return told
+    }
+    expect(await returned()).toEqual(['LogReturned'])
+    // The next time it is asked anew, as often as it takes, and nobody's command is needed for that.
+    trouble.before = () => {
+      throw new LogUnavailable('away again', 'no')
+    }
+    await mute(host, 70)
+    await passes(5_000, 500)
+    expect(host.logFailure).toBe('away again')
+    calm()
+    await passes(2_000, 500)
+    expect([host.logFailure, await returned()]).toEqual([null, ['LogReturned', 'LogReturned']])
   })
 
   it('for long: who waits is told so, nothing is decided meanwhile, and what lands in the end is told once', async () => {
