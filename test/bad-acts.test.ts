@@ -365,6 +365,7 @@ describe('over REST', () => {
       () => api('POST', `${base}/bans`, { user: '@ann', seconds: 5 }, token),
       () => api('PUT', `${base}/rules`, { rules: [] }, token),
       () => api('POST', `/api/v1/users/@olga/tokens`, undefined, token),
+      () => api('PATCH', `/api/v1/users/@olga`, { username: 'olga' }, token),
     ]
     for (let at = 0; at < BURST; at++) expect((await asks[at % asks.length]?.())?.status).toBeLessThan(300)
     for (const ask of asks) expect(await ask()).toMatchObject({ status: 429, body: { code: 'rate-limited' } })

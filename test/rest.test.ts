@@ -685,6 +685,9 @@ describe('search as of a moment', () => {
     await remove(4)
     await say('last fox')
     await edit(2, 'fox, still')
+    await say('quick fox to go')
+    await edit(6, 'slow dog to go')
+    await remove(6)
 
     // The oracle: the room as it reads at that moment, each message looked at.
     for (const moment of moments)
