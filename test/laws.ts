@@ -21,7 +21,7 @@ interface Worlds {
 export const playWorlds = async ({ first, count, steps, command }: Worlds) => {
   const chosen = process.env.HANSARD_TEST_SEED
   const seeds = chosen === undefined ? Array.from({ length: count }, (_, index) => first + index) : [Number(chosen)]
-  const played = { deaths: 0, losses: 0, worlds: seeds.length }
+  const played = { deaths: 0, losses: 0, shut: 0, worlds: seeds.length }
   for (const seed of seeds) {
     const world = new World(seed)
     await world.run(steps)
@@ -29,6 +29,7 @@ export const playWorlds = async ({ first, count, steps, command }: Worlds) => {
     world.end()
     played.deaths += world.deaths
     played.losses += world.losses
+    played.shut += world.members.shut
   }
   return played
 }
@@ -42,6 +43,7 @@ const brokenLaws = async (world: World): Promise<string[]> => {
   return [
     ...world.faults.map((fault) => `fault: ${fault}`),
     ...world.broken,
+    ...world.members.broken,
     ...streamsInOrder(facts),
     ...messagesOnce(facts, world),
     ...seamsWithoutGap(facts, world),

@@ -9,9 +9,15 @@ describe('a simulated world', () => {
   it(`keeps the laws through crashes and lost acknowledgements, from ${SEEDS} seeds`, {
     timeout: 240_000,
   }, async () => {
-    const { deaths, losses, worlds } = await playWorlds({ first: 1, count: SEEDS, steps: 80, command: 'npm test' })
+    const { deaths, losses, shut, worlds } = await playWorlds({
+      first: 1,
+      count: SEEDS,
+      steps: 80,
+      command: 'npm test',
+    })
     // A simulation without trouble would prove nothing.
     expect(deaths).toBeGreaterThan(worlds / 2)
     expect(losses).toBeGreaterThan(worlds / 2)
+    expect(shut).toBeGreaterThan(worlds / 2)
   })
 })

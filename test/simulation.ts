@@ -24,6 +24,7 @@ import { Hub } from '../src/transports/hub.ts'
 import type { Session } from '../src/transports/session.ts'
 import { Sessions } from '../src/transports/sessions.ts'
 import type { Batch, Socket } from '../src/transports/transport.ts'
+import { MEMBER_DIALECTS, Members } from './members.ts'
 import { SeededChance } from './seeded-chance.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -182,13 +183,14 @@ class Life {
       hub,
       node: 'main',
       incarnation: `life ${incarnation}`,
-      dialects: [moneypot],
+      dialects: [moneypot, ...MEMBER_DIALECTS],
       maxConnections: 1_000,
       typing: true,
       head: () => own.head(),
       epoch: 'world',
       onFault,
     })
+    await world.members.begin({ host, identity, rooms, policies, sessions })
     return mortal.dead ? null : Object.assign(new Life(host, sessions, identity, readModels), { mortal })
   }
 }
@@ -242,6 +244,7 @@ export class World {
   readonly chance: SeededChance
   readonly log = new MemoryLog({ epoch: 'world' })
   readonly clients: Client[] = []
+  readonly members: Members
   readonly faults: string[] = []
   readonly broken: string[] = []
   /** room alias and text of every acknowledged message, in the order of acknowledgements */
@@ -255,6 +258,7 @@ export class World {
 
   constructor(seed: number) {
     this.chance = new SeededChance(seed, this.clock)
+    this.members = new Members(this.chance, tokenOf)
   }
 
   /** At each step of a read: sometimes the process dies. */
@@ -316,15 +320,17 @@ export class World {
   async #rest(): Promise<void> {
     for (let round = 0; round < 20; round++) {
       await new Promise((resolve) => setImmediate(resolve))
-      if (this.clock.next() > this.clock.now() + 3_000) return
+      if (this.clock.next() > this.clock.now() + 3_000) break
       this.clock.advance(Math.max(0, this.clock.next() - this.clock.now()))
     }
+    await this.members.rested()
   }
 
   #act(): void {
     const open = this.clients.filter(({ open, session }) => open && session && !session.ended)
     const luck = this.chance.fraction()
-    if (open.length < 2 || luck < 0.25) this.#connect()
+    if (this.chance.fraction() < 0.3) this.members.act()
+    else if (open.length < 2 || luck < 0.25) this.#connect()
     else if (luck < 0.75) this.#speak(this.chance.pick(open))
     else if (luck < 0.85) this.#moderate(this.chance.pick(open))
     else if (luck < 0.97) this.#leave(this.chance.pick(open))
