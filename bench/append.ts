@@ -1,25 +1,13 @@
 // The log's appends beside the disk's own fsync rate, in one process on one directory.
 
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Envelope } from '../src/log/event-log.ts'
 import { SqliteLog } from '../src/log/sqlite.ts'
+import { fsyncRate } from './disk.ts'
 
 const SECONDS = 2
-
-const fsyncRate = (directory: string): number => {
-  const file = openSync(join(directory, 'fsync'), 'w')
-  const block = Buffer.alloc(4096, 1)
-  const until = performance.now() + SECONDS * 1_000
-  let count = 0
-  for (; performance.now() < until; count++) {
-    writeSync(file, block, 0, block.length, (count % 256) * 4096)
-    fdatasyncSync(file)
-  }
-  closeSync(file)
-  return count / SECONDS
-}
 
 let number = 0
 const fact = (): Envelope => ({
@@ -59,7 +47,7 @@ export const measureAppend = async () => {
   const directory = mkdtempSync(join(tmpdir(), 'hansard-bench-'))
   const log = await SqliteLog.open(directory)
   await appendRate(log, 200, 1)
-  const fsyncs = fsyncRate(directory)
+  const fsyncs = fsyncRate(directory, SECONDS)
   const oneByOne = await appendRate(log, 1, 1)
   // In appends of 100 facts, and from 500 streams at once with a fact an append: the group commit's doing.
   const batched = await appendRate(log, 1, 100)

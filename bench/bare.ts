@@ -1,6 +1,7 @@
 // What hansard is measured beside: broadcasts that keep nothing and forget everything. Modes: `ws` (one write a
 // message and socket), `ws-gathered` (one tick's messages as one write a socket), `ws-deflating` (deflated for each
-// socket), `socket.io`.
+// socket), `socket.io`. A second argument is the payload's size in bytes, which blanks fill up to: as much as is sent by
+// what it is measured beside.
 
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -11,6 +12,7 @@ import { binaryFrame, textFrame } from '../src/transports/websocket-frame.ts'
 
 const FLUSHED = { finishFlush: constants.Z_SYNC_FLUSH }
 const mode = process.argv[2]
+const size = Number(process.argv[3] ?? 0)
 const http = createServer()
 let id = 0
 const message = (text: string) => ({ id: ++id, user: { uname: 'owner', role: 'admin' }, text })
@@ -37,7 +39,7 @@ if (mode === 'socket.io') {
         raw(socket).write(textFrame(text))
         return
       }
-      const frame = textFrame(JSON.stringify(['new_message', message(String(data))]))
+      const frame = textFrame(JSON.stringify(['new_message', message(String(data))]).padEnd(size))
       if (mode === 'ws') {
         for (const client of server.clients) raw(client).write(frame)
         return

@@ -17,6 +17,8 @@ export interface LoadSettings {
   /** messages a second */
   readonly rate: number
   readonly seconds: number
+  /** before it: code is compiled as it gets hot, and a server runs for weeks */
+  readonly warmUpSeconds: number
   readonly sender: Account | null
   /** a receiver each, in turn; none: nobody in particular */
   readonly accounts: readonly Account[]
@@ -24,6 +26,8 @@ export interface LoadSettings {
 
 export interface Load {
   readonly deliveriesPerSecond: number
+  /** payload of one, on average */
+  readonly bytes: number
   /** ms from send to delivery */
   readonly p50: number
   readonly p99: number
@@ -32,9 +36,8 @@ export interface Load {
 }
 
 const settings: LoadSettings = JSON.parse(process.argv[2] ?? '')
-const { url, receivers, inFlight, rate, seconds } = settings
+const { url, receivers, inFlight, rate, seconds, warmUpSeconds } = settings
 const { hostname, port } = new URL(url)
-const WARM_UP_MS = 1_000
 
 /** A client's text frame: masked, with a key of zeros. */
 const frameOf = (text: string): Buffer => {
@@ -47,7 +50,7 @@ const frameOf = (text: string): Buffer => {
 }
 
 /** Frames of a stream, counted; their payloads too when somebody wants them. */
-const reader = (count: () => void, read: ((text: string) => void) | null) => {
+const reader = (count: (bytes: number) => void, read: ((text: string) => void) | null) => {
   let rest: Buffer = Buffer.alloc(0)
   return (chunk: Buffer) => {
     const data = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk
@@ -60,7 +63,7 @@ const reader = (count: () => void, read: ((text: string) => void) | null) => {
       const length =
         short < 126 ? short : short === 126 ? data.readUInt16BE(at + 2) : Number(data.readBigUInt64BE(at + 2))
       if (data.length - at < header + length) break
-      count()
+      count(length)
       if (read) read(data.toString('utf8', at + header, at + header + length))
       at += header + length
     }
@@ -102,8 +105,10 @@ const open = async (
 }
 
 let delivered = 0
-const count = () => {
+let bytes = 0
+const count = (length: number) => {
   delivered++
+  bytes += length
 }
 
 const sentAt = new Map<number, number>()
@@ -157,8 +162,9 @@ const openLoop =
         const due = ((performance.now() - started) / 1_000) * rate
         while (sequence < due) send()
       }, 1)
-await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS))
+await new Promise((resolve) => setTimeout(resolve, warmUpSeconds * 1_000))
 delivered = 0
+bytes = 0
 measuring = true
 const from = performance.now()
 const cpu = process.cpuUsage()
@@ -170,6 +176,7 @@ latencies.sort((a, b) => a - b)
 const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? Number.NaN
 const load: Load = {
   deliveriesPerSecond: Math.round(delivered / elapsed),
+  bytes: Math.round(bytes / delivered),
   p50: at(0.5),
   p99: at(0.99),
   loaderCpu: (used.user + used.system) / 1e6 / elapsed,

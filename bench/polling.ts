@@ -10,7 +10,7 @@ export class PollingClient {
   readonly #address: string
   readonly #protocol: Protocol
   readonly #account: Account | null
-  readonly #count: () => void
+  readonly #count: (bytes: number) => void
   readonly #read: ((text: string) => void) | null
   #waiting: string[] = []
   #posting = false
@@ -19,7 +19,7 @@ export class PollingClient {
     url: string,
     protocol: Protocol,
     account: Account | null,
-    count: () => void,
+    count: (bytes: number) => void,
     read: ((text: string) => void) | null,
   ) {
     this.#address = `${url}/socket.io/?EIO=4&transport=polling`
@@ -54,7 +54,7 @@ export class PollingClient {
       for (const packet of (await ask(this.#sid)).split(SEPARATOR)) {
         if (packet === '2') this.say('3')
         else {
-          this.#count()
+          this.#count(packet.length)
           this.#read?.(packet)
         }
       }

@@ -208,7 +208,7 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
     ...(options.pingIntervalMs === undefined ? {} : { pingIntervalMs: options.pingIntervalMs }),
   }
   const stopSockets = serveSockets(api.server, sessions, dialects, socketOptions)
-  const webhooks = options.webhook && new Webhooks(log, host, options.webhook, dependencies.onWarning)
+  const webhooks = options.webhook && new Webhooks(log, host, options.webhook, dependencies)
   await webhooks?.start()
   const address = { host: options.host, port: (await options.beforeListening?.()) ?? options.port }
   await api.listen(address).catch((error: Error) => {

@@ -3,6 +3,8 @@
 
 import { SignJWT } from 'jose'
 import { afterEach, describe, expect, it } from 'vitest'
+import { MemoryLog } from '../src/log/memory.ts'
+import { asking } from './asking.ts'
 import { jsonWebTokens } from './json-web-tokens.ts'
 import { RawWebSocket, text } from './raw-websocket.ts'
 import { JWT, runServer, type TestServer, type TestServerOptions } from './running-server.ts'
@@ -70,6 +72,11 @@ const facts = async (type: string) => {
   return found
 }
 
+/** What was under way has happened. */
+const turns = async () => {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
 /** Accounts that are in a room, or online, or have a connection, as the read models say. */
 const whoIsThere = async () => {
   await server.settled()
@@ -115,7 +122,118 @@ describe('a peer that reads no more', () => {
   })
 })
 
+describe('silence', () => {
+  it('of whoever has not said a word on the address of all protocols ends after a minute', async () => {
+    const clock = new VirtualClock()
+    await running({ clock })
+    const [silent, unknown, begun] = [await connected(), await connected(), await connected()]
+    unknown.send(text('42["no_such_event"]'))
+    begun.send(text('42["auth",18]'))
+    await expect.poll(() => begun.heard.at(-1)).toContain('client_error')
+    clock.advance(1_000)
+    await expect.poll(async () => (await facts('ConnectionOpened')).length).toBe(4)
+    clock.advance(58_999)
+    await turns()
+    expect(server.sessions.size).toBe(4)
+    clock.advance(1)
+    // socket.io's DISCONNECT, whose client does not come back by itself
+    await expect.poll(() => [silent, unknown].map(({ heard }) => heard.at(-1))).toEqual(['41', '41'])
+    expect(server.sessions.size).toBe(2)
+    expect((await facts('ConnectionClosed')).map(({ data }) => data.cause)).toEqual(['auth-timeout', 'auth-timeout'])
+    begun.end()
+    await expect.poll(whoIsThere).toEqual(ONLY_THE_WITNESS)
+  })
+
+  it('is on record once it has lasted, with when it began, and so is its end; what is over is silent for nobody', async () => {
+    const clock = new VirtualClock()
+    const minutes = (count: number) => clock.advance(count * 60_000)
+    await running({ clock })
+    const socket = await signingIn.moneypot()
+    await expect.poll(() => socket.heard.at(-1)).toContain('430[null')
+    const say = async (ref: number) => {
+      socket.send(text(`42${ref}["new_message","x"]`))
+      await expect.poll(() => socket.heard.at(-1)).toBe(`43${ref}[]`)
+    }
+    const noted = async (type: string) => {
+      await turns()
+      return (await facts(type)).filter(({ by }) => by === ann.account.id)
+    }
+    minutes(4)
+    await say(1)
+    const since = clock.now()
+    minutes(4)
+    expect(await noted('WentIdle')).toEqual([])
+    minutes(1)
+    await expect.poll(() => noted('WentIdle')).toMatchObject([{ data: { since }, at: since + 5 * 60_000 }])
+    minutes(30)
+    await say(2)
+    await expect.poll(() => noted('BecameActive')).toMatchObject([{ at: clock.now() }])
+    socket.end()
+    await expect.poll(whoIsThere).toEqual(ONLY_THE_WITNESS)
+    minutes(10)
+    expect(await noted('WentIdle')).toHaveLength(1)
+    const [{ stream } = { stream: '' }] = await noted('WentIdle')
+    expect(server.host.peek(stream)).toBeNull()
+  })
+})
+
+describe('going while it comes', () => {
+  // What was appended before it went nobody could know of who ended it: it is taken back (transports/entry.ts).
+  it.each([
+    ['moneypot', ['CameOnline', 'AuthSucceeded', 'PresenceEntered', 'RoomEntered']],
+    ['maint', ['CameOnline', 'AuthSucceeded', 'PresenceEntered', 'RoomEntered']],
+    ['native', ['CameOnline', 'AuthSucceeded', 'PresenceEntered', 'RoomEntered']],
+    ['drivers', ['CameOnline', 'AuthSucceeded', 'RoomsFollowed']],
+    ['plic', ['CameOnline', 'AuthSucceeded', 'RoomsFollowed']],
+    ['ayaka', ['CameOnline', 'AuthSucceeded', 'RoomsFollowed']],
+  ] as const)('leaves nobody behind in %s, whatever is being stored then', async (name, types) => {
+    let held: { readonly type: string; readonly until: Promise<void> } | null = null
+    let waits = false
+    const log = new MemoryLog({
+      beforeAppend: async (_stream, stored) => {
+        if (!held || stored.every(({ type }) => type !== held?.type)) return
+        waits = true
+        await held.until
+      },
+    })
+    await running({ log })
+    for (const type of types) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      held = { type, until: promise }
+      waits = false
+      const socket = await signingIn[name]()
+      if (name === 'native') socket.send(text(JSON.stringify({ do: 'join', room: witness.room.id })))
+      await expect.poll(() => waits, { interval: 1 }).toBe(true)
+      socket.end()
+      await expect.poll(() => server.sessions.size, { interval: 1 }).toBe(1)
+      await turns()
+      held = null
+      resolve()
+      await expect.poll(whoIsThere, { interval: 1 }).toEqual(ONLY_THE_WITNESS)
+    }
+  })
+})
+
 describe('coming and going', () => {
+  it('begins with the connection: nothing that its client did stands in the log before that', async () => {
+    const log = new MemoryLog({
+      beforeAppend: async (stream) => {
+        if (stream.startsWith('connection-')) await turns()
+      },
+    })
+    await running({ log })
+    const sockets = await Promise.all(protocols.map((name) => signingIn[name]()))
+    await expect.poll(async () => (await facts('AuthSucceeded')).length).toBe(protocols.length + 1)
+    const begun = new Set<string>()
+    for await (const { type, stream, metadata } of log.readAll({})) {
+      const { connection } = JSON.parse(metadata) as { connection: string | null }
+      if (type === 'ConnectionOpened') begun.add(stream)
+      else if (connection !== null) expect(begun, type).toContain(`connection-${connection}`)
+    }
+    for (const socket of sockets) socket.end()
+    await expect.poll(whoIsThere).toEqual(ONLY_THE_WITNESS)
+  })
+
   it('as fast as it can leaves nobody behind, in any protocol', async () => {
     await running()
     await Promise.all(
@@ -146,6 +264,30 @@ describe('coming and going', () => {
     expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(1_001)
     expect(statuses.at(-1)).toBe(403)
     expect(await metric(server, 'hansard_sockets_total{what="turned_away"}')).toBeGreaterThan(0)
+  })
+})
+
+describe('whom their own chart ends', () => {
+  it('have on record what they were handed and how often they were refused', async () => {
+    await running()
+    const socket = await signingIn.moneypot()
+    await expect.poll(() => socket.heard.at(-1)).toContain('430[null')
+    await witness.room.post('the last they heard')
+    await expect.poll(() => socket.heard.at(-1)).toContain('the last they heard')
+    const revision = (await server.host.load(`room-${witness.room.id}`)).revision
+    socket.send(...Array.from({ length: 3 }, (_, at) => text(`42${at + 1}["new_message",""]`)))
+    await expect.poll(() => socket.heard.at(-1)).toBe('433["INVALID_TEXT"]')
+    const authorization = `Bearer ${server.ownerTokenText}`
+    await asking(`${server.url}/api/v1/users/@ann/bans`, 'POST', { authorization }, {})
+    await socket.closed
+    await expect
+      .poll(async () =>
+        (await facts('Delivered')).filter(({ by }) => by === ann.account.id).map(({ data }) => data.rooms),
+      )
+      .toEqual([{ [witness.room.id]: revision }])
+    await expect
+      .poll(async () => (await facts('CommandRefused')).reduce((sum, { data }) => sum + (data.count as number), 0))
+      .toBe(3)
   })
 })
 

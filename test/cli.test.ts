@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { catalogue } from '../src/cli/catalogue.ts'
 import { progressOn, rows } from '../src/cli/commands.ts'
+import { asking } from './asking.ts'
 import { hansard as command, type Ran } from './command-line.ts'
 import { runServer } from './running-server.ts'
 import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
@@ -41,7 +42,11 @@ describe.each(['a server that runs', 'a directory without a server'])('against %
 
   it('users are made, listed, given roles and tokens, banned and let in again', async () => {
     expect(await done('user', 'add', name, '--role', 'robot')).toMatch(/^#\d+ \w+, robot\ntoken [0-9a-f]{32}\n$/)
-    expect(await done('user', 'token', name)).toMatch(/^[0-9a-f]{32}\n$/)
+    expect(await done('user', 'token', name, '--label', 'a script')).toMatch(/^[0-9a-f]{32}\n$/)
+    const tokens = await done('user', 'tokens', name)
+    const [, id] = /^(\S+) +a script +\S+Z +in force$/m.exec(tokens) ?? []
+    expect(await done('user', 'revoke', name, id as string)).toBe(`token ${id} is revoked\n`)
+    expect(await done('user', 'tokens', name)).toMatch(/^\S+ +\S+Z +in force\n\S+ +a script +\S+Z +revoked \S+Z$/m)
     expect(await done('user', 'role', name, 'member')).toContain('member')
     expect(await done('user', 'list')).toMatch(new RegExp(`^#\\d+  ${name} +member$`, 'm'))
     expect(await done('user', 'ban', name, '--seconds', '60', '--reason', 'spam')).toContain('for 60 seconds')
@@ -62,6 +67,56 @@ describe.each(['a server that runs', 'a directory without a server'])('against %
     expect(await done('room', 'archive', alias)).toContain('archived')
   })
 
+  it('somebody is muted in a room and let write again, with reasons', async () => {
+    const other = runs ? 'moneypot:28' : 'moneypot:29'
+    await done('room', 'open', 'Order', '--alias', other)
+    const mute = ['room', 'mute', other, name, '--seconds', '60', '--reason', 'too loud']
+    expect(await done(...mute)).toBe(`${name} is muted in ${other} for 60 seconds\n`)
+    expect(await done('room', 'show', other)).toMatch(new RegExp(`mutes\\n${name}  until \\S+Z  too loud\\n`))
+    expect(await done('room', 'unmute', other, `@${name}`, '--reason', 'enough')).toContain('not muted')
+  })
+
+  it.runIf(runs)(
+    'somebody is put out, kept out and disconnected, and messages are found, removed and back',
+    async () => {
+      const other = 'moneypot:28'
+      const shown = () => done('room', 'show', other)
+      expect(await done('room', 'ban', other, name, '--reason', 'spam')).toBe(`${name} is banned from ${other}\n`)
+      expect(await shown()).toMatch(new RegExp(`bans\\n${name}  without end  spam\\n`))
+      expect(await done('room', 'unban', other, name, '--reason', 'sorry')).toContain('not banned')
+      const users: { username: string; id: string }[] = JSON.parse(await done('user', 'list', '--json'))
+      const { id } = users.find(({ username }) => username === name) as { id: string }
+      expect(await hansard('room', 'kick', other, id)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('not a member'),
+      })
+      expect(await done('user', 'kick', name, '--reason', 'late')).toBe(`${name} is disconnected\n`)
+      expect(await done('room', 'mode', other, 'slow', '--seconds', '5')).toContain('slow')
+
+      const { token } = JSON.parse(await done('user', 'add', 'mona', '--role', 'admin', '--json'))
+      const path = `${server.url}/api/v1/rooms/${other}/messages`
+      const said = await asking(path, 'POST', { authorization: `Bearer ${token}` }, { text: 'free coins' })
+      const spam = `${said.body.id}`
+      expect(await shown()).toMatch(new RegExp(`last messages\\n${spam}  \\S+Z  mona:  free coins\\n`))
+      const find = (...more: string[]) => done('message', 'find', 'coin*', '--room', other, '--author', 'mona', ...more)
+      expect(await find()).toMatch(new RegExp(`^${spam} .* mona: +free coins\\n$`))
+      expect(await find('--at', '2026-01-01T00:00:00Z')).toBe('')
+      expect(await done('message', 'remove', other, spam, '--reason', 'spam')).toBe(`message ${spam} is removed\n`)
+      expect(await find()).toBe('')
+      expect(await shown()).toContain('(removed)')
+      expect(await done('message', 'restore', other, spam)).toBe(`message ${spam} is back\n`)
+      expect(await find()).toContain(spam)
+      const types = 'UserUnmuted,MemberBanLifted,UserKicked,MessageRemoved'
+      const acts = (await done('log', 'export', '--type', types)).trim().split('\n')
+      expect(acts.map((line) => JSON.parse(line)).map(({ type, data }) => `${type} ${data.reason}`)).toEqual([
+        'UserUnmuted enough',
+        'MemberBanLifted sorry',
+        'UserKicked late',
+        'MessageRemoved spam',
+      ])
+    },
+  )
+
   it('a script reads JSON', async () => {
     const users = JSON.parse(await done('user', 'list', '--json'))
     expect(users).toContainEqual(expect.objectContaining({ username: name, role: 'member' }))
@@ -79,6 +134,14 @@ describe.each(['a server that runs', 'a directory without a server'])('against %
     const refused = (...args: string[]) => hansard(...args).then(({ code, err }) => [code, err])
     expect(await refused('room', 'show', 'moneypot:999')).toEqual([2, expect.stringContaining('no such room')])
     expect(await refused('user', 'add', name)).toEqual([2, expect.stringContaining('the server refuses')])
+    expect(await refused('room', 'ban', 'moneypot:2', name, '--seconds', 'soon')).toEqual([
+      2,
+      'hansard: --seconds: a whole number, and not soon\n',
+    ])
+    expect(await refused('message', 'remove', 'moneypot:2', '999999')).toEqual([
+      2,
+      expect.stringContaining('no such message'),
+    ])
     if (!runs) expect(await refused('log', 'tail')).toEqual([2, expect.stringContaining('no server runs')])
   })
 })
@@ -145,6 +208,7 @@ describe('help', () => {
     [['usr', 'list'], 'did you mean user?'],
     [['user', 'lst'], 'did you mean user list?'],
     [['user', 'nope'], 'hansard user list | add'],
+    [['message', 'delete'], 'hansard message find | remove | restore'],
     [['log'], 'hansard log export | tail | record'],
     [['dance-all-night'], 'unknown command dance-all-night; see hansard help'],
     [['toString'], 'unknown command toString'],

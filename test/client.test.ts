@@ -171,6 +171,26 @@ describe('hansard/client', () => {
     await strict.stop()
   })
 
+  it('keeps no room that it is put out of, also while it was away', async () => {
+    const { client, room } = await enter('bob')
+    const heard: string[] = []
+    room.on((event) => heard.push(event.is === 'shut' ? `shut: ${event.refused.code}` : event.is))
+    const order = (method: string, path: string, body?: object) =>
+      fetch(`${server.url}/api/v1/rooms/native:1/${path}`, {
+        method,
+        headers: { authorization: `Bearer ${server.ownerTokenText}`, 'content-type': 'application/json' },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      })
+    await order('POST', 'kicks', { user: '@bob' })
+    await expect.poll(() => [client.rooms.size, heard.at(-1)]).toEqual([0, 'kicked'])
+    await order('PUT', 'members/@bob')
+    const again = await client.join('native:1')
+    again.on((event) => heard.push(event.is === 'shut' ? `shut: ${event.refused.code}` : event.is))
+    proxy.cut()
+    await order('POST', 'bans', { user: '@bob' })
+    await expect.poll(() => [client.rooms.size, heard.at(-1)], { timeout: 5_000 }).toEqual([0, 'shut: banned'])
+  })
+
   it('does not come back where it must not, and says why', async () => {
     const bad = connect({ url: `ws://127.0.0.1:${proxy.port}/native`, token: 'x'.repeat(32) })
     await expect(bad).rejects.toMatchObject({ name: 'ConnectionLost' })

@@ -63,8 +63,12 @@ describe.skipIf(!hasBrowser())('a message’s story', () => {
     await enterConsole(page, server.ownerTokenText)
     return { page, faults }
   }
-  const read = (path: string) =>
-    asking(`${server.url}/api/v1${path}`, 'GET', { authorization: `Bearer ${server.ownerTokenText}` })
+  const bearer = () => ({ authorization: `Bearer ${server.ownerTokenText}` })
+  const read = (path: string) => asking(`${server.url}/api/v1${path}`, 'GET', bearer())
+  const asOwner = (method: string, path: string, body: object) =>
+    asking(`${server.url}/api/v1/rooms/${room}/messages${path}`, method, bearer(), body)
+  const post = (text: string) => asOwner('POST', '', { text })
+  const edit = (id: number, text: string) => asOwner('PATCH', `/${id}`, { text })
   const stationOf = (page: Page, name: string) => page.getByRole('region', { name })
 
   it('is found by a few of its words, by keys alone', async () => {
@@ -126,6 +130,26 @@ describe.skipIf(!hasBrowser())('a message’s story', () => {
     expect(await page.content()).not.toContain('slip of the pen')
     expect(answers.length).toBeGreaterThan(0)
     for (const answer of await Promise.all(answers)) expect(answer).not.toContain('slip of the pen')
+    expect(faults).toEqual([])
+    await page.context().close()
+  }, 30_000)
+
+  it('shows more of a long list, and more of what was found, when asked to', async () => {
+    const { page, faults } = await open()
+    const { id } = (await post('the kettle sings')).body
+    for (let turn = 1; turn <= 51; turn++) await edit(id, `the kettle sings ${turn}`)
+    for (let turn = 1; turn <= 20; turn++) await post(`a kettle more ${turn}`)
+    await page.goto(`${server.url}/console/rooms/${room}/messages/${id}`)
+    const facts = stationOf(page, 'It became facts')
+    await facts.getByText('and 1 later change').waitFor()
+    expect(await violations(page)).toEqual([])
+    await facts.getByRole('button', { name: 'show more' }).press('Enter')
+    await facts.getByText('the kettle sings 51', { exact: true }).waitFor()
+    expect(await facts.getByRole('button', { name: 'show more' }).count()).toBe(0)
+    await page.goto(`${server.url}/console?q=kettle`)
+    await page.getByText('The newest 20 are shown').waitFor()
+    await page.getByRole('button', { name: 'show more' }).press('Enter')
+    await page.getByRole('link', { name: 'the kettle sings 51' }).waitFor()
     expect(faults).toEqual([])
     await page.context().close()
   }, 30_000)

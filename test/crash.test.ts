@@ -20,4 +20,4 @@ it(`a server killed ${ROUNDS} times keeps everything that it acknowledged`, asyn
   for (let round = 0; round < ROUNDS; round++) await server.round('under load')
   await server.end()
   expect(server.acknowledged).toBeGreaterThan(ROUNDS * 5)
-}, 240_000)
+}, 480_000)

@@ -120,7 +120,7 @@ describe('the embedded log', () => {
 
     it('is made when absent, for its owner only', async () => {
       const made = join(directory, 'a', 'b')
-      const log = await openLog(`sqlite:${made}`, directory)
+      const log = await openLog('sqlite:', made)
       await log.append('room-1', [fact()], 'no-stream')
       const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8)
       expect(mode(made)).toBe('700')
@@ -456,6 +456,29 @@ describe('the embedded log', () => {
     it('has nothing to read where no log is', () => {
       expect(() => SqliteLogReader.open(directory)).toThrow(LogUnavailable)
     })
+  })
+
+  it('that cannot be read says so to whoever asks how far it is, and goes on once it can', async () => {
+    const before = await open()
+    await before.append('room-1', [fact()], 'no-stream')
+    await before.close()
+    const log = await open()
+    const other = new DatabaseSync(file)
+    other.exec('alter table facts rename to hidden')
+    const stop = new AbortController()
+    const heard: Recorded[] = []
+    const listening = (async () => {
+      for await (const item of log.subscribe({ from: 0, signal: stop.signal }))
+        if (!('caughtUp' in item)) heard.push(item)
+    })()
+    const said = () => log.head().then(String, String)
+    await expect.poll(said, { timeout: 5_000 }).toMatch(/cannot be read: no such table/)
+    other.exec('alter table hidden rename to facts')
+    other.close()
+    await expect.poll(() => heard.length, { timeout: 5_000 }).toBe(1)
+    expect(await log.head()).toBe(1)
+    stop.abort()
+    await listening
   })
 
   it('is named by the setting LOG', async () => {

@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { rebuild } from '../src/cli/rebuild-command.ts'
@@ -169,6 +170,22 @@ describe('a disk', () => {
     await server.say('one')
     expect(await server.said()).toEqual(['before', 'one'])
     expect(await server.ready()).toMatchObject({ ready: true, parked: 0 })
+  })
+})
+
+describe('the log’s file', () => {
+  it('that another program holds for writing: 503 while it does, and nothing else', async () => {
+    await server.start()
+    const other = new DatabaseSync(join(server.directory, 'log.db'))
+    other.exec('begin immediate')
+    const { status, body } = await server.post('one')
+    expect([status, body.code]).toEqual([503, 'unavailable'])
+    expect((await server.ready()).problems).toEqual([expect.stringContaining('another program holds the log')])
+    other.exec('rollback')
+    other.close()
+    await server.say('one')
+    expect(await server.said()).toEqual(['one'])
+    await expect.poll(() => server.ready()).toMatchObject({ ready: true, problems: [] })
   })
 })
 

@@ -133,7 +133,7 @@ const compare = async (log: EventLog, days: number, chance: SeededChance): Promi
   const words = new Set(said.flatMap(({ text }) => text.match(/\b[a-z]{4,12}\b/g) ?? []))
   const { result: all } = await readModels.query('room.messages', { room, limit: 100_000 })
   for (const word of [...words].filter((_word, at) => at % 37 === 0)) {
-    const { result } = await readModels.query('room.search', { room, words: word, limit: 100_000 })
+    const { result } = await readModels.query('messages.search', { room, words: word, limit: 100_000 })
     const plain = all.filter(({ text }) =>
       text
         .toLowerCase()

@@ -14,7 +14,7 @@ import type { Envelope, EventLog, Recorded } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import { SqliteLog } from '../src/log/sqlite.ts'
 import { dump } from '../src/projections/read-database.ts'
-import type { ReadModels } from '../src/projections/read-models.ts'
+import { LocalReadModels, type ReadModels } from '../src/projections/read-models.ts'
 import { runServer } from './running-server.ts'
 import { World } from './simulation.ts'
 
@@ -98,6 +98,36 @@ describe.each(versions)('the log of %s', (version) => {
     await server.stop()
     expect(server.faults).toEqual([])
   })
+})
+
+it('a message that was removed, and shown again, several times over is listed once and is what it last became', async () => {
+  const log = new MemoryLog()
+  await into(log, keptIn('0.1.0'))
+  const all: Recorded[] = []
+  for await (const fact of log.readAll()) all.push(fact)
+  const posted = all.find(({ type }) => type === 'MessagePosted') as Recorded
+  const { stream } = posted
+  const { id, author } = JSON.parse(posted.data)
+  const { metadata } = all.findLast((fact) => fact.stream === stream) as Recorded
+  const removal = ['MessageRemoved', { id, author: author.id, by: null, reason: null }] as const
+  const restoral = ['MessageRestored', { id, author: author.id, by: null, original: posted.revision }] as const
+  let last = all.filter((fact) => fact.stream === stream).length - 1
+  const readModels = await LocalReadModels.open(log, () => {})
+  const become = async (...acts: (typeof removal | typeof restoral)[]) => {
+    for (const [type, data] of acts) {
+      const fact = { id: `act ${last}`, type, v: 1, data: JSON.stringify(data), metadata }
+      last = (await log.append(stream, [fact], last)).lastRevision
+    }
+    const args = { room: stream.slice('room-'.length), limit: 500, removed: 'shown' } as const
+    const { result } = await readModels.query('room.messages', args, { atLeast: { stream, revision: last } })
+    return result.filter((message) => message.id === id).map(({ removed }) => removed !== null)
+  }
+  expect(await become(removal, removal, removal)).toEqual([true])
+  expect(await become(restoral, restoral)).toEqual([false])
+  expect(await become(removal, removal)).toEqual([true])
+  const anew = await LocalReadModels.open(log, () => {})
+  await anew.generations.progress()
+  expect(dump(anew.generations.db)).toBe(dump(readModels.generations.db))
 })
 
 describe('read models made twice', () => {

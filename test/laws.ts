@@ -21,7 +21,7 @@ interface Worlds {
 export const playWorlds = async ({ first, count, steps, command }: Worlds) => {
   const chosen = process.env.HANSARD_TEST_SEED
   const seeds = chosen === undefined ? Array.from({ length: count }, (_, index) => first + index) : [Number(chosen)]
-  const played = { deaths: 0, losses: 0, shut: 0, worlds: seeds.length }
+  const played = { deaths: 0, losses: 0, unanswered: 0, shut: 0, worlds: seeds.length }
   for (const seed of seeds) {
     const world = new World(seed)
     await world.run(steps)
@@ -30,6 +30,7 @@ export const playWorlds = async ({ first, count, steps, command }: Worlds) => {
     played.deaths += world.deaths
     played.losses += world.losses
     played.shut += world.members.shut
+    played.unanswered += world.unanswered
   }
   return played
 }
@@ -46,6 +47,7 @@ const brokenLaws = async (world: World): Promise<string[]> => {
     ...world.members.broken,
     ...streamsInOrder(facts),
     ...messagesOnce(facts, world),
+    ...messagesGoAndComeBack(facts),
     ...seamsWithoutGap(facts, world),
     ...nobodyLeftInside(facts),
     ...mutesEndOnce(facts),
@@ -94,20 +96,38 @@ const messagesOnce = (facts: readonly Recorded[], world: World): string[] => {
   return broken
 }
 
-/** From the first message a client was shown to the last, it was shown every one of its room. */
+/** What is removed was there and what is restored was removed, whoever else asked at the same time; nothing is edited while gone. */
+const messagesGoAndComeBack = (facts: readonly Recorded[]): string[] => {
+  const gone = new Set<number>()
+  return facts.flatMap((fact) => {
+    const { id } = data(fact) as unknown as { id: number }
+    const { type, stream, revision } = fact
+    if (type !== 'MessageRemoved' && type !== 'MessageRestored' && type !== 'MessageEdited') return []
+    if (gone.has(id) !== (type === 'MessageRestored')) return [`${stream}@${revision}: ${type} of ${id}`]
+    if (type === 'MessageRemoved') gone.add(id)
+    if (type === 'MessageRestored') gone.delete(id)
+    return []
+  })
+}
+
+/** From the first message a client was shown to the last, it was shown every one of its room. A history lacks what was removed. */
 const seamsWithoutGap = (facts: readonly Recorded[], world: World): string[] => {
   const rooms = new Map<string, string>()
   for (const fact of facts) {
     if (fact.type === 'RoomOpened')
       for (const alias of data(fact).aliases as unknown as string[]) rooms.set(alias, fact.stream)
   }
-  return world.clients.flatMap(({ id, alias, seen, snapshot }) => {
+  const removed = new Set(
+    facts.filter(({ type }) => type === 'MessageRemoved').map((fact) => data(fact).id as unknown as number),
+  )
+  return world.clients.flatMap(({ id, alias, snapshot, ...client }) => {
+    const seen = client.seen.filter((message) => !removed.has(message))
     const [first, last] = [seen[0], seen.at(-1)]
     if (snapshot === null || first === undefined || last === undefined) return []
     const all = facts
       .filter(({ type, stream }) => type === 'MessagePosted' && stream === rooms.get(alias))
       .map((fact) => data(fact).id as unknown as number)
-      .filter((message) => message >= first && message <= last)
+      .filter((message) => message >= first && message <= last && !removed.has(message))
     return JSON.stringify(all) === JSON.stringify(seen) ? [] : [`${id} saw ${seen} of ${all}`]
   })
 }
@@ -188,7 +208,8 @@ const replayIsLife = (facts: readonly Recorded[], world: World): string[] => {
 const witnessesSaw = (facts: readonly Recorded[], world: World): string[] => {
   const db = world.life?.readModels.generations.db
   if (!db) return []
-  const reach = { moneypot: [{ exceptConnection: null, exceptUser: null }] }
+  const everybody = [{ exceptConnection: null, exceptUser: null }]
+  const reach = { moneypot: everybody, drivers: everybody }
   return facts
     .filter(({ type }) => type === 'MessagePosted')
     .flatMap((fact) => {

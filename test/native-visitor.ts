@@ -56,6 +56,10 @@ export class NativeVisitor {
     this.#socket.send(JSON.stringify({ do: 'post', ref, id: ref, room: 'native:1', text }))
   }
 
+  read(message: number): void {
+    this.#socket.send(JSON.stringify({ do: 'read', room: 'native:1', message }))
+  }
+
   leave(): void {
     this.#socket.close()
   }

@@ -1,6 +1,9 @@
 // What clients of each protocol are told while the log cannot be reached: only that, and what they sent may be sent again.
 
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import type { Fact } from '../src/actors/fact.ts'
+import type { Done } from '../src/actors/outcome.ts'
+import type { RoomRef } from '../src/actors/rooms.ts'
 import { LogUnavailable } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
 import type { Step } from './dialogue.ts'
@@ -137,13 +140,40 @@ it('is a confirmation in PLIC, and 4006 for whoever comes then, whose app return
   await triedTwice(socket, { type: 'SendMessage', data }, '"reason":"server error"', '"confirmed":true')
 })
 
+it('ends whom a frame of theirs would end, in PLIC', async () => {
+  const socket = await opened(`/plic?token=${jwt}`)
+  socket.send(text(JSON.stringify({ type: 'SendMessage', data: { room_id: 7, message: 'x', message_temp_id: 'x' } })))
+  await expect.poll(() => socket.heard.at(-1)).toContain('"confirmed":true')
+  reachable = false
+  socket.send(text('no JSON'))
+  expect(await socket.closed).toBe(4010)
+})
+
 it('is unavailable in native, and may be tried again', async () => {
   const socket = await opened('/native', { do: 'sign-in', token })
   socket.send(text(JSON.stringify({ do: 'join', room: 'native:1' })))
   await expect.poll(() => socket.heard.at(-1)).toContain('"joined"')
-  const frame = { do: 'post', ref: 1, room: 'native:1', text: 'hello', id: 'x' }
+  const frame = { do: 'post', ref: 1, room: 'native:1', text: 'hello', id: 'of native' }
   await triedTwice(socket, frame, '"code":"unavailable"', '{"is":"done","ref":1')
   expect(socket.heard.some((heard) => heard.includes('"retryable":true'))).toBe(true)
+})
+
+it('is 503 of a request that is refused and cannot be put on record, and a refusal on record once it can', async () => {
+  const { token: eve } = await server.account('Eve')
+  const ask = () => fetch(`${server.url}/api/v1/facts`, { headers: { authorization: `Bearer ${eve}` } })
+  reachable = false
+  expect((await ask()).status).toBe(503)
+  const metrics = await fetch(`${server.url}/metrics`)
+  expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining('hansard_log_storing 0')])
+  reachable = true
+  await expect.poll(async () => (await ask()).status, { timeout: 5_000 }).toBe(403)
+  const opened: string[] = []
+  const refused: string[] = []
+  for await (const { stream, type } of server.log.readAll({ from: 0 })) {
+    if (type === 'ConnectionOpened') opened.push(stream)
+    if (type === 'CommandRefused') refused.push(stream)
+  }
+  expect(opened).toContain(refused.at(-1))
 })
 
 it('is 503 over Ayaka’s REST', async () => {
@@ -156,4 +186,86 @@ it('is 503 over Ayaka’s REST', async () => {
   expect(await say()).toBe(503)
   reachable = true
   expect(await say()).toBe(201)
+})
+
+/** What the read models are asked under these names is answered so; null: as ever. */
+const asking = (names: readonly string[], answer: () => Promise<never> | null) => {
+  const { readModels } = server
+  const query = readModels.query.bind(readModels)
+  readModels.query = ((...asked: Parameters<typeof query>) =>
+    (names.includes(asked[0]) ? answer() : null) ?? query(...asked)) as typeof readModels.query
+  return () => {
+    readModels.query = query
+  }
+}
+const behind = () => new LogUnavailable('the read models are behind', 'no')
+
+it('is unavailable in native for what needs the read models while those are away, and the connection stays', async () => {
+  const socket = await opened('/native', { do: 'sign-in', token })
+  socket.send(text(JSON.stringify({ do: 'join', room: 'native:1' })))
+  await expect.poll(() => socket.heard.at(-1)).toContain('"joined"')
+  const answered = (ref: number) => socket.heard.findLast((heard) => JSON.parse(heard).ref === ref)
+  socket.send(text(JSON.stringify({ do: 'post', ref: 11, room: 'native:1', text: 'a slip', id: 'y' })))
+  await expect.poll(() => answered(11)).toContain('"is":"done"')
+  const { message } = JSON.parse(answered(11) as string)
+  const requests = [
+    { do: 'history', ref: 12, room: 'native:1' },
+    { do: 'edit', ref: 13, room: 'native:1', message, text: 'x' },
+    { do: 'remove', ref: 14, room: 'native:1', message },
+  ]
+  const told = async (expected: RegExp) => {
+    for (const request of requests) {
+      socket.send(text(JSON.stringify(request)))
+      await expect.poll(() => answered(request.ref)).toMatch(expected)
+    }
+  }
+  const back = asking(['room.messages', 'room.message'], () => Promise.reject(behind()))
+  await told(/"code":"unavailable"/)
+  back()
+  await told(/"is":"(done|history)"/)
+  socket.end()
+  expect(server.faults).toEqual([])
+})
+
+it('ends, to come back, whoever cannot be told what a message shows; others in the room hear on, and the record claims no more', async () => {
+  const { account: bea, token: hers } = await server.account('Bea')
+  const { id: room } = (await server.rooms.byAlias('native:1')) as RoomRef
+  const stream = `room-${room}`
+  await server.host.send(stream, { type: 'member.add', asker: null, user: bea.id, role: 'member' })
+  const reader = await opened('/native', { do: 'sign-in', token: hers })
+  reader.send(text(JSON.stringify({ do: 'join', room: 'native:1' })))
+  await expect.poll(() => reader.heard.at(-1)).toContain('"joined"')
+  const driver = await IoParticipant.connect(server.url, kinds)
+  driver.send({ ev: ['signin_request', { token: hers }] } as unknown as Step)
+  await driver.until(() => driver.frames.length > 0, 'an answer')
+  const asker = { id: bea.id, number: bea.number, username: bea.username, account: 'member' } as const
+  const said = { kind: 'text', clientRef: null, replyTo: null, extra: null, entered: false } as const
+  const post = (words: string) => server.host.send(stream, { type: 'message.post', asker, text: words, ...said })
+  const [first] = ((await post('one')) as Done).facts
+  await driver.until(() => JSON.stringify(driver.frames).includes('"one"'), 'the first message')
+  // The command's own row comes; the one to tell of it does not.
+  let [asked, refuse] = [0, () => {}]
+  const held = () => new Promise<never>((_, reject) => (refuse = () => reject(behind())))
+  const back = asking(['room.message'], () => (asked++ === 0 ? null : held()))
+  const { id } = (first as Fact).data as { id: number }
+  await Promise.all([server.host.send(stream, { type: 'message.remove', asker, id, reason: null }), post('two')])
+  await expect.poll(() => reader.heard.at(-1)).toContain('"two"')
+  expect(reader.heard.at(-2)).toContain('"removed"')
+  expect(driver.ended).toBeNull()
+  back()
+  refuse()
+  await driver.until(() => driver.ended !== null, 'the end')
+  // What a client comes back from by itself; 'io server disconnect' it does not.
+  expect(driver.ended?.reason).toBe('transport close')
+  expect(JSON.stringify(driver.frames)).not.toContain('"two"')
+  await expect
+    .poll(async () => {
+      const ended: unknown[] = []
+      for await (const { type, data } of server.log.readAll({}))
+        if (type === 'Delivered' || type === 'ConnectionClosed') ended.push(JSON.parse(data))
+      return ended.slice(-2)
+    })
+    .toMatchObject([{ rooms: { [room]: first?.revision } }, { cause: 'server-error' }])
+  expect(server.faults.splice(0)).toMatchObject([expect.stringContaining('the read models are behind')])
+  reader.end()
 })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { asking } from './asking.ts'
 import { hasBrowser, openBrowser, violations } from './browser.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -37,6 +38,15 @@ describe.skipIf(!hasBrowser())('the chat page', () => {
     await page.getByRole('status').filter({ hasText: 'Connected' }).waitFor()
     return page
   }
+  const signIn = async (token: string, path: string): Promise<Page> => {
+    const page = await (await browser.newContext()).newPage()
+    await page.goto(`${server.url}${path}`)
+    await page.getByText('I have a token').click()
+    await page.getByLabel('Token', { exact: true }).fill(token)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('status').filter({ hasText: 'Connected' }).waitFor()
+    return page
+  }
   const say = async (page: Page, text: string) => {
     await page.getByLabel('Message', { exact: true }).fill(text)
     await page.getByLabel('Message', { exact: true }).press('Enter')
@@ -57,12 +67,16 @@ describe.skipIf(!hasBrowser())('the chat page', () => {
       await say(bob, `hello, ${one}`)
       await hears(ana, `hello, ${one}`)
 
-      const bobId = (await server.identity.byName(other))?.id ?? null
-      const room = await server.rooms.byAlias('moneypot:2')
-      const by = { asker: null, name: other, user: bobId, seconds: 60, reason: null } as const
-      await server.host.send(`room-${room?.id}`, { type: 'mute.set', ...by })
-      await bob.locator('#muted-notice').waitFor({ state: 'visible' })
+      const owner = await signIn(server.ownerTokenText, path)
+      await owner.getByRole('button', { name: `Moderate ${other}` }).click()
+      await owner.getByLabel('Reason, if any').fill('too loud')
+      expect(await violations(owner)).toEqual([])
+      await owner.getByRole('button', { name: 'Mute for 1 minute' }).click()
+      const notice = bob.locator('#muted-notice')
+      await notice.filter({ hasText: 'You are muted by owner: too loud. You can write again' }).waitFor()
       expect(await violations(bob)).toEqual([])
+      await bob.reload()
+      await notice.filter({ hasText: 'You are muted by owner: too loud. You can write again' }).waitFor()
       clock.advance(60_000)
       await bob.locator('#muted-notice').waitFor({ state: 'hidden' })
       await say(bob, `${other} may speak again`)
@@ -85,4 +99,30 @@ describe.skipIf(!hasBrowser())('the chat page', () => {
     },
     60_000,
   )
+
+  it('tells whoever is put out, banned or in a locked room that they are, and others that it happened', async () => {
+    const ana = await enter('ana', '/')
+    const bob = await enter('bob', '/')
+    const headers = { authorization: `Bearer ${server.ownerTokenText}` }
+    const room = (method: string, path: string, body: object) =>
+      asking(`${server.url}/api/v1/rooms/moneypot:2${path}`, method, headers, body)
+    const status = (text: string) => bob.getByRole('status').filter({ hasText: text }).waitFor()
+    await room('PATCH', '', { mode: 'locked' })
+    await bob.locator('#mode-notice').filter({ hasText: 'only staff can write' }).waitFor()
+    expect(await violations(bob)).toEqual([])
+    await room('PATCH', '', { mode: 'open' })
+    await bob.locator('#mode-notice').waitFor({ state: 'hidden' })
+
+    await room('POST', '/kicks', { user: '@bob' })
+    await status('You were put out of the room by owner.')
+    await hears(ana, 'bob was put out by owner.')
+    expect(await violations(bob)).toEqual([])
+    await bob.getByRole('button', { name: 'Connect again' }).click()
+    await status('Connected')
+    await room('POST', '/bans', { user: '@bob' })
+    await status('You are banned from this room.')
+    await bob.reload()
+    await bob.getByRole('log').getByText('You are banned from this room.').waitFor()
+    expect(await violations(bob)).toEqual([])
+  }, 60_000)
 })

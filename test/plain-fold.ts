@@ -54,6 +54,7 @@ export class PlainFold {
   readonly users = new Map<string, User>()
   readonly connections = new Map<string, Data>()
   readonly moderation: Data[] = []
+  readonly refusals: Data[] = []
   /** room, user → marks, in the order of the log */
   readonly marks: { room: string; user: string; message: number; at: number }[] = []
   rules: Data = null
@@ -192,7 +193,7 @@ export class PlainFold {
         become('member')
         return
       case 'TokenIssued':
-        user.tokens.push({ id: data.token, issuedAt: at, revokedAt: null })
+        user.tokens.push({ id: data.token, label: data.label ?? null, issuedAt: at, revokedAt: null })
         return
       case 'TokenRevoked':
         for (const token of user.tokens) if (token.id === data.token) token.revokedAt = at
@@ -222,7 +223,12 @@ export class PlainFold {
     if (type === 'AuthSucceeded') Object.assign(known, { user: data.user?.id ?? null, state: 'authenticated.active' })
     if (type === 'WentIdle') known.state = 'authenticated.idle'
     if (type === 'BecameActive') known.state = 'authenticated.active'
-    if (type === 'CommandRefused') known.refusals += data.count
+    if (type === 'CommandRefused') {
+      known.refusals += data.count
+      const { command, code, guard, state, count, at: decidedAt } = data
+      const refused = { connection: id, user: known.user, command, code, guard, state, count, decidedAt }
+      this.refusals.push({ ...refused, position, at })
+    }
     if (type === 'ConnectionClosed')
       Object.assign(known, { state: 'closed', closedAt: at, code: data.code, cause: data.cause })
     if (type === 'ReadMarked' && known.user !== null)
@@ -252,6 +258,7 @@ export class PlainFold {
       reason: reason ?? null,
       detail,
     }
-    if (isSettings || row.by === null || row.by !== row.target) this.moderation.push(row)
+    const oneself = row.target !== null && row.target === (row.by ?? by)
+    if (isSettings || !oneself) this.moderation.push(row)
   }
 }

@@ -180,12 +180,12 @@ export const randomLog = (seed: number, length: number): Recorded[] => {
       () => say(stream, 'RoleRevoked', { role: 'admin', by: by() }),
       () => {
         const token = [...said.tokens][0]
-        if (token !== undefined && coin(0.5)) {
+        if (token !== undefined && coin(0.8)) {
           said.tokens.delete(token)
           say(stream, 'TokenRevoked', { token })
         } else {
           said.tokens.add(`t${facts.length}`)
-          say(stream, 'TokenIssued', { token: `t${facts.length}`, hash: 'h' })
+          say(stream, 'TokenIssued', { token: `t${facts.length}`, hash: 'h', ...(coin(0.5) ? { label: 'phone' } : {}) })
         }
       },
       () =>

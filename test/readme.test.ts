@@ -80,7 +80,11 @@ describe('once ana and ben have talked', () => {
 
   it('a moderator’s: finds, acts, undoes, justifies', async () => {
     const { message, time } = instead
-    const said = await paste('docs/moderation.md', { '/17': `/${message}`, '2026-01-31T12:00:00Z': time })
+    const said = await paste('docs/moderation.md', {
+      '/17': `/${message}`,
+      ' 17 ': ` ${message} `,
+      '2026-01-31T12:00:00Z': time,
+    })
     expect(said.match(/"text":"free coins at coin.example"/g)?.length).toBeGreaterThan(2)
     expect(said).toContain('ben is banned for 86400 seconds')
     for (const act of ['MessageRemoved', 'MessageRestored', 'UserMuted', 'UserUnmuted', 'MemberBanned', 'UserBanned'])

@@ -179,8 +179,12 @@ describe('accounts', () => {
   })
 
   it('have tokens that are shown once and end when revoked', async () => {
-    const issued = await ask('POST', '/users/@ann/tokens')
+    const issued = await ask('POST', '/users/@ann/tokens', { label: ' her phone ' })
     expect(issued.status).toBe(201)
+    const labels = (await ask('GET', '/users/@ann/tokens', undefined, ann)).body.items.map(
+      ({ label }: { label: string | null }) => label,
+    )
+    expect(labels).toEqual([null, 'her phone'])
     expect((await ask('GET', '/users/@ann', undefined, issued.body.token)).status).toBe(200)
     expect(JSON.stringify((await ask('GET', '/users/@ann/tokens', undefined, ann)).body)).not.toContain('hash')
     expect((await ask('GET', '/users/@ann/tokens', undefined, bob)).status).toBe(403)
@@ -188,7 +192,8 @@ describe('accounts', () => {
     expect((await ask('GET', '/users/@ann', undefined, issued.body.token)).status).toBe(401)
     const facts = await ask('GET', '/facts?type=TokenIssued&limit=500')
     expect(facts.body.items.length).toBeGreaterThan(3)
-    for (const { data } of facts.body.items) expect(Object.keys(data)).toEqual(['token'])
+    for (const { data } of facts.body.items)
+      expect(Object.keys(data).filter((key) => key !== 'label')).toEqual(['token'])
   })
 
   it('that are banned may ask nothing until the ban ends', async () => {
@@ -266,6 +271,25 @@ describe('messages', () => {
     expect(then[0].text).toBe('a secret')
     const twice = { by: { username: 'bob' }, target: null, detail: { ids: [said] } }
     expect(await noted()).toMatchObject([twice, twice])
+  })
+
+  it('of the muted are refused under whichever name, until the mute is lifted by any', async () => {
+    const { account, token } = await server.account('loud')
+    const { id } = await room('moneypot:141', [account.id])
+    const post = () => ask('POST', `/rooms/${id}/messages`, { text: 'hi' }, token)
+    const mute = async () => (await ask('POST', `/rooms/${id}/mutes`, { user: account.id })).body.user
+    expect(await mute()).toEqual({ id: account.id, number: account.number, username: 'loud' })
+    expect((await ask('PATCH', `/users/${account.id}`, { username: 'quiet' }, token)).status).toBe(200)
+    expect((await post()).body.code).toBe('muted')
+    const [listed] = (await ask('GET', `/rooms/${id}/mutes`)).body.items
+    expect(listed.user).toEqual({ id: account.id, number: account.number, username: 'loud' })
+    expect((await ask('DELETE', `/rooms/${id}/mutes/@quiet`)).status).toBe(204)
+    expect((await post()).status).toBe(201)
+    await mute()
+    await ask('PATCH', `/users/${account.id}`, { username: 'silent' }, token)
+    expect((await ask('DELETE', `/rooms/${id}/mutes/@quiet`)).status).toBe(204)
+    expect((await post()).status).toBe(201)
+    expect((await ask('DELETE', `/rooms/${id}/mutes/${account.id}`)).body.code).toBe('not-muted')
   })
 
   it('with a reference are stored once, also in parallel', async () => {
@@ -392,6 +416,58 @@ describe('facts', () => {
     await expect.poll(() => heard.slice(heard.indexOf('caught-up'))).toContain('moneypot:45')
     gone.abort()
     await reading
+  })
+
+  it('are told to nobody who has lost the token, the role or the standing for it', async () => {
+    const listen = async (token: string, path = '/facts') => {
+      const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' }
+      const { body, status } = await fetch(`${server.url}/api/v1${path}`, { headers })
+      expect(status).toBe(200)
+      const over = { is: false }
+      const read = async () => {
+        for await (const _ of body as ReadableStream<Uint8Array>);
+        over.is = true
+      }
+      return { over, ended: read().catch(() => {}) }
+    }
+    const admin = (name: string) => server.account(name, 'admin')
+    const [kept, ...people] = await Promise.all(['a0', 'a1', 'a2', 'a3'].map(admin))
+    const streams = await Promise.all(people.flatMap((who) => [listen(who.token), listen(who.token, '/recording')]))
+    const own = await listen(kept?.token ?? '')
+    const [{ id }] = (await ask('GET', '/users/@a1/tokens')).body.items
+    expect((await ask('DELETE', `/users/@a1/tokens/${id}`)).status).toBe(204)
+    expect((await ask('PATCH', '/users/@a2', { role: 'member' })).status).toBe(200)
+    expect((await ask('POST', '/users/@a3/bans', {})).status).toBe(201)
+    await Promise.all(streams.map(({ ended }) => ended))
+    expect([...streams, own].map(({ over }) => over.is)).toEqual([...streams.map(() => true), false])
+    expect((await ask('DELETE', '/users/@a3/bans')).status).toBe(204)
+  })
+
+  it('have no text of a message that is removed, and no code of an invite', async () => {
+    const { id } = await room('moneypot:47')
+    await ask('POST', `/rooms/${id}/messages`, { text: 'shown' })
+    const said = (await ask('POST', `/rooms/${id}/messages`, { text: 'regretted' })).body
+    const { code } = (await ask('POST', `/rooms/${id}/invites`)).body
+    await ask('DELETE', `/rooms/${id}/messages/${said.id}`)
+    const path = `/facts?stream=room-${id}`
+    const { items } = (await ask('GET', path)).body
+    const texts = items.flatMap(
+      ({ data }: { data: { text?: string; removed?: true } }) => data.text ?? data.removed ?? [],
+    )
+    expect(texts).toEqual(['shown', true])
+    const gone = new AbortController()
+    const response = await fetch(`${server.url}/api/v1${path}`, {
+      headers: { authorization: `Bearer ${server.ownerTokenText}`, accept: 'text/event-stream' },
+      signal: gone.signal,
+    })
+    let heard = ''
+    for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+      heard += Buffer.from(chunk).toString()
+      if (heard.includes('caught-up')) break
+    }
+    gone.abort()
+    expect(heard).toContain('shown')
+    for (const hidden of ['regretted', code]) expect(JSON.stringify(items) + heard).not.toContain(hidden)
   })
 
   it('are those of a moment, as the read models’ rows are', async () => {
@@ -555,6 +631,84 @@ describe('search', () => {
   })
 })
 
+describe('search as of a moment', () => {
+  interface Message {
+    readonly id: number
+    readonly text: string | null
+    readonly removed?: object
+  }
+
+  it('finds by the words that messages had then, and nothing that is removed then or now', async () => {
+    const { id } = await room('moneypot:78', ['@bob'])
+    const said: number[] = []
+    const moments: string[] = []
+    const then = async (act: Promise<{ status: number; body: { id?: number } | null }>) => {
+      clock.advance(1_000)
+      const { status, body } = await act
+      expect(status).toBeLessThan(300)
+      if (status === 201 && body?.id !== undefined && !said.includes(body.id)) said.push(body.id)
+      const { position } = (await ask('GET', '/facts?limit=1')).body
+      moments.push(position, new Date(clock.now()).toISOString())
+    }
+    const path = `/rooms/${id}/messages`
+    const say = (text: string) => then(ask('POST', path, { text }, bob))
+    const edit = (at: number, text: string) => then(ask('PATCH', `${path}/${said[at]}`, { text }, bob))
+    const remove = (at: number) => then(ask('DELETE', `${path}/${said[at]}`))
+    const restore = (at: number) => then(ask('POST', `${path}/${said[at]}/restore`))
+    await say('quick fox')
+    await say('lazy dog')
+    await edit(0, 'quick dog')
+    await say('slow fox')
+    await remove(1)
+    await edit(0, 'slow dog')
+    await edit(0, 'quick fox again')
+    await restore(1)
+    await edit(1, 'quick dog, back')
+    await say('fox and dog')
+    await edit(3, 'neither')
+    await say('fox to be removed')
+    await remove(4)
+    await say('last fox')
+    await edit(2, 'fox, still')
+
+    // The oracle: the room as it reads at that moment, each message looked at.
+    for (const moment of moments)
+      for (const word of ['fox', 'dog', 'quick', 'slow']) {
+        const at = `at=${encodeURIComponent(moment)}`
+        const read: Message[] = (await ask('GET', `${path}?${at}`, undefined, bob)).body.items
+        const having = read.filter(({ text, removed }) => !removed && text?.split(/\W/).includes(word))
+        const expected = having.map(({ id: message, text }) => `${message} ${text}`).reverse()
+        for (const door of [
+          `/rooms/${id}/search?q=${word}&`,
+          `/search?q=${word}&room=${id}&`,
+          `/search?q=${word}&author=@bob&`,
+        ]) {
+          const found: Message[] = (await ask('GET', `${door}${at}`, undefined, bob)).body.items
+          const here = found.filter((message) => said.includes(message.id))
+          expect([moment, door, here.map((message) => `${message.id} ${message.text}`)]).toEqual([
+            moment,
+            door,
+            expected,
+          ])
+        }
+      }
+    // Page by page, across those whose words have changed since and those whose have not.
+    const moment = encodeURIComponent(moments[7] as string)
+    const paged: string[] = []
+    for (let cursor = ''; ; ) {
+      const { items, next } = (await ask('GET', `/search?q=fox&room=${id}&limit=1&at=${moment}${cursor}`)).body
+      paged.push(...items.map(({ text }: Message) => text))
+      if (next === null) break
+      cursor = `&cursor=${next}`
+    }
+    expect(paged).toEqual(['slow fox'])
+    const atEnd = encodeURIComponent(moments[5] as string)
+    expect((await ask('GET', `/search?q=dog&room=${id}&limit=1&at=${atEnd}`)).body.items).toMatchObject([
+      { text: 'lazy dog' },
+    ])
+  })
+})
+
 describe('search in all rooms', () => {
   it('finds what the bearer may read, by author and time, and nothing that was removed', async () => {
     const shared = await room('maint:80', ['@bob', '@ann'])
@@ -628,7 +782,7 @@ describe('the past', () => {
     expect(await revoked('')).toEqual([false, true])
     expect(await revoked(at)).toEqual([false, false])
     const banned = async (query: string) =>
-      (await ask('GET', `/bans?${query}`)).body.items.map(({ user }: { user: string }) => user)
+      (await ask('GET', `/bans?${query}`)).body.items.map(({ user }: { user: { id: string } }) => user.id)
     expect(await banned('')).toEqual([])
     expect(await banned(at)).toEqual([account.id])
     expect((await ask('GET', '/bans', undefined, bob)).status).toBe(403)
@@ -637,6 +791,57 @@ describe('the past', () => {
     expect(await words('')).toEqual(['eggs'])
     expect(await words(at)).toEqual(['spam'])
     expect((await ask('GET', `/rules?${at}`)).body).toMatchObject({ version: 0, rules: [] })
+  })
+
+  it('is what the bearer may read now, whoever might have read it then', async () => {
+    const { id } = await room('moneypot:63')
+    const listed = async (query: string, who: string) =>
+      (await ask('GET', `/rooms?limit=500${query}`, undefined, who)).body.items.some(
+        (each: { id: string }) => each.id === id,
+      )
+    const open = `&at=${(await ask('GET', '/facts?limit=1')).body.position}`
+    expect(await listed('', ann)).toBe(true)
+    await ask('PATCH', `/rooms/${id}`, { aliases: [] })
+    for (const when of ['', open]) expect([when, await listed(when, ann)]).toEqual([when, false])
+    expect(await listed(open, server.ownerTokenText)).toBe(true)
+  })
+
+  it('is cut at a position exactly, also when the read models have not come so far', async () => {
+    const { position } = (await ask('GET', '/facts?limit=1')).body
+    const epoch = position.replace(/-[0-9]+$/, '')
+    for (let turn = 0; turn < 5; turn++) {
+      // Nobody waits here for what this writes.
+      const { account } = await server.account(`late${turn}`)
+      const { status, body } = await ask('GET', `/users/${account.id}?at=${epoch}-${await server.log.head()}`)
+      expect([status, body.username]).toEqual([200, `late${turn}`])
+    }
+  })
+
+  it('of what was undone says why, where that was said', async () => {
+    const { id } = await room('moneypot:64', ['@ann'])
+    const path = `/rooms/${id}`
+    await ask('POST', `${path}/mutes`, { user: '@ann', reason: 'loud' })
+    await ask('DELETE', `${path}/mutes/@ann?reason=enough`)
+    await ask('POST', `${path}/bans`, { user: '@ann' })
+    await ask('DELETE', `${path}/bans/@ann?reason=sorry`)
+    await ask('PUT', `${path}/members/@ann`)
+    await ask('DELETE', `${path}/members/@ann?reason=moved`)
+    await ask('POST', `${path}/mutes`, { user: '@ann' })
+    await ask('DELETE', `${path}/mutes/@ann`)
+    const acts = (await ask('GET', `/moderation?room=${id}`)).body.items
+    const reasons = acts.map(({ act, reason }: { act: string; reason: string | null }) => `${act} ${reason}`).reverse()
+    expect(reasons).toEqual([
+      'MemberAdded null',
+      'UserMuted loud',
+      'UserUnmuted enough',
+      'MemberBanned null',
+      'MemberRemoved null',
+      'MemberBanLifted sorry',
+      'MemberAdded null',
+      'MemberRemoved moved',
+      'UserMuted null',
+      'UserUnmuted null',
+    ])
   })
 
   it('of a room is read page by page, both ways', async () => {

@@ -40,7 +40,8 @@ const admins: readonly Role[] = ['admin']
 /** Names that stand for what the test makes for every try. */
 export interface Act {
   readonly says: string
-  /** `{room}`, `{open}`, `{space}`, `{message}`, `{own}`, `{removed}`, `{token}`, `{ownToken}`, `{code}` are made anew */
+  /** `{room}`, `{open}`, `{space}`, `{message}`, `{own}`, `{removed}`, `{token}`, `{ownToken}`, `{code}`, `{connection}`,
+   * `{ownConnection}` are made anew */
   readonly asks: `${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /${string}`
   readonly body?: unknown
   readonly may: readonly Role[]
@@ -49,11 +50,13 @@ export interface Act {
 /** `@self` is whoever asks, `@member2` a plain member, `@mod2` another mod, `@muted` and `@banned` what they say. */
 export const ACTS: Readonly<Record<string, readonly Act[]>> = {
   'Reading a room': [
+    { says: 'list rooms: those that one may read', asks: 'GET /rooms', may: everybody },
     { says: 'see the room', asks: 'GET /rooms/{room}', may: readers },
     { says: 'see a room that a protocol opens to all', asks: 'GET /rooms/{open}', may: everybody },
     { says: 'read its messages', asks: 'GET /rooms/{room}/messages', may: readers },
     { says: 'read the messages of a room open to all', asks: 'GET /rooms/{open}/messages', may: everybody },
     { says: 'search in it', asks: 'GET /rooms/{room}/search?q=said', may: readers },
+    { says: 'search in all that one may read', asks: 'GET /search?q=said', may: everybody },
     { says: 'list its members', asks: 'GET /rooms/{room}/members', may: readers },
     { says: 'see how far everybody has read', asks: 'GET /rooms/{room}/reads', may: readers },
     { says: 'see its mute list', asks: 'GET /rooms/{room}/mutes', may: readers },
@@ -105,13 +108,14 @@ export const ACTS: Readonly<Record<string, readonly Act[]>> = {
     { says: 'come in where all may read', asks: 'PUT /rooms/{open}/members/@self', may: everybody },
     { says: 'come in by an invite', asks: 'POST /invites/{code}', may: everybody },
     { says: 'make an invite', asks: 'POST /rooms/{room}/invites', may: staff },
-    { says: 'leave', asks: 'DELETE /rooms/{room}/members/@self', may: everybody },
+    { says: 'leave', asks: 'DELETE /rooms/{room}/members/@self', may: readers },
     { says: 'take a member out', asks: 'DELETE /rooms/{room}/members/@member2', may: staff },
     { says: 'take a mod out', asks: 'DELETE /rooms/{room}/members/@mod2', may: chiefs },
     { says: 'open a room', asks: 'POST /rooms', body: { name: 'new' }, may: admins },
   ],
   Accounts: [
-    { says: 'list accounts, see one', asks: 'GET /users/@member2', may: everybody },
+    { says: 'list accounts', asks: 'GET /users', may: everybody },
+    { says: 'see one', asks: 'GET /users/@member2', may: everybody },
     { says: 'make an account', asks: 'POST /users', body: { username: '{new}' }, may: admins },
     { says: 'rename oneself', asks: 'PATCH /users/@self', body: { username: '{new}' }, may: everybody },
     { says: 'rename another', asks: 'PATCH /users/@stranger2', body: { username: '{new}' }, may: admins },
@@ -131,6 +135,7 @@ export const ACTS: Readonly<Record<string, readonly Act[]>> = {
     { says: 'lift a ban from everywhere', asks: 'DELETE /users/@outcast/bans', may: admins },
     { says: 'close every connection of an account', asks: 'POST /users/@stranger2/kicks', may: admins },
     { says: 'see who is banned from everywhere', asks: 'GET /bans', may: admins },
+    { says: 'see whether somebody is', asks: 'GET /users/@stranger2/bans', may: admins },
     { says: 'see the rules for all rooms', asks: 'GET /rules', may: admins },
     { says: 'set the rules for all rooms', asks: 'PUT /rules', body: { rules: [] }, may: admins },
     { says: 'read the moderation log', asks: 'GET /moderation', may: admins },
@@ -138,6 +143,18 @@ export const ACTS: Readonly<Record<string, readonly Act[]>> = {
     { says: 'read the facts', asks: 'GET /facts?limit=1', may: admins },
     { says: 'see own connections', asks: 'GET /connections?user=@self', may: everybody },
     { says: 'see all connections', asks: 'GET /connections', may: admins },
+    { says: 'see an own connection', asks: 'GET /connections/{ownConnection}', may: everybody },
+    { says: 'see when an own connection did what', asks: 'GET /connections/{ownConnection}/life', may: everybody },
+    { says: 'read what an own connection did', asks: 'GET /connections/{ownConnection}/timeline', may: everybody },
+    { says: 'see another’s connection', asks: 'GET /connections/{connection}', may: admins },
+    { says: 'see when another’s did what', asks: 'GET /connections/{connection}/life', may: admins },
+    { says: 'read what another’s did', asks: 'GET /connections/{connection}/timeline', may: admins },
+    { says: 'see when a room did what', asks: 'GET /rooms/{open}/life', may: admins },
+    { says: 'read what a room did', asks: 'GET /rooms/{open}/timeline', may: admins },
+    { says: 'see when an account did what', asks: 'GET /users/@self/life', may: admins },
+    { says: 'read what an account did', asks: 'GET /users/@self/timeline', may: admins },
+    { says: 'see how far the read models are', asks: 'GET /read-models', may: admins },
+    { says: 'have the read models made anew', asks: 'POST /read-models/rebuild', may: admins },
     { says: 'see the statecharts', asks: 'GET /machines/room', may: everybody },
   ],
 }

@@ -8,7 +8,7 @@ export const OWNER_TOKEN = '0123456789abcdef0123456789abcdef'
 
 const MAIN = join(import.meta.dirname, '../src/main.ts')
 const FIRST_LINE = /^hansard .* listening on (http:\/\/\S+)$/m
-const START_MS = 20_000
+const START_MS = 60_000
 
 export interface ServerProcess {
   readonly url: string

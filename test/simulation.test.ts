@@ -6,10 +6,10 @@ import { playWorlds } from './laws.ts'
 const SEEDS = 200
 
 describe('a simulated world', () => {
-  it(`keeps the laws through crashes and lost acknowledgements, from ${SEEDS} seeds`, {
+  it(`keeps the laws through crashes, lost acknowledgements and read models that are away, from ${SEEDS} seeds`, {
     timeout: 240_000,
   }, async () => {
-    const { deaths, losses, shut, worlds } = await playWorlds({
+    const { deaths, losses, unanswered, shut, worlds } = await playWorlds({
       first: 1,
       count: SEEDS,
       steps: 80,
@@ -19,5 +19,6 @@ describe('a simulated world', () => {
     expect(deaths).toBeGreaterThan(worlds / 2)
     expect(losses).toBeGreaterThan(worlds / 2)
     expect(shut).toBeGreaterThan(worlds / 2)
+    expect(unanswered).toBeGreaterThan(worlds / 2)
   })
 })

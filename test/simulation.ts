@@ -1,5 +1,5 @@
 // A whole world in one thread under virtual time, from a seed: rooms, users and connections on the memory log, while
-// the process dies and acknowledgements get lost at any await. Sessions, hub, dialect, host, policies, recovery and
+// the process dies, acknowledgements get lost and read models do not answer, at any await. Sessions, hub, dialect, host, policies, recovery and
 // read models are the real ones; only the sockets, the clock, chance and the log's troubles are simulated.
 
 import type { Summary } from '../src/actors/actor.ts'
@@ -9,13 +9,15 @@ import { Deadlines } from '../src/actors/deadlines.ts'
 import { definitions } from '../src/actors/definitions.ts'
 import { FactCodec } from '../src/actors/fact-codec.ts'
 import { Host, type HostStore } from '../src/actors/host.ts'
-import { Identity } from '../src/actors/identity.ts'
+import { type Account, Identity } from '../src/actors/identity.ts'
 import { Policies } from '../src/actors/policies.ts'
-import type { Clock } from '../src/actors/ports.ts'
+import { type Clock, pause } from '../src/actors/ports.ts'
 import { RateLimits } from '../src/actors/rate.ts'
 import { closeLeftOpen } from '../src/actors/recovery.ts'
+import { roomStream } from '../src/actors/room/room.facts.ts'
 import { Rooms } from '../src/actors/rooms.ts'
 import type { FrameOut, MessageView } from '../src/dialects/dialect.ts'
+import { drivers } from '../src/dialects/drivers.ts'
 import { moneypot } from '../src/dialects/moneypot.ts'
 import { type EventLog, LogUnavailable, type Recorded } from '../src/log/event-log.ts'
 import { MemoryLog } from '../src/log/memory.ts'
@@ -29,6 +31,8 @@ import { SeededChance } from './seeded-chance.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 const ROOMS = ['moneypot:1', 'moneypot:2', 'moneypot:3'] as const
+/** what drivers.uz clients call the first room: everybody with a name is a member there */
+const TOPIC = 'drivers:1'
 const NAMES = ['ann', 'bob', 'cyd', 'dan', 'eve'] as const
 
 /** What a client saw of one visit. */
@@ -39,6 +43,10 @@ export class Client implements Socket {
   readonly name: string | null
   readonly alias: string
   session: Session | null = null
+  /** of drivers.uz, which shows the whole of a message that was removed */
+  get isDriver(): boolean {
+    return this.alias === TOPIC
+  }
   open = true
   /** message ids of the snapshot, then of live frames, in the order they came */
   readonly seen: number[] = []
@@ -62,6 +70,11 @@ export class Client implements Socket {
     this.session?.receive({ event, args, ack })
   }
 
+  /** Where there is no callback, or nobody waits for it. */
+  tell(event: string, data: object): void {
+    this.session?.receive({ event, args: [data], ack: null })
+  }
+
   write(batches: readonly Batch[]): number {
     if (!this.open) return 0
     for (const frame of batches.flatMap((batch) => batch.frames)) {
@@ -80,18 +93,29 @@ export class Client implements Socket {
   }
 }
 
+/** As in a thread of their own: they answer after a while, and are further by then than they were asked to be. */
+const distant = (readModels: LocalReadModels, own: EventLog, clock: Clock, chance: SeededChance): LocalReadModels => {
+  const query: LocalReadModels['query'] = async (name, args, options) => {
+    await pause(clock, Math.floor(chance.fraction() * 3))
+    return readModels.query(name, args, { ...options, atLeast: await own.head() })
+  }
+  return Object.assign(Object.create(readModels) as LocalReadModels, { query })
+}
+
 /** One life of the process: dead, nothing of it goes on. */
 class Life {
   dead = false
   readonly host: Host
   readonly sessions: Sessions
   readonly identity: Identity
+  readonly rooms: Rooms
   readonly readModels: LocalReadModels
 
-  private constructor(host: Host, sessions: Sessions, identity: Identity, readModels: LocalReadModels) {
+  private constructor(host: Host, sessions: Sessions, identity: Identity, rooms: Rooms, readModels: LocalReadModels) {
     this.host = host
     this.sessions = sessions
     this.identity = identity
+    this.rooms = rooms
     this.readModels = readModels
   }
 
@@ -111,13 +135,24 @@ class Life {
     const readModels = await LocalReadModels.open(own, (ms, run) => {
       clock.at(clock.now() + ms, run)
     })
+    const answer = readModels.query.bind(readModels)
+    readModels.query = (async (...asked: Parameters<typeof answer>) => {
+      await world.hold(asked[0], clock)
+      return answer(...asked)
+    }) as typeof answer
     const store: HostStore = {
       summary: async (stream, source) =>
         (await readModels.query('summary.get', { stream, source })).result as Summary | null,
       keepSummary: (stream, source, summary) => {
-        void readModels.query('summary.put', { stream, source, revision: summary.revision, state: summary })
+        readModels.query('summary.put', { stream, source, revision: summary.revision, state: summary }).catch(() => {})
       },
-      message: async () => null,
+      message: async (stream, revision, id) => {
+        const room = stream.slice('room-'.length)
+        const { result } = await readModels.query('room.message', { room, id }, { atLeast: { stream, revision } })
+        if (!result) return null
+        const { author, text, removed } = result
+        return { id, revision: result.revision, author: author.id, text, removed: removed !== null }
+      },
     }
     const host = new Host({
       log: own,
@@ -143,9 +178,6 @@ class Life {
     })
     await policies.settled()
     await bear(identity, rooms, 'o'.repeat(32))
-    for (const alias of ROOMS) {
-      if (!(await rooms.byAlias(alias))) await rooms.open({ name: alias, aliases: [alias], asker: null })
-    }
     for (const name of NAMES) {
       if (!(await identity.byName(name))) {
         const token = tokenOf(name)
@@ -157,6 +189,14 @@ class Life {
           token,
         })
       }
+    }
+    for (const alias of ROOMS) {
+      if (await rooms.byAlias(alias)) continue
+      const members: { account: Account; role: 'member' }[] = []
+      if (alias === ROOMS[0])
+        for (const name of NAMES) members.push({ account: (await identity.byName(name)) as Account, role: 'member' })
+      const aliases = alias === ROOMS[0] ? [alias, TOPIC] : [alias]
+      await rooms.open({ name: alias, aliases, members, asker: null })
     }
     const dueBefore = async (before: number) => {
       const atLeast = await own.head()
@@ -179,11 +219,11 @@ class Life {
       rooms,
       rates,
       acts: rates,
-      readModels,
+      readModels: distant(readModels, own, clock, chance),
       hub,
       node: 'main',
       incarnation: `life ${incarnation}`,
-      dialects: [moneypot, ...MEMBER_DIALECTS],
+      dialects: [moneypot, drivers, ...MEMBER_DIALECTS],
       maxConnections: 1_000,
       typing: true,
       head: () => own.head(),
@@ -191,8 +231,16 @@ class Life {
       onFault,
     })
     await world.members.begin({ host, identity, rooms, policies, sessions })
-    return mortal.dead ? null : Object.assign(new Life(host, sessions, identity, readModels), { mortal })
+    return mortal.dead ? null : Object.assign(new Life(host, sessions, identity, rooms, readModels), { mortal })
   }
+}
+
+/** The message that a frame says was posted. */
+const messageIn = (frame: FrameOut): { id: number } | null => {
+  if (!('event' in frame)) return null
+  if (frame.event === 'new_message') return frame.args[0] as { id: number }
+  const { event_type, data } = (frame.args[0] ?? {}) as { event_type?: string; data?: { id: number } }
+  return frame.event === 'message_events' && event_type === 'sent' && data ? data : null
 }
 
 const tokenOf = (name: string): string => name.padEnd(32, '0')
@@ -252,6 +300,8 @@ export class World {
   calm = true
   deaths = 0
   losses = 0
+  /** questions to the read models */
+  unanswered = 0
   life: Life | null = null
   #lives = 0
   #texts = 0
@@ -266,6 +316,18 @@ export class World {
     if (this.calm || this.chance.fraction() >= chance) return
     this.deaths++
     this.kill()
+  }
+
+  /** At each question to the read models: sometimes they are behind for a while, sometimes for too long. */
+  async hold(question: string, clock: Clock): Promise<void> {
+    if (this.calm) return
+    const often = question === 'room.message' ? 5 : 1
+    const luck = this.chance.fraction()
+    if (luck < 0.03 * often) {
+      this.unanswered++
+      throw new LogUnavailable('the read models are behind', 'no')
+    }
+    if (luck < 0.06 * often) await pause(clock, this.chance.below(2_000))
   }
 
   /** At each append: sometimes the answer is lost, sometimes the process dies. */
@@ -332,20 +394,25 @@ export class World {
     if (this.chance.fraction() < 0.3) this.members.act()
     else if (open.length < 2 || luck < 0.25) this.#connect()
     else if (luck < 0.75) this.#speak(this.chance.pick(open))
-    else if (luck < 0.85) this.#moderate(this.chance.pick(open))
+    else if (luck < 0.8) this.#moderate(this.chance.pick(open))
+    else if (luck < 0.9) void this.#change()
     else if (luck < 0.97) this.#leave(this.chance.pick(open))
     else void this.#ban()
   }
 
   #connect(): void {
     const name = this.chance.fraction() < 0.15 ? null : this.chance.pick(NAMES)
-    const client = new Client(this.chance.uuid(), name, this.chance.pick(ROOMS), (who, frame) =>
-      this.#heard(who, frame),
-    )
+    const alias = name !== null && this.chance.fraction() < 0.3 ? TOPIC : this.chance.pick(ROOMS)
+    const client = new Client(this.chance.uuid(), name, alias, (who, frame) => this.#heard(who, frame))
     const { life } = this
     if (!life) return
     client.session = life.sessions.open(client)
     this.clients.push(client)
+    if (name !== null && client.isDriver) {
+      client.snapshot = 0
+      client.tell('signin_request', { token: tokenOf(name) })
+      return
+    }
     const token = name === null ? {} : { hashed_token: life.identity.hashToken(tokenOf(name)) }
     client.emit('auth', [{ app_id: Number(client.alias.split(':')[1]), ...token }], ([error, data]) => {
       if (error !== null) return
@@ -358,6 +425,10 @@ export class World {
 
   #speak(client: Client): void {
     const text = `${client.id.slice(-6)} ${this.#texts++}`
+    if (client.isDriver) {
+      client.tell('message_events', { topic_id: 1, body: text })
+      return
+    }
     client.emit('new_message', [text], ([error]) => {
       if (error === undefined) client.acknowledged.push(text)
     })
@@ -367,6 +438,29 @@ export class World {
     const target = this.chance.pick(NAMES)
     const text = this.chance.fraction() < 0.7 ? `/mute ${target} ${1 + this.chance.below(3)}` : `/unmute ${target}`
     client.emit('new_message', [text], () => {})
+  }
+
+  /** Messages of the topic are taken down, shown again and edited, now and then together, and something is said beside it. */
+  async #change(): Promise<void> {
+    const { life } = this
+    const room = await life?.rooms.byAlias(TOPIC)
+    const ann = await life?.identity.byName('ann')
+    if (!life || !room || !ann || this.inTopic.length === 0) return
+    const asker = { id: ann.id, number: ann.number, username: ann.username, account: ann.role }
+    for (let acts = 1 + this.chance.below(2); acts > 0; acts--) {
+      const id = this.chance.pick(this.inTopic.slice(-3))
+      const luck = this.chance.fraction()
+      void life.host.send(
+        roomStream(room.id),
+        luck < 0.5
+          ? { type: 'message.remove', asker, id, reason: null }
+          : luck < 0.8
+            ? { type: 'message.restore', asker, id }
+            : { type: 'message.edit', asker, id, text: `edited ${this.#texts++}` },
+      )
+    }
+    const said = { kind: 'text', clientRef: null, replyTo: null, extra: null, entered: false } as const
+    void life.host.send(roomStream(room.id), { type: 'message.post', asker, text: `beside ${this.#texts++}`, ...said })
   }
 
   #leave(client: Client): void {
@@ -383,8 +477,9 @@ export class World {
 
   /** Nothing leaves before it is durable: whatever a frame tells of stands in the log now. */
   #heard(client: Client, frame: FrameOut): void {
-    if (!('event' in frame) || frame.event !== 'new_message') return
-    const [message] = frame.args as [{ id: number; text: string }]
+    const message = messageIn(frame)
+    if (message === null) return
+    if (client.isDriver) this.inTopic.push(message.id)
     const last = client.seen.at(-1) ?? 0
     if (message.id <= last) this.broken.push(`${client.id} heard message ${message.id} after ${last}`)
     client.seen.push(message.id)
@@ -392,6 +487,8 @@ export class World {
   }
 
   readonly told: number[] = []
+  /** those of the topic that one of its clients was told */
+  readonly inTopic: number[] = []
 
   /** Gives back what the last life holds. */
   end(): void {

@@ -5,10 +5,12 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { signature, webhookStream } from '../src/api/webhooks.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { startProcess } from './server-process.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 const secret = 'a secret of sixteen and more'
 const types = ['MessagePosted', 'UserBanned']
@@ -97,6 +99,21 @@ describe('a webhook', () => {
       .toEqual(['MessagePosted', 'MessagePosted', 'MessagePosted', 'UserBanned'])
     expect(texts().slice(0, 3)).toEqual(['one', 'two', 'three'])
     expect(posts.every(({ signed }) => signed)).toBe(true)
+  })
+
+  it('with nothing to tell waits, and leaves nothing behind for it', async () => {
+    const warnings: string[] = []
+    const listen = ({ message }: Error) => warnings.push(message)
+    process.on('warning', listen)
+    const clock = new VirtualClock()
+    server = await runServer({ clock, webhook: { url, secret, types } })
+    for (let waited = 0; waited < 40; waited++) {
+      clock.advance(50)
+      await setImmediate()
+    }
+    process.off('warning', listen)
+    // Node tells of more than ten listeners on one signal.
+    expect(warnings).toEqual([])
   })
 
   it('posts again what was not confirmed, also after a restart, and then goes on', async () => {

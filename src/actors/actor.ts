@@ -12,7 +12,7 @@ import { type FactCodec, Unreadable } from './fact-codec.ts'
 import { decideBatch, type Fork, factEvent } from './fork.ts'
 import { type Outcome, refused } from './outcome.ts'
 import { type Chance, type Clock, pause } from './ports.ts'
-import type { RefusalCode } from './refusals.ts'
+import { isAway, type RefusalCode } from './refusals.ts'
 import { Timers } from './timers.ts'
 
 /** Commands that one actor keeps waiting. */
@@ -238,7 +238,7 @@ export class Actor {
   #timerFired(event: EventObject & CommandFields): void {
     if (this.#stopped || this.quarantined) return
     const settle = (outcome: Outcome) => {
-      if (!outcome.ok && ['unavailable', 'contended', 'busy'].includes(outcome.refusal.code)) this.timers.retry(event)
+      if (!outcome.ok && isAway(outcome.refusal.code)) this.timers.retry(event)
       else this.timers.settled(event)
     }
     this.#due.push({ event, settle })

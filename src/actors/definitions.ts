@@ -30,7 +30,13 @@ export const definitions: readonly ActorDefinition[] = [
     'connection.context.ts',
     'connection.guards.ts',
   ]),
-  define('user', user.userMachine, user, ['user.facts.ts', 'user.machine.ts']),
+  define('user', user.userMachine, user, [
+    'user.facts.ts',
+    'user.machine.ts',
+    'user.branches.ts',
+    'user.context.ts',
+    'user.guards.ts',
+  ]),
   define('room', room.roomMachine, room, [
     'room.facts.ts',
     'room.machine.ts',

@@ -5,17 +5,10 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { AnyStateMachine, EventObject } from 'xstate'
 import { type EventLog, LogUnavailable } from '../log/event-log.ts'
-import {
-  Actor,
-  type ActorSurroundings,
-  type Enriched,
-  type Kind,
-  MAX_WAITING,
-  type Summary,
-  type WaitingCommand,
-} from './actor.ts'
+import { Actor, type ActorSurroundings, type Kind, MAX_WAITING, type Summary } from './actor.ts'
 import type { ConnectionCommand } from './connection/connection.facts.ts'
 import { Decider, stateName } from './decide.ts'
+import { Enrichment, type MessageOfRoom } from './enrichment.ts'
 import type { ActorKind, CommandFields, Fact, Wish } from './fact.ts'
 import { type FactCodec, Unreadable } from './fact-codec.ts'
 import { GlobalRules } from './global-rules.ts'
@@ -24,7 +17,7 @@ import { MessageIds } from './message-ids.ts'
 import { machinesStream, nodeStream } from './node.facts.ts'
 import { type AcknowledgedListener, type Outcome, refused } from './outcome.ts'
 import type { Chance, Clock } from './ports.ts'
-import type { MessageRow, RoomCommand } from './room/room.facts.ts'
+import type { RoomCommand } from './room/room.facts.ts'
 import type { UserCommand } from './user/user.facts.ts'
 
 /** Rooms and users that were not asked for this long may leave memory. */
@@ -48,8 +41,7 @@ export interface ActorDefinition {
 export interface HostStore {
   summary(stream: string, machine: string): Promise<Summary | null>
   keepSummary(stream: string, machine: string, summary: Summary): void
-  /** the message as of at least `revision` of the room's stream */
-  message(roomStream: string, revision: number, id: number): Promise<MessageRow | null>
+  readonly message: MessageOfRoom
 }
 
 export interface HostOptions {
@@ -83,7 +75,6 @@ export class Host {
   /** commands that wait for their actor to be loaded, in order */
   readonly #arriving = new Map<string, ((actor: Actor | null) => void)[]>()
   #listeners: AcknowledgedListener[] = []
-  readonly #messageIds: MessageIds
   readonly #around: ActorSurroundings
   /** unexpected faults since the start */
   faults = 0
@@ -101,7 +92,13 @@ export class Host {
     this.node = node
     this.ledger = new Ledger(log, codec, clock, chance)
     this.rules = new GlobalRules(this.ledger)
-    this.#messageIds = new MessageIds(this.ledger, node)
+    const enrichment = new Enrichment({
+      messageIds: new MessageIds(this.ledger, node),
+      rules: this.rules,
+      message: (stream, revision, id) => store.message(stream, revision, id),
+      clock,
+      onFault: options.onFault,
+    })
     for (const definition of options.definitions) {
       const { kind, machine, sources, summarise, restoreContext } = definition
       const hash = sourceHash(sources)
@@ -119,11 +116,11 @@ export class Host {
       codec,
       clock,
       chance,
-      enrich: (actor, batch) => this.#enrich(actor, batch),
+      enrich: (actor, batch) => enrichment.enrich(actor, batch),
       acknowledged: (actor, facts) => this.#acknowledged(actor, facts),
       logFailed: (error) => this.#logFailed(error),
       fault: (actor, error) => this.#fault(actor, error),
-      summary: (stream) => store.summary(stream, this.#kindOf(stream).hash),
+      summary: (stream) => this.#summary(stream),
     }
   }
 
@@ -243,12 +240,18 @@ export class Host {
     }
   }
 
-  /** Forgets an actor that rests, e.g. a closed connection. */
+  /** Forgets an actor, if it rests. */
   release(stream: string): void {
     const actor = this.#actors.get(stream)
     if (!actor?.resting(this.clock.now())) return
     this.#actors.delete(stream)
     actor.stop()
+  }
+
+  /** The same for one that has just answered, whose batch is over in a moment. */
+  async letGo(stream: string): Promise<void> {
+    await new Promise<void>((over) => this.clock.soon(over))
+    this.release(stream)
   }
 
   counts(): { actors: number; quarantined: number } {
@@ -282,44 +285,6 @@ export class Host {
     const kind = this.#kinds.get(stream.slice(0, stream.indexOf('-')))
     if (!kind) throw new Error(`no statechart for stream ${stream}`)
     return kind
-  }
-
-  async #enrich(actor: Actor, batch: readonly WaitingCommand[]): Promise<Enriched> {
-    const [together, later] = untilAskedTwice(batch)
-    const posts = together.reduce((count, { event }) => count + (event.type === 'message.post' ? 1 : 0), 0)
-    let nextId = 0
-    if (posts > 0) {
-      const { lastMessageId } = actor.snapshot.context as { lastMessageId: number }
-      nextId = await this.#messageIds.take(posts, lastMessageId)
-    }
-    const ready: WaitingCommand[] = []
-    for (const waiting of together) {
-      const { event } = waiting
-      const id = askedAbout(event)
-      if (event.type === 'message.post') {
-        const text = textOf(event)
-        const blocked = this.rules.verdictOn(text)
-        ready.push({ ...waiting, event: { ...event, newId: nextId++, text, blocked } as typeof event })
-      } else if (id !== null) {
-        const message = await this.#messageOf(actor, id, waiting)
-        if (message === 'unread') continue
-        const text = textOf(event)
-        const said = event.type === 'message.edit' ? { text, blocked: this.rules.verdictOn(text) } : {}
-        ready.push({ ...waiting, event: { ...event, message, ...said } as unknown as typeof event })
-      } else ready.push(waiting)
-    }
-    return { ready, later }
-  }
-
-  /** Read models that cannot answer refuse the one who needs them, and nobody else of the batch. */
-  async #messageOf({ stream, revision }: Actor, id: number, { settle }: WaitingCommand) {
-    try {
-      return await this.#options.store.message(stream, revision, id)
-    } catch (error) {
-      if (!(error instanceof LogUnavailable)) this.#options.onFault(stream, error)
-      settle(refused(error instanceof LogUnavailable ? 'unavailable' : 'faulted'))
-      return 'unread'
-    }
   }
 
   #acknowledged(actor: Actor, facts: readonly Fact[]): void {
@@ -393,6 +358,16 @@ export class Host {
     }
   }
 
+  /** Whatever keeps a summary from being read, the whole stream says the same. */
+  async #summary(stream: string): Promise<Summary | null> {
+    try {
+      return await this.#options.store.summary(stream, this.#kindOf(stream).hash)
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) this.#options.onFault(`summary of ${stream}`, error)
+      return null
+    }
+  }
+
   #keepSummary(actor: Actor): void {
     if (actor.revision < (this.#options.summaryFrom ?? SUMMARY_FROM)) return
     const summary = actor.summarise()
@@ -401,26 +376,6 @@ export class Host {
     this.#options.store.keepSummary(actor.stream, actor.kind.hash, summary)
   }
 }
-
-/** The message that a command is about, whose row the host brings. */
-const askedAbout = (event: EventObject): number | null =>
-  event.type === 'message.edit' || event.type === 'message.remove' || event.type === 'message.restore'
-    ? (event as unknown as { id: number }).id
-    : null
-
-/** What is decided of a message changes its row, so whoever asks of the same one next is decided after that. */
-const untilAskedTwice = (batch: readonly WaitingCommand[]): [WaitingCommand[], WaitingCommand[]] => {
-  const asked = new Set<number>()
-  const again = batch.findIndex(({ event }) => {
-    const id = askedAbout(event)
-    return id !== null && asked.size === asked.add(id).size
-  })
-  return again < 0 ? [[...batch], []] : [batch.slice(0, again), batch.slice(again)]
-}
-
-/** Half a surrogate pair is no text: no store keeps it, and it would be another text on every way. */
-const textOf = (event: object): string =>
-  'text' in event && typeof event.text === 'string' ? event.text.toWellFormed() : ''
 
 const definitionOf = (machine: AnyStateMachine): unknown => JSON.parse(JSON.stringify(machine.definition))
 

@@ -10,8 +10,8 @@ import { numbersStream } from './node.facts.ts'
 import { isDecided, type Outcome, type Refused, refused } from './outcome.ts'
 import type { TokenClaims, TokenVerifier } from './ports.ts'
 import type { Asker } from './room/room.facts.ts'
+import type { UserContext } from './user/user.context.ts'
 import { userStream } from './user/user.facts.ts'
-import type { UserContext } from './user/user.machine.ts'
 
 export interface Account {
   readonly id: string
@@ -68,6 +68,12 @@ export interface Registered {
 const accountOf = ({ user, number, username, role }: UserContext): Account => ({ id: user, number, username, role })
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+/** Where something was asked that is not put as a command there. */
+export interface AskedFrom {
+  readonly connection?: string
+  readonly correlationId?: string
+}
 
 export class Identity {
   readonly #host: Host
@@ -272,7 +278,7 @@ export class Identity {
     account: Account,
     asker: Asker | null,
     own?: string,
-    from: AskedFrom = {},
+    from: AskedFrom & { readonly label?: string } = {},
   ): Promise<{ ok: true; id: string; token: string; revision: number } | Refused> {
     const { id, hash, token } = await this.#claimToken(account.id, own)
     const outcome = await this.#host.send(userStream(account.id), {

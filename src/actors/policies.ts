@@ -13,11 +13,12 @@ import type { Fact } from './fact.ts'
 import type { Host, Submitted } from './host.ts'
 import type { Acknowledged } from './outcome.ts'
 import { pause } from './ports.ts'
+import { isAway } from './refusals.ts'
 import type { RoomContext } from './room/room.context.ts'
 import { roomStream } from './room/room.facts.ts'
 import { roleIn } from './rooms.ts'
+import type { UserContext } from './user/user.context.ts'
 import { userStream } from './user/user.facts.ts'
-import type { UserContext } from './user/user.machine.ts'
 
 interface Consequence {
   readonly stream: string
@@ -218,7 +219,7 @@ export class Policies {
     const { $correlationId: correlationId } = fact.metadata
     while (!this.#stopped) {
       const outcome = await this.#host.send(stream, { ...command, commandId, correlationId, by: 'system' })
-      const away = !outcome.ok && ['unavailable', 'contended', 'busy'].includes(outcome.refusal.code)
+      const away = !outcome.ok && isAway(outcome.refusal.code)
       if (!away || this.#stopped) return
       await pause(this.#host.clock, RETRY_MS)
     }

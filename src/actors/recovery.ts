@@ -34,7 +34,7 @@ export const closeLeftOpen = async (host: Host, { connections, presences, online
 const carry = async (host: Host, stream: string, command: Submitted): Promise<void> => {
   const outcome = await host.send(stream, { ...command, by: 'system' })
   if (!outcome.ok) throw new Error(`${stream} could not be closed after a crash: ${outcome.refusal.code}`)
-  host.release(stream)
+  await host.letGo(stream)
 }
 
 const inParallel = async <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> => {

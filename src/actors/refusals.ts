@@ -54,6 +54,11 @@ export const refusals = {
 
 export type RefusalCode = keyof typeof refusals
 
+/** It says only that the log, or a part of this node, cannot take the command now: the same one may be sent again. */
+export const isAway = (code: RefusalCode): boolean => AWAY.has(code)
+
+const AWAY: ReadonlySet<RefusalCode> = new Set(['unavailable', 'contended', 'busy'])
+
 /** A refusal as a value: which rule, where, on what. */
 export interface Refusal {
   readonly code: RefusalCode

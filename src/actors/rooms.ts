@@ -187,19 +187,18 @@ export class Rooms {
   }
 
   /** A code that lets its bearer become a member. @throws LogUnavailable */
-  async invite(room: RoomRef, asker: Asker, from: AskedFrom = {}): Promise<{ ok: true; code: string } | Refused> {
+  async invite(
+    room: RoomRef,
+    asker: Asker,
+    from: AskedFrom = {},
+  ): Promise<{ ok: true; code: string; revision: number } | Refused> {
     const code = this.#host.chance.token()
-    const outcome = await this.#host.send(roomStream(room.id), {
-      type: 'invite.create',
-      ...from,
-      by: asker.id,
-      asker,
-      code,
-    })
+    const inviting = { type: 'invite.create', ...from, by: asker.id, asker, code } as const
+    const outcome = await this.#host.send(roomStream(room.id), inviting)
     if (!outcome.ok) return outcome
     // The record first: a crash here leaves a code that nobody was told.
     await this.#claims.claim('invite', code, room.id, async () => true)
-    return { ok: true, code }
+    return { ok: true, code, revision: outcome.revision }
   }
 
   /** @throws LogUnavailable */

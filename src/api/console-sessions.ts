@@ -13,6 +13,7 @@ import type { Host } from '../actors/host.ts'
 import type { Bearing, Identity } from '../actors/identity.ts'
 import type { Chance, Clock } from '../actors/ports.ts'
 import { userStream } from '../actors/user/user.facts.ts'
+import { onRightsLost } from './rights.ts'
 
 export const COOKIE = 'hansard_console'
 /** the cookie is sent here and nowhere else */
@@ -87,13 +88,7 @@ export class ConsoleSessions {
     this.#clock = host.clock
     this.#chance = host.chance
     this.#publicOrigin = publicUrl === '' ? null : new URL(publicUrl).origin
-    host.onAcknowledged(({ kind, stream, facts }) => {
-      if (kind !== 'user') return
-      for (const { type, data } of facts) {
-        if (type === 'UserBanned' || type === 'RoleGranted' || type === 'RoleRevoked') this.#endOf(stream, null)
-        else if (type === 'TokenRevoked') this.#endOf(stream, (data as { token: string }).token)
-      }
-    })
+    onRightsLost(host, (stream, token) => this.#endOf(stream, token))
   }
 
   open(user: string, token: string): Opened {

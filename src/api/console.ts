@@ -100,16 +100,22 @@ export const consoleRoutes = (root: FastifyInstance, requests: Requests): void =
     '/console/changes',
     { schema: { hide: true, querystring: z.strictObject({ of: z.enum(['connections', 'rooms', 'users', 'all']) }) } },
     async (request, reply) => {
-      await requests.admin(request)
+      const bearer = await requests.admin(request)
       const { of } = request.query
       const streamPrefixes = of === 'all' ? Object.values(STREAMS) : [STREAMS[of]]
       let told = 0
-      await requests.follow(request, reply, { from: null, filter: { streamPrefixes } }, async (fact, events) => {
-        if ('caughtUp' in fact || told + TELL_EVERY_MS > deps.clock.now()) return
-        told = deps.clock.now()
-        const position = requests.position(fact.position)
-        await events.send('changed', { position }, position)
-      })
+      await requests.follow(
+        request,
+        reply,
+        bearer,
+        { from: null, filter: { streamPrefixes } },
+        async (fact, events) => {
+          if ('caughtUp' in fact || told + TELL_EVERY_MS > deps.clock.now()) return
+          told = deps.clock.now()
+          const position = requests.position(fact.position)
+          await events.send('changed', { position }, position)
+        },
+      )
     },
   )
 }

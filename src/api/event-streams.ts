@@ -1,12 +1,18 @@
 // Server-sent events (WHATWG HTML § 9.2), each with a position as its id, so that a reader resumes where it was.
 
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../actors/ports.ts'
+import { malformed } from './problem.ts'
 
 const BREATH_MS = 15_000
 
-export const wantsEvents = (request: FastifyRequest): boolean =>
-  /\btext\/event-stream\b/.test(request.headers.accept ?? '')
+/** A HEAD has no body to come. */
+export const wantsEvents = ({ method, headers }: FastifyRequest): boolean =>
+  method === 'GET' && /\btext\/event-stream\b/i.test(headers.accept ?? '')
+
+/** Events go on without end. */
+export const notOfEvents = malformed('at', 'of pages only; events go on from `from` or Last-Event-ID')
 
 export interface Events {
   /** aborted when the reader is gone, or may not listen any more */
@@ -25,14 +31,16 @@ export class EventStreams {
   }
 
   /** `over`: also ends it */
-  open(request: FastifyRequest, reply: FastifyReply, over: AbortSignal | null): Events {
+  open(request: FastifyRequest, reply: FastifyReply, over: AbortSignal): Events {
     reply.hijack()
     const { raw } = reply
     const gone = new AbortController()
     this.#open.add(gone)
     raw.on('close', () => gone.abort())
-    over?.addEventListener('abort', () => gone.abort(), { once: true, signal: gone.signal })
+    over.addEventListener('abort', () => gone.abort(), { once: true, signal: gone.signal })
     raw.writeHead(200, {
+      // What was set until now: which origin may listen.
+      ...(reply.getHeaders() as OutgoingHttpHeaders),
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',

@@ -3,7 +3,11 @@
 import type { Recorded } from '../log/event-log.ts'
 import { iso, positionText } from './position.ts'
 
-const HIDDEN: Readonly<Record<string, readonly string[]>> = { TokenIssued: ['hash'], LogBorn: ['nameKey'] }
+const HIDDEN: Readonly<Record<string, readonly string[]>> = {
+  TokenIssued: ['hash'],
+  InviteCreated: ['code'],
+  LogBorn: ['nameKey'],
+}
 
 export const factItem = (epoch: string, { id, stream, revision, position, type, v, data, metadata }: Recorded) => {
   const shown = JSON.parse(data) as Record<string, unknown>

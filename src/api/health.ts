@@ -43,20 +43,21 @@ export const readiness = async ({ log, readModels, host }: Pick<ApiDependencies,
   return { ready, lag, parked: read?.parked ?? null, building: read?.building ?? null, quarantined, problems }
 }
 
-/** How many requests were answered with which status. Before any route, so that it hears of all. */
-export const countAnswers = (app: FastifyInstance): ReadonlyMap<number, number> => {
-  const answers = new Map<number, number>()
-  app.addHook('onResponse', async (_request, { statusCode }) => {
-    answers.set(statusCode, (answers.get(statusCode) ?? 0) + 1)
-  })
-  return answers
+/** How many requests were answered with which status. */
+export class Answers {
+  readonly counts = new Map<number, number>()
+
+  /** Before any route, so that it hears of all. */
+  countThoseOf(app: FastifyInstance): void {
+    app.addHook('onResponse', async (_request, { statusCode }) => this.note(statusCode))
+  }
+
+  note(status: number): void {
+    this.counts.set(status, (this.counts.get(status) ?? 0) + 1)
+  }
 }
 
-export const healthRoutes = (
-  app: FastifyInstance,
-  deps: ApiDependencies,
-  answers: ReadonlyMap<number, number>,
-): void => {
+export const healthRoutes = (app: FastifyInstance, deps: ApiDependencies, answers: Answers): void => {
   const { host, readModels, sessions, version, node } = deps
 
   app.get('/healthz', async () => ({ status: 'ok', version, node }))
@@ -69,6 +70,10 @@ export const healthRoutes = (
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
+  // Asked once a scrape. What is not known while the log is away is left out: the other figures say that it is.
+  let scraped: Promise<Status | null> = Promise.resolve(null)
+  const setOrLeaveOut = (gauge: Gauge, value: number | undefined) =>
+    value === undefined ? gauge.remove() : gauge.set(value)
   const acknowledged = new Map<string, number>()
   host.onAcknowledged((batch) => {
     for (const { type } of batch.facts) acknowledged.set(type, (acknowledged.get(type) ?? 0) + 1)
@@ -125,8 +130,7 @@ export const healthRoutes = (
     help: 'facts in the log that the read models have not folded in',
     registers,
     collect: async function () {
-      const { lag } = await readModels.status()
-      this.set(lag)
+      setOrLeaveOut(this, (await scraped)?.lag)
     },
   })
   new Gauge({
@@ -134,7 +138,7 @@ export const healthRoutes = (
     help: 'facts that could not be folded into the read models',
     registers,
     collect: async function () {
-      this.set((await readModels.status()).parked)
+      setOrLeaveOut(this, (await scraped)?.parked)
     },
   })
   new Gauge({
@@ -142,8 +146,9 @@ export const healthRoutes = (
     help: 'positions that read models being made anew have to go; 0: none are being made',
     registers,
     collect: async function () {
-      const { building } = await readModels.status()
-      this.set(building ? Math.max(building.head - building.position, 1) : 0)
+      const status = await scraped
+      const left = status?.building ? Math.max(status.building.head - status.building.position, 1) : 0
+      setOrLeaveOut(this, status ? left : undefined)
     },
   })
   new Counter({
@@ -163,7 +168,7 @@ export const healthRoutes = (
     registers,
     collect: function () {
       this.reset()
-      for (const [status, count] of answers) this.inc({ status }, count)
+      for (const [status, count] of answers.counts) this.inc({ status }, count)
     },
   })
   new Counter({
@@ -186,5 +191,8 @@ export const healthRoutes = (
     },
   })
 
-  app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
+  app.get('/metrics', async (_request, reply) => {
+    scraped = readModels.status().catch(() => null)
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
 }

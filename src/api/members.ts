@@ -1,32 +1,20 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { memberRole } from '../actors/fact.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import { DONE, operation } from './operation.ts'
-import { iso, nextCursor, pageQuery, readNumberCursor } from './position.ts'
+import { iso, pageQuery } from './position.ts'
 import { ofRoom, userReference } from './references.ts'
 import type { Requests } from './request.ts'
+import { reasonQuery } from './sanctions.ts'
 import * as shapes from './shapes.ts'
 
 const listing = { params: ofRoom, querystring: z.strictObject(pageQuery) }
-type Listing = { params: z.infer<typeof ofRoom>; query: z.infer<typeof listing.querystring> }
 
 export const memberRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
-  /** A page of the room's people, for whoever may read its record. @throws Problem 401, 403, 404, 400 */
-  const asked = async (request: FastifyRequest, { params, query }: Listing) => {
-    const bearer = await requests.bearer(request)
-    const { id: room } = await requests.readable(bearer, params.room)
-    const { limit, cursor, atLeast } = query
-    return { args: { room, limit, after: readNumberCursor(cursor) ?? 0, at: requests.at(query) }, atLeast }
-  }
-  const page = <Item extends { user: { number: number } }>(items: Item[], limit: number, position: number) => ({
-    items,
-    next: nextCursor(items, limit, ({ user }) => user.number),
-    position: requests.position(position),
-  })
   const ofMember = ofRoom.extend({ user: userReference })
 
   const members = {
@@ -35,9 +23,14 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
     response: { 200: shapes.pageOf(shapes.member) },
   }
   app.get('/rooms/:room/members', { schema: members }, async (request) => {
-    const { args, atLeast } = await asked(request, request)
-    const { result, position } = await requests.read('room.members', args, atLeast)
-    return page(result, args.limit, position)
+    const bearer = await requests.bearer(request)
+    const { id: room } = await requests.readable(bearer, request.params.room)
+    return requests.page('room.members', request.query, {
+      args: { room },
+      on: 'after',
+      key: ({ user }) => user.number,
+      item: (member) => member,
+    })
   })
 
   const reads = {
@@ -46,10 +39,14 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
     response: { 200: shapes.pageOf(shapes.readMark) },
   }
   app.get('/rooms/:room/reads', { schema: reads }, async (request) => {
-    const { args, atLeast } = await asked(request, request)
-    const { result, position } = await requests.read('room.reads', args, atLeast)
-    const items = result.map(({ user, message, at }) => ({ user, message, at: iso(at) }))
-    return page(items, args.limit, position)
+    const bearer = await requests.bearer(request)
+    const { id: room } = await requests.readable(bearer, request.params.room)
+    return requests.page('room.reads', request.query, {
+      args: { room },
+      on: 'after',
+      key: ({ user }) => user.number,
+      item: ({ user, message, at }) => ({ user, message, at: iso(at) }),
+    })
   })
 
   /** Adds the member, or gives a member another role. */
@@ -87,6 +84,7 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
   const removal = {
     ...operation('members', 'removeMember', 'Takes a member out; anybody may leave'),
     params: ofMember,
+    querystring: reasonQuery,
     response: DONE,
   }
   app.delete('/rooms/:room/members/:user', { schema: removal }, async (request, reply) => {
@@ -94,7 +92,8 @@ export const memberRoutes = (root: FastifyInstance, requests: Requests): void =>
     const { room, asker } = await requests.asked(bearer, request.params.room)
     const user = await requests.user(request.params.user)
     const stream = roomStream(room.id)
-    const command = { type: 'member.remove', asker, user: user.id } as const
+    const reason = request.query.reason ?? null
+    const command = { type: 'member.remove', asker, user: user.id, reason } as const
     const { revision } = await requests.command(request, bearer, stream, command)
     await requests.read('rooms.get', { id: room.id }, { stream, revision })
     return reply.code(204).send(null)

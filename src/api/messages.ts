@@ -6,10 +6,11 @@ import { roomStream } from '../actors/room/room.facts.ts'
 import type { MessageItem } from '../projections/room-history.ts'
 import { messageItem } from './message-item.ts'
 import { DONE, operation } from './operation.ts'
-import { cursorText, pageQuery, readCursor } from './position.ts'
+import { pageQuery } from './position.ts'
 import { notFound, Problem } from './problem.ts'
 import { ofRoom } from './references.ts'
 import type { Bearer, Requests } from './request.ts'
+import { reasonQuery } from './sanctions.ts'
 import * as shapes from './shapes.ts'
 
 const MAX_TEXT = 5_000
@@ -19,6 +20,13 @@ const ofMessage = ofRoom.extend({ id })
 /** longer texts are refused by the room's rule, in its order of checks; this bounds what is looked at */
 const text = z.string().max(60_000)
 
+/** Where the room refuses a text for its length: how long one may be is known here. */
+const toldLimit = (error: unknown): never => {
+  if (!(error instanceof Problem) || error.code !== 'text-too-long') throw error
+  const values = { field: 'text', limit: MAX_TEXT }
+  throw new Problem(error.status, error.code, `text: at most ${MAX_TEXT} characters`, values)
+}
+
 /** What the room is told of a text: checked there after mute and rate. */
 const checked = (given: string): { text: string; fault?: TextFault } => {
   const trimmed = given.trim()
@@ -26,14 +34,8 @@ const checked = (given: string): { text: string; fault?: TextFault } => {
   return trimmed.length > MAX_TEXT ? { text: '', fault: 'text-too-long' } : { text: trimmed }
 }
 
-/** A cursor says which way it goes. @throws Problem 400 */
-const goingOn = (cursor: string | undefined): { before?: number; after?: number } => {
-  const read = readCursor(cursor)
-  if (read === undefined) return {}
-  const [, way, number] = /^(before|after):([0-9]{1,15})$/.exec(read) ?? []
-  if (way === undefined) throw new Problem(400, 'malformed', 'cursor: not one that this server gave')
-  return { [way]: Number(number) }
-}
+/** A cursor says which way it goes. */
+const wayAndId = z.string().regex(/^(before|after):[0-9]{1,15}$/)
 
 export const messageRoutes = (root: FastifyInstance, requests: Requests): void => {
   const app = root.withTypeProvider<ZodTypeProvider>()
@@ -45,6 +47,20 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     )
     if (!result) throw notFound('message')
     return messageItem(requests.epoch, result)
+  }
+
+  /** @throws Problem 400, 410 */
+  const goingOn = (cursor: string | undefined): { before?: number; after?: number } => {
+    const [way, message] = requests.cursors.read('room.messages', cursor, wayAndId)?.split(':') ?? []
+    return way === undefined ? {} : { [way]: Number(message) }
+  }
+
+  /** Where a message was said. It is its author's also once they belong there no more. @throws Problem 404 */
+  const saidIn = async (bearer: Bearer, reference: string, message: number) => {
+    const room = await requests.room(reference)
+    const { result } = await requests.read('room.message', { room: room.id, id: message })
+    if (result?.author.id !== bearer.account.id) await requests.readable(bearer, reference)
+    return { room, asker: await requests.askerIn(bearer, room) }
   }
 
   /** Before anybody sees a removed text, it is on record that they do. @throws Problem */
@@ -83,15 +99,15 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       const { id: room } = asItWas
         ? await requests.moderated(request, bearer, request.params.room)
         : await requests.readable(bearer, request.params.room)
-      const { limit, atLeast, cursor } = request.query
-      const { before, after } = { ...request.query, ...goingOn(cursor) }
+      const { limit, atLeast } = request.query
+      const { before, after } = { ...request.query, ...goingOn(request.query.cursor) }
       const bounds = { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }
       const args = { room, limit, at: requests.at(request.query), removed: 'shown', ...bounds } as const
       const { result, position } = await requests.read('room.messages', args, atLeast)
       // The next page is the older one, and the newer one where messages are read from one on.
-      const last = after === undefined ? result[0] : result.at(-1)
-      const next =
-        last && result.length === limit ? cursorText(`${after === undefined ? 'before' : 'after'}:${last.id}`) : null
+      const [goesOn, read] =
+        after === undefined ? (['before', result.toReversed()] as const) : (['after', result] as const)
+      const next = requests.cursors.next('room.messages', read, limit, (last) => `${goesOn}:${last.id}`)
       if (asItWas) await noteRead(request, bearer, result)
       const items = result.map((message) => messageItem(requests.epoch, message, asItWas))
       return { items, next, position: requests.position(position) }
@@ -112,7 +128,7 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       const bearer = await requests.bearer(request)
       const { room: found, asker } = await requests.asked(bearer, request.params.room)
       const { id: room } = found
-      const { facts, values, revision } = await requests.command(request, bearer, roomStream(room), {
+      const command = {
         type: 'message.post',
         asker,
         overRate: requests.deps.rates.overRate(bearer.account),
@@ -122,7 +138,9 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
         extra: null,
         entered: false,
         ...checked(request.body.text),
-      })
+      } as const
+      const posting = requests.command(request, bearer, roomStream(room), command)
+      const { facts, values, revision } = await posting.catch(toldLimit)
       const posted = facts.find((fact) => fact.type === 'MessagePosted') as
         | Extract<RoomFact, { type: 'MessagePosted' }>
         | undefined
@@ -143,7 +161,7 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
     },
     async (request) => {
       const bearer = await requests.bearer(request)
-      const { room: found, asker } = await requests.asked(bearer, request.params.room)
+      const { room: found, asker } = await saidIn(bearer, request.params.room, request.params.id)
       const { id: room } = found
       const { id: message } = request.params
       const overRate = requests.deps.rates.overRate(bearer.account)
@@ -154,7 +172,7 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
         id: message,
         ...checked(request.body.text),
       } as const
-      const { revision } = await requests.command(request, bearer, roomStream(room), command)
+      const { revision } = await requests.command(request, bearer, roomStream(room), command).catch(toldLimit)
       return one(room, message, revision)
     },
   )
@@ -165,13 +183,13 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
       schema: {
         ...operation('messages', 'removeMessage', 'Hides a message from history; its author, and staff'),
         params: ofMessage,
-        querystring: z.strictObject({ reason: z.string().max(1_000).optional() }),
+        querystring: reasonQuery,
         response: DONE,
       },
     },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const { room: found, asker } = await requests.asked(bearer, request.params.room)
+      const { room: found, asker } = await saidIn(bearer, request.params.room, request.params.id)
       const { id: room } = found
       const { id: message } = request.params
       const command = {

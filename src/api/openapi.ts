@@ -3,6 +3,7 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import { TAGS } from './operation.ts'
 
 export const API = '/api/v1'
@@ -15,9 +16,12 @@ const ABOUT = `An auditable chat backend: whatever these routes change is a fact
 - **Moments**: \`at=\` takes an ISO time with zone or a position; \`atLeast=<position>\` waits until the answer is as fresh.
 - **Errors** are problem+json (RFC 9457) with the correlation id of the log.`
 
+/** Of a route that takes none; an empty object is none, too. */
+export const NO_BODY = z.strictObject({}).optional()
+
 interface Operation {
   responses: Record<string, { description?: string }>
-  requestBody?: { required?: boolean; content: Record<string, { schema: { default?: unknown } }> }
+  requestBody?: { required?: boolean; content: Record<string, { schema: { default?: unknown; properties?: object } }> }
 }
 
 interface Document {
@@ -39,6 +43,7 @@ const completed = (document: Document): Document => {
     operation.responses.default = { $ref: '#/components/responses/Problem' } as object
     const { requestBody } = operation
     const { schema } = requestBody?.content['application/json'] ?? {}
+    if (schema?.properties && Object.keys(schema.properties).length === 0) delete operation.requestBody
     if (requestBody && schema?.default !== undefined) requestBody.required = false
   }
   return document

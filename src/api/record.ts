@@ -5,12 +5,13 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Filter, Recorded } from '../log/event-log.ts'
 import type { ConnectionRow } from '../projections/connections.ts'
-import { wantsEvents } from './event-streams.ts'
+import { notOfEvents, wantsEvents } from './event-streams.ts'
 import { factItem } from './fact-item.ts'
 import { operation } from './operation.ts'
-import { iso, isoOrNull, nextCursor, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
+import { iso, isoOrNull, pageQuery, temporalQuery } from './position.ts'
 import { notFound } from './problem.ts'
 import { roomReference, userReference } from './references.ts'
+import { removedAmong, withoutText } from './removed-texts.ts'
 import type { Requests } from './request.ts'
 import * as shapes from './shapes.ts'
 
@@ -18,7 +19,11 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
   const app = root.withTypeProvider<ZodTypeProvider>()
   const { log } = requests.deps
 
-  const shown = (fact: Recorded) => factItem(requests.epoch, fact)
+  const shown = async (fact: Recorded) => {
+    const item = factItem(requests.epoch, fact)
+    const removed = await removedAmong(requests, fact.stream, [item])
+    return removed.has(item.data.id) ? { ...item, data: withoutText(item.data) } : item
+  }
 
   const connectionItem = ({ id, dialect, user, state, openedAt, closedAt, code, cause, refusals }: ConnectionRow) => ({
     id,
@@ -49,23 +54,22 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     },
     async (request) => {
       const bearer = await requests.bearer(request)
-      const { user, dialect, state, cause, limit, cursor, atLeast } = request.query
+      const { user, dialect, state, cause } = request.query
       const wanted = user === undefined ? null : await requests.user(user)
       // Everybody may see their own; an admin may see all.
       if (bearer.account.role !== 'admin' && wanted?.id !== bearer.account.id) await requests.refuse(request, bearer)
-      const before = readNumberCursor(cursor)
       const args = {
-        limit,
-        at: requests.at(request.query),
-        ...(before === undefined ? {} : { before }),
         ...(wanted ? { user: wanted.id } : {}),
         ...(dialect === undefined ? {} : { dialect }),
         ...(state === undefined ? {} : { state }),
         ...(cause === undefined ? {} : { cause }),
       }
-      const { result, position } = await requests.read('connections.list', args, atLeast)
-      const next = nextCursor(result, limit, ({ opened }) => opened)
-      return { items: result.map(connectionItem), next, position: requests.position(position) }
+      return requests.page('connections.list', request.query, {
+        args,
+        on: 'before',
+        key: ({ opened }) => opened,
+        item: connectionItem,
+      })
     },
   )
 
@@ -109,21 +113,19 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
     },
     async (request) => {
       await requests.admin(request)
-      const { room, target, actor, kind, limit, cursor, atLeast } = request.query
-      const before = readNumberCursor(cursor)
+      const { room, target, actor, kind } = request.query
       const args = {
-        limit,
-        at: requests.at(request.query),
-        ...(before === undefined ? {} : { before }),
         ...(room === undefined ? {} : { room: (await requests.room(room)).id }),
         ...(target === undefined ? {} : { target: await requests.target(target) }),
         ...(actor === undefined ? {} : { actor: (await requests.user(actor)).id }),
         ...(kind === undefined ? {} : { kinds: kind.split(',') }),
       }
-      const { result, position } = await requests.read('moderation.list', args, atLeast)
-      const items = result.map((row) => ({ ...row, position: requests.position(row.position), at: iso(row.at) }))
-      const next = nextCursor(result, limit, ({ position }) => position)
-      return { items, next, position: requests.position(position) }
+      return requests.page('moderation.list', request.query, {
+        args,
+        on: 'before',
+        key: ({ position }) => position,
+        item: (row) => ({ ...row, position: requests.position(row.position), at: iso(row.at) }),
+      })
     },
   )
 
@@ -155,9 +157,9 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
       },
     },
     async (request, reply) => {
-      await requests.admin(request)
+      const bearer = await requests.admin(request)
       const { stream, type, from, limit } = request.query
-      const at = requests.at(request.query)
+      const at = await requests.moment(request.query)
       const resumed = request.headers['last-event-id']
       const after =
         typeof resumed === 'string'
@@ -169,16 +171,18 @@ export const recordRoutes = (root: FastifyInstance, requests: Requests): void =>
         ...(type === undefined ? {} : { types: type.split(',') }),
         ...(stream === undefined ? {} : { streamPrefixes: [stream] }),
       }
-      if (wantsEvents(request))
-        return requests.follow(request, reply, { from: after, filter }, async (fact, events) => {
+      if (wantsEvents(request)) {
+        if (at) throw notOfEvents
+        return requests.follow(request, reply, bearer, { from: after, filter }, async (fact, events) => {
           if ('caughtUp' in fact) await events.send('caught-up', { position: requests.position(fact.caughtUp) })
-          else await events.send('fact', shown(fact), requests.position(fact.position))
+          else await events.send('fact', await shown(fact), requests.position(fact.position))
         })
+      }
       const items: ReturnType<typeof factItem>[] = []
       let last = after
       const cut = at && 'time' in at ? {} : { limit, ...(at ? { to: at.position } : {}) }
       for await (const fact of log.readAll({ from: after, filter, ...cut })) {
-        const item = shown(fact)
+        const item = await shown(fact)
         // By time it is, in each stream, the facts not after it: in the log's order others may stand between.
         if (at && 'time' in at && item.metadata.at > at.time) continue
         items.push(item)

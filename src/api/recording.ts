@@ -66,7 +66,7 @@ export const recordingRoutes = (root: FastifyInstance, requests: Requests, recor
     response: { 200: { content: { 'application/x-ndjson': { schema: z.string() } } } },
   }
   root.withTypeProvider<ZodTypeProvider>().get('/recording', { schema }, async (request, reply) => {
-    await requests.admin(request)
+    const bearer = await requests.admin(request)
     const { dialect = null, user, room } = request.query
     const account = user === undefined ? null : await requests.user(user)
     const heard = room === undefined ? null : await requests.room(room)
@@ -74,7 +74,9 @@ export const recordingRoutes = (root: FastifyInstance, requests: Requests, recor
       throw new Problem(503, 'busy', `${MAX_AT_ONCE} recordings run already; end one of them first`)
     reply.hijack()
     const { raw } = reply
+    const right = requests.rights.hold(bearer)
     const end = async (error?: string) => {
+      right.release()
       sessions.taps.delete(recording)
       recordings.delete(recording)
       ends.delete(end)
@@ -107,6 +109,7 @@ export const recordingRoutes = (root: FastifyInstance, requests: Requests, recor
     })
     raw.flushHeaders()
     raw.on('close', () => void end())
+    right.lost.addEventListener('abort', () => void end('whoever records may do so no more'))
     recordings.add(recording)
     sessions.taps.add(recording)
     ends.add(end)

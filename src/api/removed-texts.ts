@@ -1,21 +1,22 @@
-// Texts of messages that are removed now are not shown among facts: who wants one asks for the room's history.
+// Texts of messages that are removed now are not shown among facts, whichever door gives them: who wants one asks for the
+// room's history, and that they read it is on record.
 
 import type { Fact } from '../actors/fact.ts'
 import { shownFact } from '../actors/shown.ts'
 import type { Requests } from './request.ts'
 
+type Said = Pick<Fact, 'type' | 'data'>
+
+const SAYS: ReadonlySet<string> = new Set(['MessagePosted', 'MessageEdited'])
+
 /** Ids of the messages in these facts of a room that are removed now. @throws LogUnavailable */
 export const removedAmong = async (
   requests: Requests,
   stream: string,
-  facts: readonly Fact[],
+  facts: readonly Said[],
 ): Promise<ReadonlySet<unknown>> => {
   const removed = new Set<unknown>()
-  const ids = new Set(
-    facts.flatMap(({ type, data }) =>
-      type === 'MessagePosted' || type === 'MessageEdited' ? [(data as { id: number }).id] : [],
-    ),
-  )
+  const ids = new Set(facts.flatMap(({ type, data }) => (SAYS.has(type) ? [(data as { id: number }).id] : [])))
   const room = stream.slice('room-'.length)
   await Promise.all(
     [...ids].map(async (id) => {
@@ -27,11 +28,8 @@ export const removedAmong = async (
 }
 
 /** What may be shown of a fact's data, without the text of a removed message. */
-export const shownBut = (removed: ReadonlySet<unknown>, { type, data }: Fact): Record<string, unknown> => {
-  const shown = shownFact(type, data)
-  if (removed.has(shown.id) && 'text' in shown) {
-    delete shown.text
-    shown.removed = true
-  }
-  return shown
-}
+export const shownBut = (removed: ReadonlySet<unknown>, { type, data }: Fact): Record<string, unknown> =>
+  removed.has((data as { id?: unknown }).id) ? withoutText(shownFact(type, data)) : shownFact(type, data)
+
+export const withoutText = ({ text, ...shown }: Record<string, unknown>): Record<string, unknown> =>
+  text === undefined ? shown : { ...shown, removed: true }

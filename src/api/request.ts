@@ -5,6 +5,7 @@ import { isOpenToAll } from '../actors/alias.ts'
 import { connectionStream } from '../actors/connection/connection.facts.ts'
 import type { Host, Submitted } from '../actors/host.ts'
 import type { Account, Bearing, Identity } from '../actors/identity.ts'
+import { nameFault } from '../actors/names.ts'
 import { type Done, type Outcome, refused } from '../actors/outcome.ts'
 import type { Chance, Clock } from '../actors/ports.ts'
 import type { RateLimits } from '../actors/rate.ts'
@@ -13,17 +14,15 @@ import { inForce } from '../actors/room/room.context.ts'
 import { type Asker, roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRef, Rooms } from '../actors/rooms.ts'
 import type { Dialect } from '../dialects/dialect.ts'
-import { type CaughtUp, type EventLog, type Filter, isPlaceIn, type Position, type Recorded } from '../log/event-log.ts'
-import { ReadModelsUnavailable } from '../projections/poison.ts'
-import type { QueryArgs, QueryName } from '../projections/queries.ts'
+import type { CaughtUp, EventLog, Filter, Position, Recorded } from '../log/event-log.ts'
 import type { ReadModels } from '../projections/read-models.ts'
-import type { Freshness } from '../projections/runner.ts'
 import type { Sessions } from '../transports/sessions.ts'
 import { ConsoleSessions } from './console-sessions.ts'
 import { EventStreams, type Events } from './event-streams.ts'
-import { positionText, readAt, readPosition } from './position.ts'
 import { notFound, Problem, refusalProblem } from './problem.ts'
+import { Reading } from './reading.ts'
 import { RestConnections } from './rest-connections.ts'
+import { Rights } from './rights.ts'
 
 export interface ApiDependencies {
   readonly host: Host
@@ -63,30 +62,23 @@ export interface Bearer {
   readonly token: string | null
 }
 
-/** Whoever asks again would do it twice. @throws Problem */
-const storedAllTheSame = (error: unknown): never => {
-  if (!(error instanceof ReadModelsUnavailable)) throw error
-  const detail =
-    'it is stored, and cannot be shown yet: look again later (/readyz says why) rather than ask for it again'
-  throw new Problem(503, 'unavailable', detail, { stored: 'yes' })
-}
-
 const bearing = ({ account, token }: Bearing): Bearer => {
   const { id, number, username, role } = account
   return { account, asker: { id, number, username, account: role }, token }
 }
 
-export class Requests {
+export class Requests extends Reading {
   readonly deps: ApiDependencies
-  readonly epoch: string
   readonly connections: RestConnections
   readonly console: ConsoleSessions
+  readonly rights: Rights
   readonly #streams: EventStreams
 
   constructor(deps: ApiDependencies, epoch: string) {
+    super(deps.log, deps.readModels, epoch)
     this.deps = deps
-    this.epoch = epoch
     this.connections = new RestConnections(deps.host, deps.incarnation)
+    this.rights = new Rights(deps.host)
     this.#streams = new EventStreams(deps.clock)
     this.console = new ConsoleSessions(deps.host, deps.identity, deps.publicUrl)
   }
@@ -97,7 +89,7 @@ export class Requests {
       const signedIn = await this.console.of(request)
       if (signedIn && !this.#isBanned(signedIn)) return bearing(signedIn)
     }
-    const [, token] = /^Bearer ([\x21-\x7e]{1,8192})$/.exec(request.headers.authorization ?? '') ?? []
+    const [, token] = /^Bearer ([\x21-\x7e]{1,8192})$/i.exec(request.headers.authorization ?? '') ?? []
     return this.bearerOf(token)
   }
 
@@ -118,7 +110,10 @@ export class Requests {
   async bearerOf(token: string | undefined): Promise<Bearer> {
     const known = token === undefined ? 'invalid' : await this.#known(token)
     if (known === 'expired') throw new Problem(401, 'user-required', 'this token is expired')
-    if (known === 'invalid') throw new Problem(401, 'user-required', 'send a token: Authorization: Bearer <token>')
+    if (known === 'invalid') {
+      const unknown = token === undefined ? '' : 'this token is unknown or was revoked; '
+      throw new Problem(401, 'user-required', `${unknown}send a token: Authorization: Bearer <token>`)
+    }
     if (this.#isBanned(known)) throw refusalProblem('banned', { until: known.ban?.until ?? null })
     return bearing(known)
   }
@@ -133,9 +128,9 @@ export class Requests {
     return spaceRole ? { ...asker, spaceRole } : asker
   }
 
-  /** The room that a command is for, and who asks there. @throws Problem 404, LogUnavailable */
+  /** The room that a command is for, and who asks there. @throws Problem 404 for strangers as well, LogUnavailable */
   async asked(bearer: Bearer, reference: string): Promise<{ room: RoomRef; asker: Asker }> {
-    const room = await this.room(reference)
+    const room = await this.readable(bearer, reference)
     return { room, asker: await this.askerIn(bearer, room) }
   }
 
@@ -209,6 +204,14 @@ export class Requests {
     throw notFound('user')
   }
 
+  /** The same, for a new mute: a name that has no account must be one that an account could have. @throws Problem 404, 400 */
+  async toMute(reference: string): Promise<{ name: string; id: string | null }> {
+    const target = await this.target(reference)
+    const fault = target.id === null ? nameFault(reference.slice(1)) : null
+    if (fault) throw refusalProblem('name-invalid', { field: 'user', rule: fault })
+    return target
+  }
+
   /** What a fact says of where it was asked, for what is not put as a command here. */
   async from(request: FastifyRequest, { account }: Pick<Bearer, 'account'>) {
     return { connection: (await this.connections.of(account)).id, correlationId: request.id }
@@ -233,10 +236,10 @@ export class Requests {
   ) {
     if (outcome.ok) return outcome as Extract<O, { ok: true }>
     const { refusal } = outcome as { refusal: Refusal }
-    const connection = await this.connections.of(account)
     this.deps.sessions.refused(refusal.code)
-    await connection.refusals.note(command, refusal)
-    throw refusalProblem(refusal.code, refusal.values)
+    const connection = await this.connections.of(account)
+    if (await connection.refusals.note(command, refusal)) throw refusalProblem(refusal.code, refusal.values)
+    throw refusalProblem('unavailable')
   }
 
   /**
@@ -261,15 +264,18 @@ export class Requests {
 
   /**
    * Answers with server-sent events: `tell` sends what it will of each fact after `from` (null: from now on). Over when
-   * the reader goes, its session ends or the server stops; what goes wrong ends it and is a fault.
+   * the reader goes, loses the right to it or the server stops; what goes wrong ends it and is a fault.
    */
   async follow(
     request: FastifyRequest,
     reply: FastifyReply,
+    bearer: Bearer,
     { from, filter }: { from: Position | null; filter: Filter },
     tell: (item: Recorded | CaughtUp, events: Events) => Promise<void>,
   ): Promise<void> {
-    const events = this.#streams.open(request, reply, this.console.overOf(request))
+    const right = this.rights.hold(bearer)
+    const session = this.console.overOf(request)
+    const events = this.#streams.open(request, reply, session ? AbortSignal.any([right.lost, session]) : right.lost)
     try {
       const { log } = this.deps
       const after = from ?? (await log.head())
@@ -277,6 +283,7 @@ export class Requests {
     } catch (error) {
       this.deps.onFault(`GET ${request.routeOptions.url}`, error)
     } finally {
+      right.release()
       events.end()
     }
   }
@@ -284,31 +291,5 @@ export class Requests {
   async stop(): Promise<void> {
     this.#streams.stop()
     await this.connections.stop()
-  }
-
-  at(query: { at?: string | undefined }) {
-    return readAt(this.epoch, query.at)
-  }
-
-  /** Asks the read models, as fresh as the request wants. */
-  async read<Name extends QueryName>(name: Name, args: QueryArgs<Name>, atLeast?: Freshness | string) {
-    const wanted = typeof atLeast === 'string' ? readPosition(this.epoch, atLeast) : atLeast
-    if (typeof wanted === 'number' && wanted > (await this.deps.log.head())) {
-      throw new Problem(400, 'malformed', 'atLeast: beyond the end of the log')
-    }
-    const reading = this.deps.readModels.query(name, args, wanted === undefined ? {} : { atLeast: wanted })
-    // A place in a stream is where something was stored: what this request asked for, or what it goes by.
-    return typeof wanted === 'object' ? reading.catch(storedAllTheSame) : reading
-  }
-
-  /** Where a reader goes on. @throws Problem 400 naming the parameter, 410 of another log; LogUnavailable */
-  async placeIn(parameter: string, text: string): Promise<Position> {
-    const from = readPosition(this.epoch, text)
-    if (await isPlaceIn(this.deps.log, from)) return from
-    throw new Problem(400, 'malformed', `${parameter}: ${text} is no place in this log; take a position that it gave`)
-  }
-
-  position(position: number): string {
-    return positionText(this.epoch, position)
   }
 }

@@ -6,10 +6,11 @@ import { memberRole } from '../actors/fact.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import type { RoomRow } from '../projections/rooms.ts'
 import { DONE, operation } from './operation.ts'
-import { iso, nextCursor, pageQuery, readNumberCursor, temporalQuery } from './position.ts'
-import { notFound, refusalProblem } from './problem.ts'
+import { iso, pageQuery, temporalQuery } from './position.ts'
+import { malformed, notFound, refusalProblem } from './problem.ts'
 import { ofRoom, roomReference, userReference } from './references.ts'
 import type { Requests } from './request.ts'
+import { reasonQuery } from './sanctions.ts'
 import * as shapes from './shapes.ts'
 
 const name = z.string().trim().min(1, 'at least one character').max(100, 'at most 100 characters')
@@ -33,13 +34,8 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
   }
   app.get('/rooms', { schema: listing }, async (request) => {
     const { account } = await requests.bearer(request)
-    const { limit, cursor, atLeast } = request.query
-    const after = readNumberCursor(cursor) ?? 0
-    const visibleTo = account.role === 'admin' ? {} : { visibleTo: account.id }
-    const args = { limit, after, at: requests.at(request.query), ...visibleTo }
-    const { result, position } = await requests.read('rooms.list', args, atLeast)
-    const next = nextCursor(result, limit, ({ number }) => number)
-    return { items: result.map(shown), next, position: requests.position(position) }
+    const args = account.role === 'admin' ? {} : { visibleTo: account.id }
+    return requests.page('rooms.list', request.query, { args, on: 'after', key: ({ number }) => number, item: shown })
   })
 
   app.post(
@@ -77,6 +73,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
       )
       const space = parent === undefined ? null : await rooms.resolve(parent)
       if (parent !== undefined && !space) throw refusalProblem('unknown-room', { field: 'parent', room: parent })
+      if (space?.kind === 'room') throw malformed('parent', 'a room, and no space')
       const outcome = await rooms.open({
         ...wanted,
         aliases: [...new Set(wanted.aliases)],
@@ -135,7 +132,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
       const { room, asker } = await requests.asked(bearer, request.params.room)
       const { slowSeconds, mode, ...rest } = request.body
       if (mode === 'slow' && slowSeconds === undefined) {
-        throw refusalProblem('malformed', { field: 'slowSeconds', rule: 'needed with mode slow' })
+        throw malformed('slowSeconds', 'needed with mode slow')
       }
       const change = {
         ...(rest.name === undefined ? {} : { name: rest.name }),
@@ -162,13 +159,13 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
       schema: {
         ...operation('rooms', 'archiveRoom', 'Archives a room, and a space’s rooms with it; for owners and admins'),
         params: ofRoom,
-        querystring: z.strictObject({ reason: z.string().max(1_000).optional() }),
+        querystring: reasonQuery,
         response: DONE,
       },
     },
     async (request, reply) => {
       const bearer = await requests.bearer(request)
-      const room = await requests.room(request.params.room)
+      const room = await requests.readable(bearer, request.params.room)
       const { revision } = await requests.archive(request, bearer, room, request.query.reason ?? null)
       await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })
       return reply.code(204).send(null)
@@ -184,9 +181,10 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
     const bearer = await requests.bearer(request)
     const { room, asker } = await requests.asked(bearer, request.params.room)
     await requests.permit(bearer, 'invite.create')
-    const from = await requests.from(request, bearer)
-    const invited = await requests.accepted(bearer.account, 'invite.create', await rooms.invite(room, asker, from))
-    return reply.code(201).send({ code: invited.code, room: room.id })
+    const outcome = await rooms.invite(room, asker, await requests.from(request, bearer))
+    const { code, revision } = await requests.accepted(bearer.account, 'invite.create', outcome)
+    await requests.read('rooms.get', { id: room.id }, { stream: roomStream(room.id), revision })
+    return reply.code(201).send({ code, room: room.id })
   })
 
   app.post(
@@ -206,7 +204,7 @@ export const roomRoutes = (root: FastifyInstance, requests: Requests): void => {
       const command = { type: 'member.add', asker: bearer.asker, user: bearer.account.id, role: 'member' } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('rooms.get', { id: room.id }, { stream, revision })
-      return reply.code(201).send({ room: room.id, user: bearer.account.id, role: 'member' as const })
+      return reply.code(201).send({ room: room.id, user: shapes.personOf(bearer.account), role: 'member' as const })
     },
   )
 }

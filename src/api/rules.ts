@@ -25,8 +25,7 @@ export const rulesRoutes = (root: FastifyInstance, requests: Requests): void => 
   /** Those in force now, or as the moderation log has them of then. */
   const inForce = async (room: string | null, query: Query) => {
     const at = requests.at(query)
-    const then = at ?? { position: Number.MAX_SAFE_INTEGER }
-    const { result, position } = await requests.read('rules.at', { room, at: then }, query.atLeast)
+    const { result, position } = await requests.read('rules.at', { room, at }, query.atLeast)
     const current = room === null ? host.rules.current : await inRoom(room)
     return { ...shown(at ? (result ?? NO_RULES) : current), position: requests.position(position) }
   }
@@ -48,7 +47,9 @@ export const rulesRoutes = (root: FastifyInstance, requests: Requests): void => 
   }
   app.put('/rules', { schema: setting }, async (request) => {
     const { account } = await requests.admin(request)
-    return shown(await host.rules.set(request.body.rules, { by: account.id, correlationId: request.id }))
+    const set = await host.rules.set(request.body.rules, { by: account.id, correlationId: request.id })
+    await requests.read('rules.at', { room: null, at: null }, await requests.deps.log.head())
+    return shown(set)
   })
 
   const ofOne = {

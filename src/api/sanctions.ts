@@ -4,27 +4,38 @@ import { z } from 'zod'
 import { roomStream } from '../actors/room/room.facts.ts'
 import { type BanRow, type MuteRow, muteCursor } from '../projections/sanctions.ts'
 import { DONE, operation } from './operation.ts'
-import { iso, isoOrNull, nextCursor, pageQuery, readCursor } from './position.ts'
+import { iso, isoOrNull, pageQuery } from './position.ts'
 import { ofRoom, userReference } from './references.ts'
 import type { Requests } from './request.ts'
 import * as shapes from './shapes.ts'
-import { banItem } from './users.ts'
 
 const user = userReference
-const body = z.strictObject({
-  user,
-  seconds: z.int().min(1).max(31_536_000).optional(),
-  reason: z.string().max(1_000).optional(),
-})
+const reason = z.string().max(1_000).optional()
+/** of a DELETE, which has no body */
+export const reasonQuery = z.strictObject({ reason: reason.describe('why; on record') })
+export const sanction = z.strictObject({ seconds: z.int().min(1).max(31_536_000).optional(), reason })
+const body = sanction.extend({ user })
 const ofTarget = ofRoom.extend({ user })
 
-const muteItem = ({ name, user: id, by, reason, from, until }: MuteRow) => ({
-  user: { id, username: name },
+const muteItem = ({ name, user: id, number, by, reason, from, until }: MuteRow) => ({
+  user: { id, number, username: name },
   by,
   reason,
   from: iso(from),
   until: isoOrNull(until),
 })
+
+export const banItem = ({ user, by, reason: why, from, until }: BanRow) => ({
+  user,
+  by,
+  reason: why,
+  from: iso(from),
+  until: isoOrNull(until),
+})
+
+/** Whoever is banned from a room, or ('') from everywhere. */
+export const bansOf = (requests: Requests, room: string, query: z.infer<z.ZodObject<typeof pageQuery>>) =>
+  requests.page('room.bans', query, { args: { room }, on: 'after', key: (ban) => ban.user.id, item: banItem })
 
 /** Mutes, bans and kicks in one room. */
 export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void => {
@@ -42,11 +53,12 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     async (request) => {
       const bearer = await requests.bearer(request)
       const { id: room } = await requests.readable(bearer, request.params.room)
-      const { limit, cursor, atLeast } = request.query
-      const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
-      const { result, position } = await requests.read('room.mutes', args, atLeast)
-      const next = nextCursor(result, limit, muteCursor)
-      return { items: result.map(muteItem), next, position: requests.position(position) }
+      return requests.page('room.mutes', request.query, {
+        args: { room },
+        on: 'after',
+        key: muteCursor,
+        item: muteItem,
+      })
     },
   )
 
@@ -61,7 +73,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const { room: found, asker } = await requests.asked(bearer, request.params.room)
     const { id: room } = found
     const { seconds = null, reason = null } = request.body
-    const { name, id } = await requests.target(request.body.user)
+    const { name, id } = await requests.toMute(request.body.user)
     const command = { type: 'mute.set', asker, name, user: id, seconds, reason } as const
     const { revision } = await requests.command(request, bearer, roomStream(room), command)
     const args = { room, holds: id ?? name, limit: 1 }
@@ -69,18 +81,20 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     return reply.code(201).send(muteItem(result[0] as MuteRow))
   })
 
-  const unmuting = { ...operation('moderation', 'unmute', 'Lifts a mute'), params: ofTarget, response: DONE }
+  const lifting = { params: ofTarget, querystring: reasonQuery, response: DONE }
+  const unmuting = { ...operation('moderation', 'unmute', 'Lifts a mute'), ...lifting }
   app.delete('/rooms/:room/mutes/:user', { schema: unmuting }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const { room: found, asker } = await requests.asked(bearer, request.params.room)
     const { id: room } = found
-    const { name, id: user } = await requests.target(request.params.user)
+    const { name, id: account } = await requests.target(request.params.user)
     const stream = roomStream(room)
     const { revision } = await requests.command(request, bearer, stream, {
       type: 'mute.lift',
       asker,
       name,
-      user,
+      user: account,
+      reason: request.query.reason ?? null,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })
     return reply.code(204).send(null)
@@ -99,11 +113,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     async (request) => {
       const bearer = await requests.bearer(request)
       const { id: room } = await requests.moderated(request, bearer, request.params.room)
-      const { limit, cursor, atLeast } = request.query
-      const args = { room, limit, after: readCursor(cursor) ?? '', at: requests.at(request.query) }
-      const { result, position } = await requests.read('room.bans', args, atLeast)
-      const next = nextCursor(result, limit, ({ user }) => user)
-      return { items: result.map(banItem), next, position: requests.position(position) }
+      return bansOf(requests, room, request.query)
     },
   )
 
@@ -126,7 +136,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     return reply.code(201).send(banItem(result[0] as BanRow))
   })
 
-  const unbanning = { ...operation('moderation', 'unbanFromRoom', 'Lifts a ban'), params: ofTarget, response: DONE }
+  const unbanning = { ...operation('moderation', 'unbanFromRoom', 'Lifts a ban'), ...lifting }
   app.delete('/rooms/:room/bans/:user', { schema: unbanning }, async (request, reply) => {
     const bearer = await requests.bearer(request)
     const { room: found, asker } = await requests.asked(bearer, request.params.room)
@@ -137,6 +147,7 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
       type: 'member.unban',
       asker,
       user: id,
+      reason: request.query.reason ?? null,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })
     return reply.code(204).send(null)
@@ -156,13 +167,13 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
       const bearer = await requests.bearer(request)
       const { room: found, asker } = await requests.asked(bearer, request.params.room)
       const { id: room } = found
-      const { id } = await requests.user(request.body.user)
+      const account = await requests.user(request.body.user)
       const reason = request.body.reason ?? null
       const stream = roomStream(room)
-      const command = { type: 'member.kick', asker, user: id, reason } as const
+      const command = { type: 'member.kick', asker, user: account.id, reason } as const
       const { revision } = await requests.command(request, bearer, stream, command)
       await requests.read('rooms.get', { id: room }, { stream, revision })
-      return reply.code(201).send({ user: id, reason })
+      return reply.code(201).send({ user: shapes.personOf(account), reason })
     },
   )
 }

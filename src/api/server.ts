@@ -3,19 +3,21 @@
 import { readdir, readFile } from 'node:fs/promises'
 import fastify, { type FastifyInstance } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import { nestsTooDeep } from '../dialects/json.ts'
 import { ayakaRoutes } from './ayaka.ts'
 import { guardCallers } from './callers.ts'
 import { consoleRoutes } from './console.ts'
 import { servePages } from './console-pages.ts'
 import { driversRoutes } from './drivers.ts'
+import { everywhereRoutes } from './everywhere.ts'
 import { CONTENT_TYPES, withoutTypes } from './files.ts'
-import { countAnswers, healthRoutes } from './health.ts'
+import { Answers, healthRoutes } from './health.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
-import { API, describeApi } from './openapi.ts'
+import { API, describeApi, NO_BODY } from './openapi.ts'
 import { plicRoutes } from './plic.ts'
-import { handleProblems } from './problem.ts'
+import { handleFrameworkErrors, handleProblems, MAX_BODY_BYTES, MAX_PATH_PART } from './problem.ts'
 import { readModelRoutes } from './read-models.ts'
 import { recordRoutes } from './record.ts'
 import { recordingRoutes, recordRequests } from './recording.ts'
@@ -28,11 +30,10 @@ import { sanctionRoutes } from './sanctions.ts'
 import { searchRoutes } from './search.ts'
 import { storyRoutes } from './story.ts'
 import { timelineRoutes } from './timeline.ts'
+import { tokenRoutes } from './tokens.ts'
 import { userRoutes } from './users.ts'
 
 export type { ApiDependencies } from './request.ts'
-
-const MAX_BODY_BYTES = 64 * 1024
 
 const PAGE_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
@@ -46,8 +47,11 @@ const ADDRESSES: Readonly<Record<string, readonly string[]>> = {
 const PAGE_FOLDER = new URL('../page/', import.meta.url)
 
 export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> => {
+  const answers = new Answers()
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
+    routerOptions: { maxParamLength: MAX_PATH_PART },
+    frameworkErrors: handleFrameworkErrors(deps.onFault, (status) => answers.note(status)),
     genReqId: () => deps.chance.uuid(),
     trustProxy: deps.trustProxy.length > 0 ? [...deps.trustProxy] : false,
     requestTimeout: 30_000,
@@ -62,7 +66,7 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   tellDialectsApart(app)
   acceptEmptyJson(app)
   handleProblems(app, deps.onFault)
-  const answers = countAnswers(app)
+  answers.countThoseOf(app)
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-correlation-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
@@ -76,8 +80,11 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
     const recordings = recordRequests(guarded)
     await guarded.register(
       async (api) => {
+        takeNothingUnnamed(api)
         recordingRoutes(api, requests, recordings)
         userRoutes(api, requests)
+        tokenRoutes(api, requests)
+        everywhereRoutes(api, requests)
         roomRoutes(api, requests)
         memberRoutes(api, requests)
         messageRoutes(api, requests)
@@ -104,6 +111,18 @@ export const buildApi = async (deps: ApiDependencies): Promise<FastifyInstance> 
   await servePages(app)
   app.addHook('preClose', () => requests.stop())
   return app
+}
+
+/** What a route does not name is refused, and never passed over: a wish that is not met would be taken for granted. */
+const takeNothingUnnamed = (api: FastifyInstance): void => {
+  api.addHook('onRoute', (route) => {
+    const takesBody = !['GET', 'HEAD'].includes([route.method].flat()[0] ?? '')
+    route.schema = {
+      querystring: z.strictObject({}),
+      ...(takesBody ? { body: NO_BODY } : {}),
+      ...route.schema,
+    }
+  })
 }
 
 const CLIENT_FOLDER = new URL('../client/', import.meta.url)
@@ -141,6 +160,7 @@ const servePage = async (app: FastifyInstance): Promise<void> => {
  */
 const acceptEmptyJson = (app: FastifyInstance): void => {
   const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('text/plain')
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined)
     else if (nestsTooDeep(body as string)) done(Object.assign(new Error('nested too deep'), { statusCode: 400 }))

@@ -15,6 +15,9 @@ export const person = named(
   z.object({ id: z.string(), number: z.int(), username: z.string() }).describe('an account, by each of its names'),
 )
 
+/** An account, as it is told of. */
+export const personOf = ({ id, number, username }: z.infer<typeof person>) => ({ id, number, username })
+
 /** Whoever did something, or had it done; a muted name without an account has neither id nor number. */
 const someone = named(
   'Someone',
@@ -41,7 +44,14 @@ export const registered = named(
 
 export const token = named(
   'Token',
-  z.object({ id: z.string(), issuedAt: time, revokedAt: time.nullable() }).describe('never the token itself'),
+  z
+    .object({
+      id: z.string(),
+      label: z.string().nullable().describe('what it is for'),
+      issuedAt: time,
+      revokedAt: time.nullable(),
+    })
+    .describe('never the token itself'),
 )
 
 export const issuedToken = named(
@@ -80,7 +90,7 @@ export const room = named(
 
 export const invite = named('Invite', z.object({ code: z.string(), room: z.string() }))
 
-export const membership = named('Membership', z.object({ room: z.string(), user: z.string(), role: memberRole }))
+export const membership = named('Membership', z.object({ room: z.string(), user: person, role: memberRole }))
 
 export const member = named(
   'Member',
@@ -115,14 +125,16 @@ const sanctioned = { by: person.nullable(), reason: z.string().nullable(), from:
 export const mute = named(
   'Mute',
   z.object({
-    user: z.object({ id: z.string().nullable(), username: z.string() }).describe('id null: a name without an account'),
+    user: z
+      .object({ id: z.string().nullable(), number: z.int().nullable(), username: z.string() })
+      .describe('by the name that is muted; id null: it had no account'),
     ...sanctioned,
   }),
 )
 
-export const ban = named('Ban', z.object({ user: z.string().describe('user id'), ...sanctioned }))
+export const ban = named('Ban', z.object({ user: person, ...sanctioned }))
 
-export const kick = named('Kick', z.object({ user: z.string(), reason: z.string().nullable() }))
+export const kick = named('Kick', z.object({ user: person, reason: z.string().nullable() }))
 
 export const ruleSet = named(
   'RuleSet',

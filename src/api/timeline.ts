@@ -10,14 +10,15 @@ import { type Moment, type Replay, timerName } from '../actors/replay.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import { type ShownKind, shownContext, withoutCredentials } from '../actors/shown.ts'
 import { userStream } from '../actors/user/user.facts.ts'
+import type { At } from '../projections/projection.ts'
 import type { RefusalRow } from '../projections/refusals.ts'
-import { wantsEvents } from './event-streams.ts'
+import { notOfEvents, wantsEvents } from './event-streams.ts'
 import { type Life, Lives, type StepTaken } from './lives.ts'
 import { operation } from './operation.ts'
-import { iso, limit, nextCursor, readNumberCursor, readPosition } from './position.ts'
+import { atQuery, cursorQuery, iso, limit } from './position.ts'
 import { notFound, Problem } from './problem.ts'
 import { removedAmong, shownBut } from './removed-texts.ts'
-import type { Requests } from './request.ts'
+import type { Bearer, Requests } from './request.ts'
 import * as shapes from './shapes.ts'
 
 const BUCKETS = 120
@@ -26,8 +27,8 @@ const MOST_MARKS = 300
 interface Subject {
   readonly kind: ShownKind
   readonly path: string
-  /** the stream to read; what this bearer may not see is not there. @throws Problem */
-  stream(request: FastifyRequest, reference: string): Promise<string>
+  /** the stream to read, and who does; what this bearer may not see is not there. @throws Problem */
+  asked(request: FastifyRequest, reference: string): Promise<{ stream: string; bearer: Bearer }>
 }
 
 export const timelineRoutes = (root: FastifyInstance, requests: Requests): void => {
@@ -39,29 +40,30 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
     {
       kind: 'connection',
       path: '/connections',
-      stream: async (request, id) => {
-        const { account } = await requests.bearer(request)
+      asked: async (request, id) => {
+        const bearer = await requests.bearer(request)
+        const { account } = bearer
         const [connection] = (await requests.read('connections.list', { id, limit: 1 })).result
         // Everybody may see their own; an admin may see all.
         const own = connection?.user?.id === account.id
         if (!connection || (account.role !== 'admin' && !own)) throw notFound('connection')
-        return connectionStream(connection.id)
+        return { stream: connectionStream(connection.id), bearer }
       },
     },
     {
       kind: 'room',
       path: '/rooms',
-      stream: async (request, reference) => {
-        await requests.admin(request)
-        return roomStream((await requests.room(reference)).id)
+      asked: async (request, reference) => {
+        const bearer = await requests.admin(request)
+        return { stream: roomStream((await requests.room(reference)).id), bearer }
       },
     },
     {
       kind: 'user',
       path: '/users',
-      stream: async (request, reference) => {
-        await requests.admin(request)
-        return userStream((await requests.user(reference)).id)
+      asked: async (request, reference) => {
+        const bearer = await requests.admin(request)
+        return { stream: userStream((await requests.user(reference)).id), bearer }
       },
     },
   ]
@@ -81,11 +83,11 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
   })
 
   /** What this room or user refused while it stood there; a connection's own are facts of its stream. */
-  const refusedAmong = async ({ kind, stream }: Life, steps: readonly StepTaken[]) => {
+  const refusedAmong = async ({ kind, stream }: Life, steps: readonly StepTaken[], at: At) => {
     const [first, last] = [steps[0], steps.at(-1)]
     if (kind === 'connection' || !first || !last) return null
     const [from, to] = [first.fact.revision, last.fact.revision]
-    const { result } = await requests.read('refusals.decided', { stream, from, to })
+    const { result } = await requests.read('refusals.decided', { stream, from, to, at })
     return Map.groupBy(result, ({ decidedAt }) => decidedAt.revision)
   }
 
@@ -115,17 +117,17 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
     }
   }
 
-  const stepItems = async (life: Life, from: Moment, steps: readonly StepTaken[]) => {
+  const stepItems = async (life: Life, from: Moment, steps: readonly StepTaken[], at: At = null) => {
     const facts = life.kind === 'room' ? steps.map(({ fact }) => fact) : []
     const removed = await removedAmong(requests, life.stream, facts)
-    const refused = await refusedAmong(life, steps)
+    const refused = await refusedAmong(life, steps, at)
     return steps.map((step, index) => {
       const item = stepItem(life, step, steps[index - 1]?.moment ?? from, removed)
       return refused ? { ...item, refused: (refused.get(item.revision) ?? []).map(refusalItem) } : item
     })
   }
 
-  for (const { kind, path, stream } of subjects) {
+  for (const { kind, path, asked } of subjects) {
     const params = z.object({ id: z.string().max(128) })
     const name = `${kind[0]?.toUpperCase()}${kind.slice(1)}`
     const whose = kind === 'connection' ? 'one’s own, and admins' : 'for admins'
@@ -140,13 +142,13 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
             `How many facts of a ${kind} there are, when, and what stands out; ${whose}`,
           ),
           params,
-          querystring: z.strictObject({ at: z.string().max(100).optional() }),
+          querystring: z.strictObject(atQuery),
           response: { 200: shapes.life },
         },
       },
       async (request) => {
-        const life = await lives.of(kind, await stream(request, request.params.id))
-        const at = requests.at(request.query)
+        const life = await lives.of(kind, (await asked(request, request.params.id)).stream)
+        const at = await requests.moment(request.query)
         return { ...lifeItem(life), revision: at ? life.lastUpTo(at) : life.facts - 1, stream: life.stream }
       },
     )
@@ -171,35 +173,37 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
           },
           params,
           querystring: z.strictObject({
-            at: z.string().max(100).optional(),
+            ...atQuery,
             from: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
             limit,
-            cursor: z.string().max(400).optional(),
+            cursor: cursorQuery,
           }),
         },
       },
       async (request, reply) => {
-        const life = await lives.of(kind, await stream(request, request.params.id))
+        const { stream, bearer } = await asked(request, request.params.id)
+        const life = await lives.of(kind, stream)
         const { cursor, from, limit: most } = request.query
         const resumed = request.headers['last-event-id']
+        const at = await requests.moment(request.query)
         if (wantsEvents(request)) {
+          if (at) throw notOfEvents
           const after =
             typeof resumed === 'string'
-              ? life.lastUpTo({ position: readPosition(requests.epoch, resumed) }) + 1
+              ? life.lastUpTo({ position: await requests.placeIn('Last-Event-ID', resumed) }) + 1
               : (from ?? life.facts)
-          return follow(request, reply, life, await life.before(after))
+          return follow(request, reply, bearer, life, await life.before(after))
         }
-        const first = readNumberCursor(cursor)
+        const first = requests.cursors.read(`${kind}.timeline`, cursor, z.int().min(0))
         const replay = await life.before(first === undefined ? (from ?? 0) : first + 1)
         const before = replay.moment
-        const at = requests.at(request.query)
         const last = at ? life.lastUpTo(at) : Number.MAX_SAFE_INTEGER
         const steps = (await life.page(replay, most)).filter(({ fact }) => fact.revision <= last)
-        const items = await stepItems(life, before, steps)
+        const items = await stepItems(life, before, steps, at)
         return {
           before: momentItem(kind, before),
           items,
-          next: nextCursor(items, most, ({ revision }) => revision),
+          next: requests.cursors.next(`${kind}.timeline`, items, most, ({ revision }) => revision),
           fault: life.fault,
           position: requests.position(await log.head()),
         }
@@ -208,10 +212,16 @@ export const timelineRoutes = (root: FastifyInstance, requests: Requests): void 
   }
 
   /** What comes from here on, as server-sent events whose id is the position. */
-  const follow = async (request: FastifyRequest, reply: FastifyReply, life: Life, replay: Replay): Promise<void> => {
+  const follow = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    bearer: Bearer,
+    life: Life,
+    replay: Replay,
+  ): Promise<void> => {
     let before = replay.moment
     const news = { from: life.positions[before.revision] ?? 0, filter: { streamPrefixes: [life.stream] } }
-    await requests.follow(request, reply, news, async (fact, events) => {
+    await requests.follow(request, reply, bearer, news, async (fact, events) => {
       if ('caughtUp' in fact) await events.send('caught-up', { position: requests.position(fact.caughtUp) })
       else if (fact.stream === life.stream && fact.revision > before.revision) {
         const step = await life.step(replay, fact)

@@ -56,6 +56,11 @@ export class WebhookLost extends Error {
   }
 }
 
+interface Told {
+  onWarning(text: string): void
+  onFault(where: string, error: unknown): void
+}
+
 export class Webhooks {
   readonly #log: EventLog
   readonly #host: Host
@@ -63,17 +68,19 @@ export class Webhooks {
   readonly #options: WebhookOptions
   readonly #stopped = new AbortController()
   readonly #onWarning: (text: string) => void
+  readonly #onFault: (where: string, error: unknown) => void
   #waiting: Recorded[] = []
   #running: Promise<void> = Promise.resolve()
   /** since when posts fail, ms since 1970; null: they do not */
   failingSince: number | null = null
 
-  constructor(log: EventLog, host: Host, options: WebhookOptions, onWarning: (text: string) => void) {
+  constructor(log: EventLog, host: Host, options: WebhookOptions, { onWarning, onFault }: Told) {
     this.#log = log
     this.#host = host
     this.#clock = host.clock
     this.#options = options
     this.#onWarning = onWarning
+    this.#onFault = onFault
   }
 
   /** The first time from now on, later from where it was. @throws LogUnavailable, WebhookLost */
@@ -84,7 +91,10 @@ export class Webhooks {
     if (!known) await this.#host.ledger.append(stream, () => ({ type: 'WebhookDelivered', data: { upTo: from } }))
     // A server's log that was copied into another has its facts elsewhere.
     if (!(await isPlaceIn(this.#log, from))) throw new WebhookLost(stream, new NoSuchPosition(from))
-    this.#running = Promise.all([this.#gather(from), this.#deliver()]).then(() => {})
+    this.#running = Promise.all([this.#gather(from), this.#deliver()]).then(
+      () => {},
+      (error) => this.#onFault('webhooks: nothing is posted until a restart', error),
+    )
   }
 
   async stop(): Promise<void> {
@@ -99,14 +109,14 @@ export class Webhooks {
       if ('caughtUp' in fact) continue
       this.#waiting.push(fact)
       // What waits stands in the log: it need not pile up here as well.
-      while (this.#waiting.length >= MAX_EVENTS * 10 && !signal.aborted) await this.#soon(GATHER_MS)
+      while (this.#waiting.length >= MAX_EVENTS * 10 && !signal.aborted) await pause(this.#clock, GATHER_MS, signal)
     }
   }
 
   async #deliver(): Promise<void> {
     const { signal } = this.#stopped
     while (!signal.aborted) {
-      await this.#soon(GATHER_MS)
+      await pause(this.#clock, GATHER_MS, signal)
       const some = this.#waiting.slice(0, MAX_EVENTS)
       if (some.length === 0) continue
       const epoch = await this.#log.epoch()
@@ -134,7 +144,7 @@ export class Webhooks {
         this.failingSince = this.#clock.now()
         this.#onWarning(`webhook: ${failed}; it is tried again until it is confirmed`)
       }
-      await this.#soon(wait * (0.5 + this.#host.chance.fraction() / 2))
+      await pause(this.#clock, wait * (0.5 + this.#host.chance.fraction() / 2), signal)
     }
     return false
   }
@@ -154,14 +164,5 @@ export class Webhooks {
     } catch (error) {
       return `the backend did not answer: ${(error as Error).message}`
     }
-  }
-
-  #soon(ms: number): Promise<void> {
-    const { signal } = this.#stopped
-    if (signal.aborted) return Promise.resolve()
-    return Promise.race([
-      pause(this.#clock, ms),
-      new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
-    ])
   }
 }

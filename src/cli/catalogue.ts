@@ -6,6 +6,7 @@ import { debugCommand } from './debug-command.ts'
 import { demoCommands } from './demo-commands.ts'
 import { logCommands } from './log-commands.ts'
 import { fileCommands } from './log-files.ts'
+import { orderCommands } from './order-commands.ts'
 import { roomCommands } from './room-commands.ts'
 import { userCommands } from './user-commands.ts'
 
@@ -30,6 +31,7 @@ export const catalogue: Readonly<Record<string, Command>> = {
   },
   ...userCommands,
   ...roomCommands,
+  ...orderCommands,
   ...logCommands,
   'debug connection': debugCommand,
   'import irc': {

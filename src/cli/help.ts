@@ -42,7 +42,7 @@ ${Object.values(catalogue).map(lineOf).join('')}  help [COMMAND]
   version
              which version this is
 
-user, room, log and debug ask the server that runs on the data directory, or the one named by --url (HANSARD_URL) with
+user, room, message, log and debug ask the server that runs on the data directory, or the one named by --url (HANSARD_URL) with
 --token (HANSARD_TOKEN), or, where none runs, open the directory themselves.
 
 ${EXIT_CODES}

@@ -1,7 +1,7 @@
 import { asking, type Command, type Found, listed, rows } from './commands.ts'
 import type { Answer } from './door.ts'
-
-const at = (room: string | undefined) => `/rooms/${encodeURIComponent(room ?? '')}`
+import { REASON, secondsOf } from './order-commands.ts'
+import { ofRoom, person, query } from './references.ts'
 
 const line = ({ number, name, kind, mode, aliases }: Answer) => [`#${number}`, name, kind, mode, aliases.join(' ')]
 
@@ -19,9 +19,9 @@ export const roomCommands: Readonly<Record<string, Command>> = {
     words: [1, 1],
     options: { at: 'TIME  as it was then: a time with its zone (2026-01-31T12:00:00Z) or a position' },
     ask: async (door, [room], { at: time }) => {
-      const when = time === undefined ? '' : `&at=${encodeURIComponent(time)}`
-      const shown = await door.ask('GET', `${at(room)}?${when.slice(1)}`)
-      const part = (name: string) => door.ask('GET', `${at(room)}/${name}?limit=20${when}`).then(({ items }) => items)
+      const shown = await door.ask('GET', ofRoom(room) + query({ at: time }))
+      const part = (name: string) =>
+        door.ask('GET', `${ofRoom(room)}/${name}${query({ limit: '20', at: time })}`).then(({ items }) => items)
       const [members, mutes, bans, messages] = await Promise.all(['members', 'mutes', 'bans', 'messages'].map(part))
       const until = (value: string | null) => (value === null ? 'without end' : `until ${value}`)
       const section = (title: string, lines: string[][]) => (lines.length === 0 ? '' : `\n${title}\n${rows(lines)}`)
@@ -33,15 +33,20 @@ export const roomCommands: Readonly<Record<string, Command>> = {
         ),
         section(
           'mutes',
-          mutes.map(({ name, until: end }: Answer) => [name, until(end)]),
+          mutes.map(({ user, until: end, reason }: Answer) => [user.username, until(end), reason ?? '']),
         ),
         section(
           'bans',
-          bans.map(({ user, until: end }: Answer) => [user.username ?? user, until(end)]),
+          bans.map(({ user, until: end, reason }: Answer) => [user.username, until(end), reason ?? '']),
         ),
         section(
           'last messages',
-          messages.map((said: Answer) => [said.at, `${said.author.username}:`, said.removed ? '(removed)' : said.text]),
+          messages.map(({ id, at, author, removed, text: said }: Answer) => [
+            `${id}`,
+            at,
+            `${author.username}:`,
+            removed ? '(removed)' : said,
+          ]),
         ),
       ].join('')
       return { text, json: { room: shown, members, mutes, bans, messages } }
@@ -56,24 +61,28 @@ export const roomCommands: Readonly<Record<string, Command>> = {
       const opened = await door.ask('POST', '/rooms', {
         name,
         aliases: alias === undefined ? [] : [alias],
-        ...(owner === undefined ? {} : { owner: `@${owner}` }),
+        ...(owner === undefined ? {} : { owner: person(owner) }),
       })
       return found(opened)
     },
   }),
   'room mode': asking({
-    usage: 'room mode ROOM open|locked',
-    says: 'who may write',
+    usage: 'room mode ROOM open|slow|locked [--seconds N]',
+    says: 'who may write, and in mode slow how often',
     words: [2, 2],
-    ask: async (door, [room, mode]) => found(await door.ask('PATCH', at(room), { mode })),
+    options: { seconds: 'N  in mode slow: least time between two messages of one member' },
+    ask: async (door, [room, mode], { seconds }) => {
+      const slow = seconds === undefined ? {} : { slowSeconds: secondsOf(seconds) }
+      return found(await door.ask('PATCH', ofRoom(room), { mode, ...slow }))
+    },
   }),
   'room archive': asking({
     usage: 'room archive ROOM [--reason TEXT]',
     says: 'closes it for good; its record stays',
     words: [1, 1],
-    options: { reason: 'TEXT  on record' },
+    options: REASON,
     ask: async (door, [room], { reason }) => {
-      await door.ask('DELETE', at(room) + (reason === undefined ? '' : `?reason=${encodeURIComponent(reason)}`))
+      await door.ask('DELETE', ofRoom(room) + query({ reason }))
       return { text: `${room} is archived\n`, json: { room, archived: true } }
     },
   }),

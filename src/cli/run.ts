@@ -22,6 +22,7 @@ const EXPECTED = [
   'NoAddress',
   'WrongNameKey',
   'LogUnavailable',
+  'ReadModelsUnavailable',
   'PoisonFact',
   'StageRefused',
   'WebhookLost',

@@ -2,10 +2,10 @@
 // jitter, resumes each room where it was, and sends again what had no answer, so that nothing is lost or doubled.
 
 import type { CommandFrame, EventFrame, EventOf } from './frames.ts'
-import { Room } from './room.ts'
+import { Room, type RoomEvent, type Shut } from './room.ts'
 
 export type * from './frames.ts'
-export { Room } from './room.ts'
+export { Room, type RoomEvent, type Shut } from './room.ts'
 
 export interface ClientOptions {
   /** e.g. `wss://chat.example/native` */
@@ -78,6 +78,7 @@ const STEADY_MS = 10_000
 const JOIN_AGAIN_MS = 1_000
 
 export class Client {
+  /** those that are heard; also after a drop, until the server refuses to let this account in again */
   readonly rooms = new Map<string, Room>()
   /** null until signed in */
   user: EventOf<'signed-in'>['user'] | null = null
@@ -161,7 +162,7 @@ export class Client {
     else if (event.is === 'signed-in') this.#signedIn(event)
     else if (event.is === 'joined') this.#joined(event)
     else if (event.is === 'closing') this.#comeBackAfterMs = event.comeBackAfterMs
-    else if ('room' in event) this.rooms.get(event.room)?.hear(event)
+    else if ('room' in event) this.#heardOf(event)
     for (const listener of this.#onEvent) listener(event)
     if ('ref' in event) this.#answered(event)
   }
@@ -183,7 +184,12 @@ export class Client {
   #resume(room: Room, epoch: string): void {
     const socket = this.#socket
     this.command({ do: 'join', room: room.id, since: { epoch, revision: room.revision } }).catch((error: Error) => {
-      if (!(error instanceof Refused && error.retryable)) return
+      if (!(error instanceof Refused)) return
+      if (!error.retryable) {
+        this.rooms.delete(room.id)
+        room.hear({ is: 'shut', room: room.id, refused: error })
+        return
+      }
       setTimeout(
         () => {
           if (this.#socket === socket && this.rooms.has(room.id)) this.#resume(room, epoch)
@@ -191,6 +197,12 @@ export class Client {
         JOIN_AGAIN_MS * (0.5 + Math.random() / 2),
       )
     })
+  }
+
+  #heardOf(event: Exclude<RoomEvent, Shut>): void {
+    this.rooms.get(event.room)?.hear(event)
+    const putOut = (event.is === 'kicked' || event.is === 'banned') && event.user === this.user?.id
+    if (putOut || event.is === 'archived') this.rooms.delete(event.room)
   }
 
   #joined(event: EventOf<'joined'>): void {

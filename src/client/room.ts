@@ -1,11 +1,17 @@
 // A room as a client knows it: kept up to date from its facts, each folded in once.
 
-import type { Client } from './client.ts'
+import type { Client, Refused } from './client.ts'
 import type { EventFrame, EventOf } from './frames.ts'
 
 type Message = EventOf<'posted'>['message']
 type Present = EventOf<'joined'>['present'][number]
-export type RoomEvent = Extract<EventFrame, { room: string }>
+/** After a drop the server did not let this account in again, and why. The room is not heard any more. */
+export interface Shut {
+  readonly is: 'shut'
+  readonly room: string
+  readonly refused: Refused
+}
+export type RoomEvent = Extract<EventFrame, { room: string }> | Shut
 
 /** messages kept here; older ones are a question of `history` */
 const MAX_MESSAGES = 1_000
@@ -140,7 +146,7 @@ export class Room {
     for (const { user, until } of mutes) this.mutes.set(user, until)
   }
 
-  #fold(event: Exclude<RoomEvent, { is: 'joined' }>): void {
+  #fold(event: Exclude<RoomEvent, { is: 'joined' } | Shut>): void {
     switch (event.is) {
       case 'posted':
         this.messages.push(event.message)

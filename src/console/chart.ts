@@ -229,6 +229,7 @@ export const Chart = ({ kind, hash, value, arrow, taken, picked = [], pick }: Ch
         span({ class: 'key' }, '→ a fact that leads on'),
         span({ class: 'key' }, '↻ a fact that stays'),
         span({ class: 'key' }, '◷ a timer'),
+        span({ class: 'key' }, `each arrow’s line of code: docs/charts/${kind}.md`),
         !machine.inForce && span({ class: 'key' }, 'an older chart, as it was in force then'),
       ],
     ),

@@ -1,5 +1,6 @@
 // From words that somebody remembers to the message, and to its story.
 
+import { useState } from 'preact/hooks'
 import { a, button, div, form, h2, input, label, li, p, part, section, span, strong, ul } from './elements.ts'
 import { ask, query, to } from './place.ts'
 import { type Person, params, useAnswer } from './server.ts'
@@ -13,12 +14,16 @@ interface Found {
   readonly at: string
 }
 
-const MOST = 20
+/** found messages, at first and when more are asked for */
+const FEW = 20
+const MOST = 500
 
 const Search = () => {
   const words = query('q') ?? ''
+  const [wide, setWide] = useState('')
+  const most = wide === words ? MOST : FEW
   const { value, error } = useAnswer<{ items: readonly Found[]; next: string | null }>(
-    words === '' ? null : `/search${params({ q: words, limit: MOST })}`,
+    words === '' ? null : `/search${params({ q: words, limit: most })}`,
   )
   const { value: rooms } = useAnswer<{ items: readonly { id: string; name: string }[] }>(
     words === '' ? null : '/rooms?limit=500',
@@ -75,7 +80,13 @@ const Search = () => {
               ),
             ),
           )),
-    value?.next && words !== '' && p({ class: 'quiet' }, `The newest ${MOST} are shown; more words narrow it down.`),
+    value?.next &&
+      words !== '' &&
+      p(
+        { class: 'quiet' },
+        `The newest ${value.items.length} are shown; more words narrow it down. `,
+        most === FEW && button({ type: 'button', class: 'plain', onClick: () => setWide(words) }, 'show more'),
+      ),
   )
 }
 

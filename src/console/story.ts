@@ -30,9 +30,9 @@ import {
 import type { Step } from './life.ts'
 import { Failed, Waiting } from './parts.ts'
 import { to } from './place.ts'
-import { type Person, useAnswer } from './server.ts'
+import { type Person, params, useAnswer } from './server.ts'
 import type { Message } from './transcript.ts'
-import { type Seen, WhoSaw } from './witnesses.ts'
+import { type Seen, WhoSaw, type Widen, widening } from './witnesses.ts'
 import { clock, day, many, short, when, who } from './words.ts'
 
 type StoryFact = Pick<Step, 'id' | 'revision' | 'position' | 'at' | 'type' | 'data' | 'by' | 'connection'>
@@ -61,12 +61,17 @@ interface Story {
   readonly position: string
 }
 
+/** items of each list that the API gives, if more are asked for */
+const MOST = 500
+
 export const StoryPage = ({ room, id }: { room: string; id: string }) => {
   const [again, setAgain] = useState(0)
+  const [wide, setWide] = useState(false)
   const { value, error } = useAnswer<Story>(
-    `/rooms/${encodeURIComponent(room)}/messages/${encodeURIComponent(id)}/story`,
+    `/rooms/${encodeURIComponent(room)}/messages/${encodeURIComponent(id)}/story${params({ limit: wide ? MOST : null })}`,
     again,
   )
+  const widen = wide ? null : () => setWide(true)
   const { value: place } = useAnswer<{ name: string }>(`/rooms/${encodeURIComponent(room)}`)
   if (!value) return error ? Failed({ error }) : Waiting()
   const { message, came, command, facts, readModels, seen, position } = value
@@ -95,10 +100,10 @@ export const StoryPage = ({ room, id }: { room: string; id: string }) => {
       station(
         'fact',
         facts.items.length === 1 ? 'It became a fact' : 'It became facts',
-        FactStation({ facts, room, came }),
+        FactStation({ facts, room, came, widen }),
       ),
       station('models', 'It is in the read models', ModelStation({ readModels, position })),
-      station('seen', 'Who saw it', part(WhoSaw, { seen })),
+      station('seen', 'Who saw it', part(WhoSaw, { seen, widen })),
     ),
   )
 }
@@ -202,7 +207,7 @@ const CommandStation = ({ command }: { command: Story['command'] }) =>
     dd(null, command.ref === null ? span({ class: 'quiet' }, 'none') : code(null, command.ref)),
   )
 
-const FactStation = ({ facts, room, came }: Pick<Story, 'facts' | 'came'> & { room: string }) => [
+const FactStation = ({ facts, room, came, widen }: Pick<Story, 'facts' | 'came'> & { room: string; widen: Widen }) => [
   ul(
     { key: 'facts', class: 'facts' },
     facts.items.map((fact) =>
@@ -222,7 +227,11 @@ const FactStation = ({ facts, room, came }: Pick<Story, 'facts' | 'came'> & { ro
     ),
   ),
   facts.more > 0 &&
-    p({ key: 'more', class: 'quiet' }, `and ${many(facts.more, 'later change')}, in the room’s timeline`),
+    p(
+      { key: 'more', class: 'quiet' },
+      `and ${many(facts.more, 'later change')}, in the room’s timeline `,
+      widening(widen),
+    ),
 ]
 
 /** Who did it, on which connection, why, and what it says since. */

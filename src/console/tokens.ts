@@ -10,9 +10,12 @@ import { short, when } from './words.ts'
 
 interface Token {
   readonly id: string
+  readonly label: string | null
   readonly issuedAt: string
   readonly revokedAt: string | null
 }
+
+const called = ({ label }: Token) => (label === null ? '' : `${label}: `)
 
 /** What is being done: one more is made, or this one is ended. */
 type Doing = { readonly make: true } | { readonly revoke: Token } | null
@@ -75,8 +78,12 @@ export const Tokens = ({ user, at, again }: { user: string; at: string | null; a
           { key: token.id },
           span({ class: 'num', title: token.id }, short(token.id)),
           token.revokedAt === null
-            ? span({ class: 'state alive' }, token.id === signedInBy.value ? 'in force, you came in by it' : 'in force')
-            : span({ class: 'state ended' }, span(null, 'revoked ', when(token.revokedAt))),
+            ? span(
+                { class: 'state alive' },
+                called(token),
+                token.id === signedInBy.value ? 'in force, you came in by it' : 'in force',
+              )
+            : span({ class: 'state ended' }, span(null, called(token), 'revoked ', when(token.revokedAt))),
           span({ class: 'issued' }, span({ class: 'quiet' }, 'issued '), when(token.issuedAt)),
           now &&
             token.revokedAt === null &&

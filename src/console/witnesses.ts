@@ -1,7 +1,7 @@
 // Who saw a message: what the record proves, what it leaves open, and what clients say themselves, each apart.
 
 import type { ComponentChildren } from 'preact'
-import { a, div, h3, li, p, span, time, ul } from './elements.ts'
+import { a, button, div, h3, li, p, span, time, ul } from './elements.ts'
 import { to } from './place.ts'
 import type { Person } from './server.ts'
 import { clock, day, many, short, when, who } from './words.ts'
@@ -49,7 +49,13 @@ const WHY = {
   'removed-then': 'was shown history around its removal',
 } as const
 
-export const WhoSaw = ({ seen }: { seen: Seen }) => {
+/** Asks for longer lists; null: they are as long as they get. */
+export type Widen = (() => void) | null
+
+export const widening = (widen: Widen) =>
+  widen && button({ type: 'button', class: 'plain', onClick: widen }, 'show more')
+
+export const WhoSaw = ({ seen, widen }: { seen: Seen; widen: Widen }) => {
   const { sure, maybe, untold, marked, unknownBefore } = seen
   return div(
     { class: 'who' },
@@ -59,8 +65,16 @@ export const WhoSaw = ({ seen }: { seen: Seen }) => {
       sure,
       'the network took it from us; nobody knows who looked',
       'Of nobody the record proves it.',
+      widen,
     ),
-    group('maybe', 'Maybe', maybe, 'were there, and nothing tells that it arrived', 'Of nobody else it is open.'),
+    group(
+      'maybe',
+      'Maybe',
+      maybe,
+      'were there, and nothing tells that it arrived',
+      'Of nobody else it is open.',
+      widen,
+    ),
     untold.connections > 0 &&
       group(
         'untold',
@@ -68,6 +82,7 @@ export const WhoSaw = ({ seen }: { seen: Seen }) => {
         untold,
         'its author’s, to whom this protocol sends an answer and no frame of it',
         '',
+        widen,
       ),
     div(
       { class: 'group marked' },
@@ -95,7 +110,7 @@ export const WhoSaw = ({ seen }: { seen: Seen }) => {
             ),
           ),
         ),
-      more(marked.more),
+      more(marked.more, widen),
     ),
     p(
       { class: 'quiet foot' },
@@ -117,6 +132,7 @@ const group = (
   { connections, people, items, more: rest }: Group,
   says: string,
   none: string,
+  widen: Widen,
 ) =>
   div(
     { class: `group ${name}`, key: name },
@@ -128,14 +144,14 @@ const group = (
     ),
     p({ class: 'quiet' }, connections === 0 ? none : says),
     items.length > 0 && ul(null, items.map(row)),
-    more(rest),
+    more(rest, widen),
   )
 
 const counted = (connections: number, people: number): string =>
   `${many(people, 'account')} on ${many(connections, 'connection')}`
 
-const more = (count: number): ComponentChildren =>
-  count > 0 && p({ class: 'quiet' }, `and ${count.toLocaleString('en')} more`)
+const more = (count: number, widen: Widen): ComponentChildren =>
+  count > 0 && p({ class: 'quiet' }, `and ${count.toLocaleString('en')} more `, widening(widen))
 
 const row = ({ connection, dialect, user, author, how, why, at, position }: Witness) =>
   li(

@@ -42,6 +42,7 @@ export const ayakaWith = (options: EncodeOptions): Dialect => ({
     unknownToken: 'closes',
     rooms: 'followed-at-sign-in',
     showsWholeMessages: true,
+    tellsOfSpaces: true,
     oneRoom: false,
     socketsPerAccount: 0,
     closeCodes,

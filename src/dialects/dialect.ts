@@ -289,6 +289,8 @@ export interface Profile {
   readonly showsWholeMessages: boolean
   /** its frames tell of mutes, bans and kicks, also of whoever is away: looked up before they leave */
   readonly tellsOfSanctions?: true
+  /** its frames tell of a room's space, its owner and who joins it: looked up before they leave */
+  readonly tellsOfSpaces?: true
   /** whoever enters a room is told how far they have read there */
   readonly tellsReads?: boolean
 }

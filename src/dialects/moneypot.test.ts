@@ -34,6 +34,17 @@ describe('the Moneypot codec', () => {
     )
   })
 
+  it('says on record what of an auth it could not read', () => {
+    const pathOf = (args: unknown[], ack: number | null = 1) => {
+      const decoded = moneypot.decode({ event: 'auth', args, ack }, 'connected')
+      return decoded.is === 'malformed' ? decoded.path : null
+    }
+    expect(pathOf([])).toBe('auth')
+    expect(pathOf([{}])).toBe('auth.app_id')
+    expect(pathOf([{ app_id: 1 }], null)).toBe('auth.callback')
+    expect(pathOf([{ app_id: 1 }])).toBeNull()
+  })
+
   it('hands on a text as it is, trimmed, whenever it is one', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 340 }), (text) => {

@@ -317,7 +317,7 @@ class Import {
       const profile = { dialect: MARK, fields: { nick } }
       const made = await this.#identity.register({ username, role: 'member', guest: false, asker: null, profile })
       if (!made.ok) throw new ImportRefused(`${nick}: ${made.refusal.code}`)
-      this.#host.release(userStream(made.account.id))
+      await this.#host.letGo(userStream(made.account.id))
       return made.account
     }
     throw new ImportRefused(`${nick}: this name and its marked form are other people's`)

@@ -30,6 +30,7 @@ import {
 import { matches } from './filter.ts'
 import { LiveTail } from './live-tail.ts'
 import { CHUNK_ROWS, type Chunk, streamRange } from './sqlite-reader.ts'
+import type { Question } from './sqlite-reader-thread.ts'
 import { Reading } from './sqlite-reading.ts'
 import type { Append, Deletion, DeletionAnswer, GroupAnswer, Opened, Outcome } from './sqlite-writer.ts'
 import type { WriterData, WriterMessage } from './sqlite-writer-thread.ts'
@@ -82,6 +83,8 @@ export class SqliteLog implements EventLog {
   #bytesInFlight = 0
   #commits = 0
   #broken: string | null = null
+  /** what a subscription could not read: head() asks for it again, so that whoever looks hears why it stands still */
+  #unread: Question | null = null
   #closing: Promise<void> | null = null
 
   /** Makes directory and log when they are absent. @throws DirectoryLocked, LogUnavailable */
@@ -206,6 +209,10 @@ export class SqliteLog implements EventLog {
 
   async head(): Promise<Position> {
     if (this.#closing) throw closed()
+    if (this.#unread) {
+      await this.#reading.ask(this.#unread)
+      this.#unread = null
+    }
     return this.#tail.head
   }
 
@@ -237,10 +244,12 @@ export class SqliteLog implements EventLog {
 
   async #behind(position: Position, filter: Filter | undefined): Promise<{ facts: Recorded[]; upTo: Position }> {
     const to = this.#tail.head
+    const question: Question = { ask: 'all', from: position, to, filter, maxRows: CHUNK_ROWS }
     try {
-      const chunk = await this.#reading.ask({ ask: 'all', from: position, to, filter, maxRows: CHUNK_ROWS })
+      const chunk = await this.#reading.ask(question)
       return { facts: chunk.facts, upTo: chunk.next ?? to }
     } catch {
+      this.#unread = question
       if (!this.#closing) await pause(this.#timers, READ_AGAIN_MS)
       return { facts: [], upTo: position }
     }

@@ -1,5 +1,7 @@
 // Who this tab is: a name and its token, kept in sessionStorage so that a second tab is a second person.
 
+import { sentence } from './words.js'
+
 const storageKey = 'hansard.identity'
 const answerWithinMs = 10_000
 
@@ -45,7 +47,7 @@ export async function takeName(username) {
   }
   const body = await response.json().catch(() => ({}))
   if (response.status !== 201) {
-    throw new Error(body.detail ?? body.title ?? `The server refused the name (HTTP ${response.status}).`)
+    throw new Error(sentence(body.detail ?? body.title ?? `the server refused the name (HTTP ${response.status})`))
   }
   return { username: body.username, token: body.token }
 }

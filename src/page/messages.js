@@ -32,9 +32,15 @@ export function messageList({ retry, discarded, missed }) {
   const arrivals = new Map()
   const outgoing = new Set()
 
+  let scrolling = 0
+  /** Once a frame: each look at the height lays the whole list out. */
   const toBottom = () => {
-    log.scrollTop = log.scrollHeight
     showBelow(0)
+    if (scrolling) return
+    scrolling = requestAnimationFrame(() => {
+      scrolling = 0
+      log.scrollTop = log.scrollHeight
+    })
   }
   const showBelow = (count) => {
     below = count
@@ -172,6 +178,12 @@ export function messageList({ retry, discarded, missed }) {
     },
 
     line: (text) => show(() => history.append(line(text))),
+
+    /** What stands where nothing has been said, or nothing can be read. */
+    instead(text) {
+      empty.textContent = text
+      empty.hidden = text === '' || history.childElementCount > 0
+    },
 
     /** Forgets what belonged to the person who has left. */
     clear() {

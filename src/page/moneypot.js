@@ -27,9 +27,6 @@ const refusals = {
 
 export const inWords = (refusal) => refusals[refusal] ?? `The server refused it (${refusal}).`
 
-/** The commands' grammar has these letters only; other names are muted through the REST API. */
-export const commandCanName = (name) => /^[a-z0-9_]+$/i.test(name)
-
 /**
  * Connects and stays connected. `hear` is told:
  * `connection(state, words?)` with connecting, busy, away (comes back by itself) or refused (only `again()` helps);

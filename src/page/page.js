@@ -2,17 +2,23 @@
 // (messages.js, people.js). Text reaches the document through textContent only. At / it speaks hansard's own protocol
 // (native.js), at /moneypot that of 2015 (moneypot.js): both have the same face.
 
-import { canSignIn, hashToken, keepIdentity, recallIdentity, takeName } from './identity.js'
+import { entryForms } from './entry.js'
+import { canSignIn, hashToken, keepIdentity, recallIdentity } from './identity.js'
 import { messageList } from './messages.js'
-import { peoplePanel, timeLeft } from './people.js'
+import { mute, unmute, whyMuted } from './moderation.js'
+import { modes, muteEnd, muteWhy } from './notices.js'
+import { peoplePanel } from './people.js'
+import { typingLine } from './typing.js'
+import { ended } from './words.js'
 
 const overMoneypot = location.pathname === '/moneypot'
-const { commandCanName, inWords, longestText, openLobby } = await import(overMoneypot ? './moneypot.js' : './native.js')
+const { inWords, longestText, openLobby } = await import(overMoneypot ? './moneypot.js' : './native.js')
 /** Moneypot's credential is the token's hash, which browsers make in secure contexts only. */
 const maySignIn = () => !overMoneypot || canSignIn()
 
 const counterFrom = longestText - 50
 const backShownMs = 5_000
+const nothingYet = 'Nothing has been said here yet. Open this page in a second tab, and you are two.'
 
 const byId = (id) => document.getElementById(id)
 const box = byId('message')
@@ -23,10 +29,8 @@ let identity = null
 /** none, connecting, live, busy, away or refused */
 let connection = 'none'
 let backTimer
-/** when others were last told that this person is writing; 0: they are not */
-let told = 0
-const typingAgainMs = 4_000
-const writing = new Set()
+/** of the room: open, slow, locked or archived; Moneypot tells none */
+let mode = 'open'
 /** Names in commands of ours under way: the system_message answers them, so no second line is written. */
 const commanded = new Set()
 
@@ -41,58 +45,31 @@ const messages = messageList({
     document.title = count ? `(${count}) hansard` : 'hansard'
   },
 })
-const people = peoplePanel({ command, commandCanName, changed: showComposer })
+const typing = typingLine((on) => lobby?.typing?.(on))
+const people = peoplePanel({
+  mute: (name, minutes, reason) => act(`${name} is not muted`, mute(identity.token, name, minutes, reason)),
+  unmute: (name) => act(`${name} is muted still`, unmute(identity.token, name)),
+  changed: showComposer,
+})
 
 // ── who this tab is ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-function showEntry(field = 'name', fault = '') {
-  byId('entry').hidden = false
+const entry = entryForms({ enter, maySignIn })
+
+function showEntry(field, fault) {
   byId('chat').hidden = true
   byId('chat-actions').hidden = true
-  byId('insecure').hidden = maySignIn()
-  byId('insecure').textContent =
-    'Browsers let a page sign you in only on a secure address: open this server as ' +
-    `http://localhost:${location.port || 80}/ on its own machine, or through https. Reading works here too.`
-  if (field === 'token') byId('token-details').open = true
-  say(field, fault)
+  entry.show(field, fault)
 }
-
-function say(field, fault) {
-  byId(`${field}-error`).textContent = fault
-  byId(field).ariaInvalid = String(fault !== '')
-  byId(field).focus()
-}
-
-byId('name-form').addEventListener('submit', async (event) => {
-  event.preventDefault()
-  const button = byId('name-form').querySelector('button')
-  const name = byId('name').value.trim()
-  if (button.ariaDisabled === 'true') return
-  if (name === '') return say('name', 'Write the name you want to be called by.')
-  if (!maySignIn()) return say('name', byId('insecure').textContent)
-  button.ariaDisabled = 'true'
-  try {
-    await enter(await takeName(name))
-  } catch (fault) {
-    say('name', fault.message)
-  } finally {
-    button.ariaDisabled = null
-  }
-})
-
-byId('token-form').addEventListener('submit', async (event) => {
-  event.preventDefault()
-  const token = byId('token').value.trim()
-  if (token === '') return say('token', 'Paste your token here.')
-  if (!maySignIn()) return say('token', byId('insecure').textContent)
-  byId('token').value = ''
-  await enter({ token })
-})
 
 byId('read').addEventListener('click', () => enter({}))
 byId('take-name').addEventListener('click', () => leave())
 byId('leave').addEventListener('click', () => leave())
-byId('connect-again').addEventListener('click', () => lobby.again())
+byId('connect-again').addEventListener('click', () => {
+  // The button is about to go, and the focus with it.
+  ;(identity.token ? box : byId('log')).focus()
+  lobby.again()
+})
 byId('copy-token').addEventListener('click', async () => {
   const copied = await navigator.clipboard.writeText(identity.token).then(
     () => true,
@@ -106,9 +83,7 @@ async function enter(someone) {
     return showEntry('name', 'The chat client did not load from this server. Reload the page.')
   identity = someone
   keepIdentity(someone)
-  byId('name-error').textContent = ''
-  byId('token-error').textContent = ''
-  byId('entry').hidden = true
+  entry.hide()
   byId('chat').hidden = false
   byId('chat-actions').hidden = false
   byId('composer').hidden = !someone.token
@@ -161,12 +136,13 @@ const hear = {
       identity = { ...identity, username: user.uname }
       keepIdentity(identity)
     }
-    writing.clear()
-    byId('typing').textContent = ''
+    typing.clear()
+    mode = room.mode ?? 'open'
     people.reset(room, user ?? null)
     messages.reset(room.history, user ?? null)
     showConnection('live')
     showAccount()
+    explainMute()
   },
 
   message(message) {
@@ -176,25 +152,33 @@ const hear = {
   },
   edited: messages.edited,
   removed: messages.removed,
-  typing: showTyping,
+  typing: typing.show,
   joined: people.joined,
   left(user) {
-    showTyping(user.uname, false)
+    typing.show(user.uname, false)
     people.left(user)
   },
 
   muted(mute) {
     people.muted(mute)
+    explainMute()
     if (commanded.has(mute.uname)) return
     const who = people.isMe(mute.uname) ? 'You were' : `${mute.uname} was`
+    const by = mute.by ? ` by ${mute.by}` : ''
     const length = mute.mins === null ? '' : ` for ${mute.mins} ${mute.mins === 1 ? 'minute' : 'minutes'}`
-    messages.line(`${who} muted${length}.`)
+    messages.line(mute.reason ? `${who} muted${by}${length}: ${ended(mute.reason)}` : `${who} muted${by}${length}.`)
   },
 
   unmuted(name) {
     people.unmuted(name)
     if (commanded.has(name)) return
     messages.line(people.isMe(name) ? 'Your mute is over: you can write again.' : `${name} is no longer muted.`)
+  },
+
+  mode(now) {
+    mode = now
+    messages.line(modes[now] ?? '')
+    showComposer()
   },
 
   system: messages.line,
@@ -217,6 +201,7 @@ function showConnection(state, words = '') {
     refused: words,
   }
   setText('status', texts[state] ?? '')
+  messages.instead(state === 'live' ? nothingYet : state === 'refused' ? words : '')
   byId('connect-again').hidden = state !== 'refused'
   clearTimeout(backTimer)
   if (back) backTimer = setTimeout(() => setText('status', signedIn), backShownMs)
@@ -230,23 +215,37 @@ function setText(id, text) {
 
 // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const mayWrite = () => connection === 'live' && !people.ownMute()
-const whyNot = () => (connection === 'live' ? inWords('MUTED') : byId('status').textContent)
+const isShut = () => mode === 'archived' || (mode === 'locked' && !people.isStaff())
+const mayWrite = () => connection === 'live' && !people.ownMute() && !isShut()
+function whyNot() {
+  if (connection !== 'live') return byId('status').textContent
+  return people.ownMute() ? inWords('MUTED') : byId('mode-notice').textContent
+}
 
 function showComposer() {
   const mute = people.ownMute()
   const left = longestText - box.value.trim().length
   byId('muted-notice').hidden = !mute || connection !== 'live'
+  byId('muted-why').textContent = mute ? muteWhy(mute) : ''
   byId('muted-left').textContent = mute ? muteEnd(mute) : ''
-  byId('status').classList.toggle('visually-hidden', !byId('muted-notice').hidden)
+  byId('mode-notice').hidden = !isShut() || connection !== 'live' || !identity?.token
+  byId('mode-notice').textContent = mode === 'archived' ? modes.archived : 'The room is locked: only staff can write.'
   setText('counter', left < 0 ? `${-left} too many` : left <= longestText - counterFrom ? `${left} left` : '')
   byId('counter').classList.toggle('over', left < 0)
   byId('send').ariaDisabled = String(!mayWrite() || left < 0)
 }
 
-function muteEnd(mute) {
-  const left = timeLeft(mute.expires_at)
-  return left === 'no end' ? 'when a moderator lifts it.' : left === 'any moment' ? 'any moment.' : `in ${left}.`
+/** Who muted this person, and why, where the wire did not say. */
+async function explainMute() {
+  const mute = people.ownMute()
+  if (!mute || mute.by !== undefined) return
+  mute.by = null
+  try {
+    Object.assign(mute, await whyMuted(identity.token, mute.uname))
+  } catch {
+    // It holds all the same.
+  }
+  showComposer()
 }
 
 function announce(text) {
@@ -256,7 +255,7 @@ function announce(text) {
 
 box.addEventListener('input', () => {
   showComposer()
-  tellTyping(box.value.trim() !== '')
+  typing.own(box.value.trim() !== '')
 })
 box.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
@@ -272,26 +271,10 @@ byId('composer').addEventListener('submit', (event) => {
   if (!mayWrite()) return announce(whyNot())
   box.value = ''
   box.focus()
-  told = 0
+  typing.sent()
   showComposer()
   send(messages.outgoing(text))
 })
-
-/** Told again every few seconds while somebody writes, and once when the text is gone. */
-function tellTyping(on) {
-  const now = Date.now()
-  if (on === told > 0 && now - told < typingAgainMs) return
-  told = on ? now : 0
-  lobby?.typing?.(on)
-}
-
-function showTyping(name, on) {
-  if (on) writing.add(name)
-  else writing.delete(name)
-  const names = [...writing].slice(0, 3).join(', ')
-  const many = writing.size > 3 ? 'Several people are' : writing.size > 1 ? `${names} are` : `${names} is`
-  byId('typing').textContent = writing.size === 0 ? '' : `${many} writing…`
-}
 
 function send(entry) {
   messages.sending(entry)
@@ -302,9 +285,9 @@ function send(entry) {
   })
 }
 
-/** A moderator's command from a menu: no text of anybody's, so a failure is a line and not a thing to retry. */
-function command(text) {
-  post(text, (refusal) => refusal && messages.line(`${text}: ${inWords(refusal)}`))
+/** What a moderator does from a menu: its failure is a line, since there is no text to send again. */
+function act(failed, done) {
+  done.catch((fault) => messages.line(`${failed}. ${fault.message}`))
 }
 
 function post(text, answered) {

@@ -32,8 +32,8 @@ function arrange(list, items) {
   }
 }
 
-/** `command(text)` sends a moderator's command; `changed()` is called after each change and each second of a mute. */
-export function peoplePanel({ command, commandCanName, changed }) {
+/** `mute` and `unmute` are a moderator's; `changed()` is called after each change and each second of a mute. */
+export function peoplePanel({ mute: muteFor, unmute: endMute, changed }) {
   let me = null
   const people = new Map()
   const mutes = new Map()
@@ -72,9 +72,9 @@ export function peoplePanel({ command, commandCanName, changed }) {
     const item = fromTemplate(muteRows, 'mute-row', mute.uname, (fresh) => {
       const unmute = fresh.querySelector('.unmute')
       unmute.setAttribute('aria-label', `Unmute ${mute.uname}`)
-      unmute.addEventListener('click', () => command(`/unmute ${mute.uname}`))
+      unmute.addEventListener('click', () => endMute(mute.uname))
     })
-    item.querySelector('.unmute').hidden = !staff(me) || !commandCanName(mute.uname)
+    item.querySelector('.unmute').hidden = !staff(me)
     item.querySelector('.left').textContent = timeLeft(mute.expires_at)
     return item
   }
@@ -82,12 +82,10 @@ export function peoplePanel({ command, commandCanName, changed }) {
   function aim(name, button) {
     subject = name
     byId('moderate-name').textContent = name
-    const nameable = commandCanName(name)
-    byId('moderate-why').hidden = nameable
-    for (const choice of menu.querySelectorAll('[data-minutes]')) choice.hidden = !nameable
-    byId('moderate-unmute').hidden = !nameable || !mutes.has(fold(name))
+    byId('moderate-reason').value = ''
+    byId('moderate-unmute').hidden = !mutes.has(fold(name))
     const { top, bottom, right } = button.getBoundingClientRect()
-    const upward = bottom + 240 > innerHeight
+    const upward = bottom > innerHeight / 2
     menu.style.inset = upward
       ? `auto ${innerWidth - right}px ${innerHeight - top + 4}px auto`
       : `${bottom + 4}px ${innerWidth - right}px auto auto`
@@ -97,7 +95,8 @@ export function peoplePanel({ command, commandCanName, changed }) {
     if (!(target instanceof HTMLButtonElement)) return
     const { minutes } = target.dataset
     menu.hidePopover()
-    command(minutes ? `/mute ${subject} ${minutes}` : `/unmute ${subject}`)
+    if (minutes) muteFor(subject, Number(minutes), byId('moderate-reason').value.trim())
+    else endMute(subject)
   })
 
   function render() {
@@ -159,6 +158,7 @@ export function peoplePanel({ command, commandCanName, changed }) {
     /** The mute that keeps this person from writing, if any: staff are never stopped by one. */
     ownMute: () => (me === null || staff(me) ? undefined : mutes.get(fold(me.uname))),
     role: () => me?.role,
+    isStaff: () => staff(me),
     isMe: (name) => me !== null && fold(me.uname) === fold(name),
   }
 }

@@ -1,16 +1,26 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Forgettable } from '../actors/retention.ts'
 import { refusedOn } from './moderation.ts'
-import { type At, idOf, inForce, type ProjectedFact, type Projection, TEMPORAL, Temporal } from './projection.ts'
+import {
+  type At,
+  cameBy,
+  idOf,
+  inForce,
+  type ProjectedFact,
+  type Projection,
+  TEMPORAL,
+  Temporal,
+} from './projection.ts'
 import { heldReads } from './reads.ts'
 
 /** Connections and the states they were in. Their timelines are their streams in the log. */
 export const connections: Projection = {
   name: 'connections',
-  version: 2,
+  version: 3,
   tables: `
     create table connections (
       id text primary key, opened_position integer not null, opened_at integer not null, dialect text, user text,
+      chosen_position integer, chosen_at integer,
       closed_position integer, closed_at integer, code integer, cause text, refusals integer not null
     );
     create index connections_by_opening on connections (opened_position);
@@ -24,7 +34,7 @@ export const connections: Projection = {
     const insert = db.prepare(
       'insert into connections (id, opened_position, opened_at, dialect, refusals) values (?, ?, ?, ?, 0)',
     )
-    const choose = db.prepare('update connections set dialect = ? where id = ?')
+    const choose = db.prepare('update connections set dialect = ?, chosen_position = ?, chosen_at = ? where id = ?')
     const sign = db.prepare('update connections set user = ? where id = ?')
     const refuse = db.prepare('update connections set refusals = refusals + ? where id = ?')
     const close = db.prepare(
@@ -49,7 +59,7 @@ export const connections: Projection = {
         become(fact, 'authenticating')
       },
       DialectChosen: (fact) => {
-        choose.run(fact.data.dialect, idOf(fact.stream))
+        choose.run(fact.data.dialect, fact.position, fact.metadata.at, idOf(fact.stream))
       },
       AuthSucceeded: (fact) => {
         if (fact.data.user) sign.run(fact.data.user.id, idOf(fact.stream))
@@ -115,10 +125,10 @@ export const connectionQueries = {
     const found = db.prepare('select ids from forgotten where stream = ?').get(stream) as { ids: string } | undefined
     return found ? JSON.parse(found.ids) : []
   },
-  /** newest first; whose it is and what it speaks as known now, whatever moment is asked about, all else as of then */
+  /** newest first; as of then, also whose it was and what it spoke */
   'connections.list': (db: DatabaseSync, args: ConnectionsArgs): ConnectionRow[] => {
     const { at = null } = args
-    const state = inForce(at, 's')
+    const [state, named, refused] = [inForce(at, 's'), inForce(at, 'u'), cameBy(at, 'r')]
     const where: string[] = []
     const values: SQLInputValue[] = []
     const need = (sql: string, ...more: SQLInputValue[]) => {
@@ -128,30 +138,29 @@ export const connectionQueries = {
     const closed =
       at === null ? 'c.closed_at is not null' : 'position' in at ? 'c.closed_position <= ?' : 'c.closed_at <= ?'
     const cut = at === null ? [] : ['position' in at ? at.position : at.time]
-    const refusals =
-      at === null
-        ? 'c.refusals'
-        : `(select coalesce(sum(r.count), 0) from refusals r
-            where r.connection = c.id and r.${'position' in at ? 'position' : 'at'} <= ?)`
+    // On a shared address it is chosen by the first frames.
+    const chosen = at !== null && 'position' in at ? 'c.chosen_position' : 'c.chosen_at'
+    const dialect = at === null ? 'c.dialect' : `iif(coalesce(${chosen}, 0) <= ?, c.dialect, null)`
     if (args.id !== undefined) need('c.id = ?', args.id)
-    if (args.user !== undefined) need('c.user = ?', args.user)
-    if (args.dialect !== undefined) need('c.dialect = ?', args.dialect)
+    if (args.user !== undefined) need("c.user = ? and s.state <> 'authenticating'", args.user)
+    if (args.dialect !== undefined) need(`${dialect} = ?`, ...cut, args.dialect)
     if (args.state !== undefined) need("(s.state = ? or s.state like ? || '.%')", args.state, args.state)
     // What had not ended yet at that moment had no cause.
     if (args.cause !== undefined) need(`c.cause = ? and ${closed}`, args.cause, ...cut)
     if (args.before !== undefined) need('c.opened_position < ?', args.before)
     return db
       .prepare(
-        `select c.id, c.dialect, s.state, c.opened_at as openedAt, ${refusals} as refusals, c.opened_position as opened,
+        `select c.id, ${dialect} as dialect, s.state, c.opened_at as openedAt, c.opened_position as opened,
+           ${at === null ? 'c.refusals' : `(select coalesce(sum(r.count), 0) from refusals r where r.connection = c.id and ${refused.sql}) as refusals`},
            iif(${closed}, c.closed_at, null) as closedAt, iif(${closed}, c.code, null) as code, iif(${closed}, c.cause, null) as cause,
            u.user as userId, u.number, u.username
          from connections c
          join connection_states s on s.id = c.id and ${state.sql}
-         left join users u on u.user = c.user and u.to_position is null
+         left join users u on u.user = c.user and s.state <> 'authenticating' and ${named.sql}
          ${where.length > 0 ? `where ${where.join(' and ')}` : ''}
          order by c.opened_position desc limit ?`,
       )
-      .all(...cut, ...cut, ...cut, ...cut, ...state.values, ...values, args.limit)
+      .all(...cut, ...refused.values, ...cut, ...cut, ...cut, ...state.values, ...named.values, ...values, args.limit)
       .map((found) => {
         const { userId, number, username, ...row } = found as Record<string, never>
         return { ...row, user: userId === null ? null : { id: userId, number, username } } as unknown as ConnectionRow

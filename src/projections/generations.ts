@@ -3,11 +3,13 @@
 // What was made by other definitions goes on answering, and following the log, while its successor is made beside it
 // from the first fact on; then one takes the other's place, between two questions. A crash at any moment leaves the one
 // or the other whole, and what was begun goes on where it was. Questions that the old one cannot answer, because their
-// tables have changed, are 'not available' until then; where there is no old one, that is all of them.
+// tables have changed, are 'not available' until then; where there is no old one, that is all of them. A file that turns
+// out to be damaged is none: it is discarded, and another made.
 
+import { existsSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Position } from '../log/event-log.ts'
-import { type Parked, PoisonFact, ReadModelsUnavailable } from './poison.ts'
+import { isOfADamagedFile, type Parked, PoisonFact, ReadModelsUnavailable } from './poison.ts'
 import { type QueryName, runQuery } from './queries.ts'
 import {
   discard,
@@ -123,11 +125,12 @@ export class Generations {
       if (this.#stopped) throw new ReadModelsUnavailable('the read models are closed')
       const served = this.#served
       if (served) {
-        if (wants !== null) await served.waitFor(wants)
         try {
+          if (wants !== null) await served.waitFor(wants)
           return { result: runQuery(served.db, name, args), position: served.position }
         } catch (error) {
-          if (!this.#lacksTables || !isOfOtherTables(error)) throw error
+          const isLost = this.#isLost(served, error)
+          if (!isLost && !(this.#lacksTables && isOfOtherTables(error))) throw error
         }
       }
       const building = this.#building()
@@ -152,7 +155,10 @@ export class Generations {
 
   /** Looks at the log first. @throws LogUnavailable, and what the disk refuses */
   async progress(): Promise<Progress> {
-    await this.#served?.run()
+    const served = this.#served
+    await served?.run().catch((error) => {
+      if (!this.#isLost(served, error)) throw error
+    })
     const runner = this.#served ?? (this.#next as Next).runner
     const { position, parked } = runner
     return { position, parked, firstParked: runner.firstParked(SHOWN_PARKED), building: this.#building() }
@@ -183,6 +189,20 @@ export class Generations {
     this.#next?.runner.halt()
     this.#next = null
     this.#served?.halt()
+  }
+
+  /** Nothing can be told from what is damaged, and nothing in it is not in the log. */
+  #isLost(served: Runner, error: unknown): boolean {
+    const { file, seen, atPoison } = this.#options
+    if (!isOfADamagedFile(error) || file === MEMORY || this.#stopped) return false
+    if (this.#served !== served) return true
+    this.#served = null
+    this.#lacksTables = false
+    served.halt()
+    discard(file)
+    const next = nextTo(file)
+    if (!this.#next) this.#begin(next, makeReadDatabase(next, seen.epoch), atPoison)
+    return true
   }
 
   #building(): Building | null {
@@ -248,6 +268,11 @@ export class Generations {
     let { db } = next.runner
     if (file !== MEMORY) {
       next.runner.halt()
+      if (!existsSync(next.file)) {
+        // Somebody deleted what was being made: those in force are not given up for it.
+        this.#begin(next.file, makeReadDatabase(next.file, seen.epoch), next.atPoison)
+        return
+      }
       this.#served?.db.close()
       putInPlace(next.file, file)
       const opened = openExisting(file, { ...seen, head: Number.MAX_SAFE_INTEGER })
@@ -256,6 +281,8 @@ export class Generations {
     } else this.#served?.db.close()
     if (this.#served) this.#served.switchTo(db)
     else this.#served = new Runner(db, source, later)
+    // News that came while nothing was in force have been heard by nobody.
+    this.#served.poke()
     this.#lacksTables = false
     for (const { resolve } of this.#waiting.splice(0)) resolve()
   }

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Forgettable } from '../actors/retention.ts'
 import type { Rule } from '../actors/rules.ts'
-import { type At, idOf, type ProjectedFact, type Projection } from './projection.ts'
+import { type At, cameBy, idOf, inForce, type ProjectedFact, type Projection } from './projection.ts'
 
 /** Commands that only staff puts; refused for whatever reason, the try belongs to the record of what staff did. */
 const STAFF_COMMANDS: ReadonlySet<string> = new Set([
@@ -26,7 +26,7 @@ const STAFF_COMMANDS: ReadonlySet<string> = new Set([
 /** Every act of staff, the end of what it set, and every refused try at one. What people do to themselves is none. */
 export const moderation: Projection = {
   name: 'moderation',
-  version: 4,
+  version: 5,
   tables: `
     create table moderation (
       position integer primary key, at integer not null, act text not null, room text, target text, name text, actor text,
@@ -61,8 +61,9 @@ export const moderation: Projection = {
     const act = (fact: ProjectedFact, about: About) => {
       const { by = null, reason: _reason, ...detail } = fact.data
       const actor = by?.id ?? null
-      // Whoever leaves a room or takes back an own message does nobody anything.
-      if (actor === null || actor !== about.target) note(fact, { ...about, actor }, detail)
+      // Whoever leaves a room, comes into it with an imported log or takes back an own message does nobody anything.
+      const who = actor ?? fact.metadata.by
+      if (who === null || who !== about.target) note(fact, { ...about, actor }, detail)
     }
     const inRoom =
       (target: (data: ProjectedFact['data']) => string | null = () => null) =>
@@ -137,7 +138,7 @@ export interface ModerationRow {
   /** the fact's type */
   readonly act: string
   readonly room: string | null
-  /** with the name of now; a muted name without an account has neither id nor number */
+  /** with the name of that moment; a muted name without an account has neither id nor number */
   readonly target: Who | null
   /** null: the server itself, e.g. at the end of a mute's time */
   readonly by: Who | null
@@ -176,14 +177,13 @@ export const moderationQueries = {
   /** the blocking rules of a room, or of all (null), that were in force then; null: none were ever set */
   'rules.at': (
     db: DatabaseSync,
-    { room, at }: { room: string | null; at: NonNullable<At> },
+    { room, at }: { room: string | null; at: At },
   ): { version: number; rules: readonly Rule[] } | null => {
-    const [kind, moment] = 'position' in at ? ['position', at.position] : ['at', at.time]
+    const [cut, moment] =
+      at === null ? ['', []] : 'position' in at ? ['and position <= ?', [at.position]] : ['and at <= ?', [at.time]]
     const found = db
-      .prepare(
-        `select detail from moderation where act = ? and room is ? and ${kind} <= ? order by position desc limit 1`,
-      )
-      .get(room === null ? 'RulesSet' : 'RoomRulesSet', room, moment as number) as { detail: string } | undefined
+      .prepare(`select detail from moderation where act = ? and room is ? ${cut} order by position desc limit 1`)
+      .get(room === null ? 'RulesSet' : 'RoomRulesSet', room, ...moment) as { detail: string } | undefined
     return found ? JSON.parse(found.detail) : null
   },
   /** newest first, before position `before` */
@@ -200,18 +200,18 @@ export const moderationQueries = {
     if (actor !== undefined) need('m.actor = ?', actor)
     if (kinds !== undefined) need(`m.act in (${kinds.map(() => '?').join(', ')})`, ...kinds)
     if (before !== undefined) need('m.position < ?', before)
-    if (at !== null && 'position' in at) need('m.position <= ?', at.position)
-    if (at !== null && 'time' in at) need('m.at <= ?', at.time)
+    const [act, targeted, acting] = [cameBy(at, 'm'), inForce(at, 't'), inForce(at, 'a')]
+    need(act.sql, ...act.values)
     return db
       .prepare(
         `select m.position, m.at, m.act, m.room, m.reason, m.detail, m.target, m.name, m.actor,
            t.number as targetNumber, t.username as targetName, a.number as actorNumber, a.username as actorName
          from moderation m
-         left join users t on t.user = m.target and t.to_position is null
-         left join users a on a.user = m.actor and a.to_position is null
+         left join users t on t.user = m.target and ${targeted.sql}
+         left join users a on a.user = m.actor and ${acting.sql}
          where ${where.join(' and ')} order by m.position desc limit ?`,
       )
-      .all(...values, limit)
+      .all(...targeted.values, ...acting.values, ...values, limit)
       .map((found) => {
         const { position, at: when, act, room: where, reason, detail, ...row } = found as Record<string, SQLInputValue>
         return {

@@ -4,7 +4,7 @@ import { type At, idOf, inForce, json, type ProjectedFact, type Projection, TEMP
 /** Accounts as they were, what dialects keep of them, their tokens (never the hashes), and who belonged to which room. */
 export const people: Projection = {
   name: 'people',
-  version: 3,
+  version: 4,
   tables: `
     create table users (
       user text not null, number integer not null, username text not null, role text not null, role_by text, guest integer not null,
@@ -12,7 +12,7 @@ export const people: Projection = {
     );
     create index users_by_user on users (user, from_position);
     create index users_by_number on users (number);
-    create table tokens (user text not null, token text not null, ${TEMPORAL});
+    create table tokens (user text not null, token text not null, label text, ${TEMPORAL});
     create index tokens_by_user on tokens (user);
     create table profiles (user text not null, dialect text not null, fields text not null, ${TEMPORAL});
     create index profiles_by_user on profiles (user, dialect);
@@ -22,7 +22,7 @@ export const people: Projection = {
   prepare(db) {
     const columns = ['user', 'number', 'username', 'role', 'role_by', 'guest', 'registered_at']
     const users = new Temporal(db, 'users', columns, ['user'])
-    const tokens = new Temporal(db, 'tokens', ['user', 'token'], ['user', 'token'])
+    const tokens = new Temporal(db, 'tokens', ['user', 'token', 'label'], ['user', 'token'])
     const profiles = new Temporal(db, 'profiles', ['user', 'dialect', 'fields'], ['user', 'dialect'])
     const profile = db.prepare('select fields from profiles where user = ? and dialect = ? and to_position is null')
     const members = new Temporal(db, 'members', ['room', 'user', 'role', 'by'], ['room', 'user'])
@@ -48,7 +48,10 @@ export const people: Projection = {
       UserRenamed: (fact) => change(fact, { username: fact.data.username }),
       RoleGranted: (fact) => change(fact, { role: fact.data.role, role_by: json(fact.data.by) }),
       RoleRevoked: (fact) => change(fact, { role: 'member', role_by: json(fact.data.by) }),
-      TokenIssued: (fact) => tokens.begin(fact, { user: idOf(fact.stream), token: fact.data.token }),
+      TokenIssued: (fact) => {
+        const { token, label } = fact.data
+        tokens.begin(fact, { user: idOf(fact.stream), token, label })
+      },
       TokenRevoked: (fact) => tokens.end(fact, idOf(fact.stream), fact.data.token),
       ProfileSet: (fact) => {
         const user = idOf(fact.stream)
@@ -96,6 +99,7 @@ export interface JoinedRow {
 
 export interface TokenRow {
   readonly id: string
+  readonly label: string | null
   readonly issuedAt: number
   readonly revokedAt: number | null
 }
@@ -149,7 +153,7 @@ export const peopleQueries = {
     const [kind, moment] = at === null ? ['at', null] : 'position' in at ? ['position', at.position] : ['at', at.time]
     return db
       .prepare(
-        `select token as id, from_at as issuedAt, iif(?1 is null or to_${kind} <= ?1, to_at, null) as revokedAt
+        `select token as id, label, from_at as issuedAt, iif(?1 is null or to_${kind} <= ?1, to_at, null) as revokedAt
          from tokens where user = ?2 and (?1 is null or from_${kind} <= ?1) order by from_position`,
       )
       .all(moment, user) as unknown as TokenRow[]

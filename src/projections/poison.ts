@@ -41,6 +41,15 @@ export const isOfTheDisk = (error: unknown): boolean => {
   return errcode !== undefined && NOT_THE_FACT.includes(errcode & 0xff)
 }
 
+const CORRUPT = [11, 26]
+
+/** The file itself is damaged: what SQLite says of it, or of what could not be stored in it. */
+export const isOfADamagedFile = (error: unknown): boolean => {
+  const { errcode, cause } = error as { errcode?: number; cause?: unknown }
+  if (errcode === undefined) return cause !== undefined && isOfADamagedFile(cause)
+  return CORRUPT.includes(errcode & 0xff)
+}
+
 export class PoisonFact extends Error {
   readonly parked: Parked
 

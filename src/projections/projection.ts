@@ -46,6 +46,14 @@ export const inForce = (at: At, table = ''): { sql: string; values: SQLInputValu
   return { sql: `(${from} <= ? and (${to} is null or ${to} > ?))`, values: [value as number, value as number] }
 }
 
+/** The condition that what is never undone had come by then: a fact's own position and time, in `table`. */
+export const cameBy = (at: At, table: string): { sql: string; values: SQLInputValue[] } => {
+  if (at === null) return { sql: 'true', values: [] }
+  return 'position' in at
+    ? { sql: `${table}.position <= ?`, values: [at.position] }
+    : { sql: `${table}.at <= ?`, values: [at.time] }
+}
+
 /** A temporal table: rows begin and end, and are never changed otherwise. */
 export class Temporal {
   readonly #insert: StatementSync

@@ -47,8 +47,8 @@ export class ThreadedReadModels implements ReadModels {
     const workerData: ThreadData = { directory, address, atPoison, poked: this.#poked }
     this.#worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData })
     this.#worker.on('message', (answer: Answer) => this.#answered(answer))
-    this.#worker.on('error', (error) => this.#fail(new Error(`the read models stopped: ${(error as Error).message}`)))
-    this.#worker.on('exit', () => this.#fail(new Error('the read models are closed')))
+    this.#worker.on('error', (error) => this.#fail(`the read models stopped: ${(error as Error).message}`))
+    this.#worker.on('exit', () => this.#fail('the read models are closed'))
   }
 
   query<Name extends QueryName>(name: Name, args: QueryArgs<Name>, { atLeast, patient = false }: QueryOptions = {}) {
@@ -100,8 +100,8 @@ export class ThreadedReadModels implements ReadModels {
     else asked?.resolve(answer as never)
   }
 
-  #fail(error: Error): void {
-    this.#gone ??= error
+  #fail(why: string): void {
+    this.#gone ??= new ReadModelsUnavailable(why)
     for (const { reject } of this.#asked.values()) reject(this.#gone)
     this.#asked.clear()
   }

@@ -1,6 +1,6 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import type { Forgettable } from '../actors/retention.ts'
-import { type At, idOf, inForce, type Projection } from './projection.ts'
+import { type At, cameBy, idOf, inForce, type Projection } from './projection.ts'
 
 /**
  * How far an account has read in a room, on whichever of its connections: every mark is a row, and the furthest counts. So
@@ -61,11 +61,6 @@ export const heldReads = (db: DatabaseSync, connections: readonly string[]): For
     )
     .all(JSON.stringify(connections)) as unknown as Forgettable['reads']
 
-const until = (at: At): { sql: string; values: SQLInputValue[] } => {
-  if (at === null) return { sql: 'true', values: [] }
-  return 'position' in at ? { sql: 'r.position <= ?', values: [at.position] } : { sql: 'r.at <= ?', values: [at.time] }
-}
-
 /** Accounts with marks in a room, one look into an index each: `user` after `user`. */
 const READERS = `with recursive readers(user) as (
   select min(user) from reads where room = :room
@@ -102,7 +97,7 @@ export const readQueries = {
     db: DatabaseSync,
     { room, after = 0, limit, at = null }: { room: string; after?: number; limit: number; at?: At },
   ): ReadRow[] => {
-    const [read, user] = [until(at), inForce(at, 'u')]
+    const [read, user] = [cameBy(at, 'r'), inForce(at, 'u')]
     return db
       .prepare(
         // Account by account, each a look into an index: a room may hold many more marks than there are accounts.

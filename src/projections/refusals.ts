@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { idOf, type ProjectedFact, type Projection } from './projection.ts'
+import { type At, cameBy, idOf, inForce, type ProjectedFact, type Projection } from './projection.ts'
 
 /** What was refused to whom, newest first: the first thing a debugger asks for. */
 export const refusals: Projection = {
@@ -50,7 +50,8 @@ export interface RefusalRow {
 /** of a page of somebody's life: a flood is in the connections that made it */
 const MOST_DECIDED = 500
 
-const SELECT = `select r.*, u.number, u.username from refusals r left join users u on u.user = r.user and u.to_position is null`
+const select = (named = inForce(null, 'u').sql) =>
+  `select r.*, u.number, u.username from refusals r left join users u on u.user = r.user and ${named}`
 
 const refusalRow = (found: unknown): RefusalRow => {
   const { user, number, username, stream, revision, ...row } = found as Record<string, never>
@@ -64,16 +65,19 @@ const refusalRow = (found: unknown): RefusalRow => {
 export const refusalQueries = {
   /** newest first */
   'refusals.list': (db: DatabaseSync, { limit }: { limit: number }): RefusalRow[] =>
-    db.prepare(`${SELECT} order by r.position desc limit ?`).all(limit).map(refusalRow),
+    db.prepare(`${select()} order by r.position desc limit ?`).all(limit).map(refusalRow),
   /** decided by this room or user while it stood at these revisions, in their order */
   'refusals.decided': (
     db: DatabaseSync,
-    { stream, from, to }: { stream: string; from: number; to: number },
-  ): (RefusalRow & { decidedAt: { revision: number } })[] =>
-    db
-      .prepare(`${SELECT} where r.stream = ? and r.revision between ? and ? order by r.position limit ${MOST_DECIDED}`)
-      .all(stream, from, to)
-      .map(refusalRow) as (RefusalRow & { decidedAt: { revision: number } })[],
+    { stream, from, to, at = null }: { stream: string; from: number; to: number; at?: At },
+  ): (RefusalRow & { decidedAt: { revision: number } })[] => {
+    const [cut, named] = [cameBy(at, 'r'), inForce(at, 'u')]
+    const where = `r.stream = ? and r.revision between ? and ? and ${cut.sql}`
+    return db
+      .prepare(`${select(named.sql)} where ${where} order by r.position limit ${MOST_DECIDED}`)
+      .all(...named.values, stream, from, to, ...cut.values)
+      .map(refusalRow) as (RefusalRow & { decidedAt: { revision: number } })[]
+  },
   /** how many there are of what is alive now */
   'console.alive': (db: DatabaseSync, _args: Record<string, never>) => {
     const count = (sql: string): number => (db.prepare(sql).get() as { n: number }).n

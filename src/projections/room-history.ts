@@ -7,7 +7,7 @@ import { type At, idOf, inForce, json, type Projection, TEMPORAL, Temporal } fro
  */
 export const roomHistory: Projection = {
   name: 'room-history',
-  version: 3,
+  version: 4,
   tables: `
     create table messages (
       position integer primary key, room text not null, id integer not null, revision integer not null, at integer not null,
@@ -54,8 +54,11 @@ export const roomHistory: Projection = {
         texts.begin(fact, { room, id, text })
       },
       MessageRemoved: (fact) => {
+        const room = idOf(fact.stream)
         const { id, by, reason } = fact.data
-        removals.begin(fact, { room: idOf(fact.stream), id, by: json(by), reason })
+        // An early log may have a message removed twice: one removal is in force at a time.
+        removals.end(fact, room, id)
+        removals.begin(fact, { room, id, by: json(by), reason })
       },
       MessageRestored: (fact) => removals.end(fact, idOf(fact.stream), fact.data.id),
     }
@@ -93,9 +96,9 @@ interface Removal {
 export const EDITED_NOW = 'left join texts t on t.room = m.room and t.id = m.id and t.to_position is null'
 export const TEXT = 'coalesce(t.text, m.posted_text)'
 /** What never changes of `messages m`, and the text as `t` has it. */
-export const MESSAGE = `m.*, ${TEXT} as text, t.text is not null as edited`
+const MESSAGE = `m.*, ${TEXT} as text, t.text is not null as edited`
 
-export const selectMessages = (at: At, where: string, order: string) => {
+export const selectMessages = (at: At, where: string, order: string, from = 'messages m') => {
   const text = inForce(at, 't')
   const removal = inForce(at, 'd')
   const seen = at === null ? '' : 'position' in at ? 'and m.position <= ?' : 'and m.at <= ?'
@@ -103,7 +106,7 @@ export const selectMessages = (at: At, where: string, order: string) => {
   const sql = `
     select ${MESSAGE}, d.from_at as removed_at, d.by as removed_by, d.reason as removed_reason,
       n.from_at as now_at, n.by as now_by, n.reason as now_reason
-    from messages m
+    from ${from}
     left join texts t on t.room = m.room and t.id = m.id and ${text.sql}
     left join removals d on d.room = m.room and d.id = m.id and ${removal.sql}
     left join removals n on n.room = m.room and n.id = m.id and n.to_position is null

@@ -138,7 +138,9 @@ export const roomQueries = {
     { after = 0, limit, at = null, visibleTo }: { after?: number; limit: number; at?: At; visibleTo?: string },
   ): RoomRow[] => {
     const cut = inForce(at)
-    const seen = visibleTo === undefined ? { sql: '', values: [] } : { sql: `and ${VISIBLE}`, values: [visibleTo] }
+    // Rights are those of now, whatever the moment that is asked about.
+    const mayRead = `and room in (select room from rooms where to_position is null and ${VISIBLE})`
+    const seen = visibleTo === undefined ? { sql: '', values: [] } : { sql: mayRead, values: [visibleTo] }
     return db
       .prepare(`${SELECT_ROOM} where number > ? and ${cut.sql} ${seen.sql} order by number limit ?`)
       .all(after, ...cut.values, ...seen.values, limit)

@@ -51,29 +51,33 @@ export const sanctions: Projection = {
   },
 }
 
-export interface MuteRow {
-  readonly holds: string
-  readonly name: string
-  readonly user: string | null
-  readonly by: { readonly id: string; readonly number: number; readonly username: string } | null
+type Person = { readonly id: string; readonly number: number; readonly username: string }
+
+interface Sanctioned {
+  readonly by: Person | null
   readonly reason: string | null
   readonly from: number
   readonly until: number | null
+}
+
+export interface MuteRow extends Sanctioned {
+  readonly holds: string
+  readonly name: string
+  /** the account that had the name */
+  readonly user: string | null
+  readonly number: number | null
   readonly seconds: number | null
+}
+
+export interface BanRow extends Sanctioned {
+  readonly user: Person
 }
 
 /** Two accounts may be muted under a name that went from one to the other. */
 export const muteCursor = ({ name, holds }: MuteRow): string => `${name}\n${holds}`
-const MUTE_CURSOR = 'name || char(10) || holds'
+const MUTE_CURSOR = 'm.name || char(10) || m.holds'
 
-export interface BanRow extends Omit<MuteRow, 'holds' | 'name' | 'user' | 'seconds'> {
-  readonly user: string
-}
-
-const parsed = <Row>(found: unknown): Row => {
-  const row = found as { by: string | null }
-  return { ...row, by: row.by === null ? null : JSON.parse(row.by) } as Row
-}
+const by = (found: unknown): Person | null => JSON.parse((found as { by: string | null }).by ?? 'null')
 
 export const sanctionQueries = {
   /** in the order of names, after `after`, which is a `muteCursor`; or the one that `holds` an account or a name */
@@ -87,15 +91,16 @@ export const sanctionQueries = {
       at = null,
     }: { room: string; holds?: string; after?: string; limit: number; at?: At },
   ): MuteRow[] => {
-    const cut = inForce(at)
+    const [cut, named] = [inForce(at, 'm'), inForce(at, 'u')]
     return db
       .prepare(
-        `select holds, name, user, by, reason, from_at as "from", until, seconds from mutes
-         where room = ? and ${MUTE_CURSOR} > ? and holds = coalesce(?, holds) and ${cut.sql}
+        `select m.holds, m.name, m.user, u.number, m.by, m.reason, m.from_at as "from", m.until, m.seconds from mutes m
+         left join users u on u.user = m.user and ${named.sql}
+         where m.room = ? and ${MUTE_CURSOR} > ? and m.holds = coalesce(?, m.holds) and ${cut.sql}
          order by ${MUTE_CURSOR} limit ?`,
       )
-      .all(room, after, holds ?? null, ...cut.values, limit)
-      .map((row) => parsed<MuteRow>(row))
+      .all(...named.values, room, after, holds ?? null, ...cut.values, limit)
+      .map((found) => ({ ...found, by: by(found) }) as unknown as MuteRow)
   },
   /** bans from one room, or from everywhere with room ''; or that of one `user` */
   'room.bans': (
@@ -108,23 +113,17 @@ export const sanctionQueries = {
       at = null,
     }: { room: string; user?: string; after?: string; limit: number; at?: At },
   ): BanRow[] => {
-    const cut = inForce(at)
+    const [cut, named] = [inForce(at, 'b'), inForce(at, 'u')]
     return db
       .prepare(
-        `select user, by, reason, from_at as "from", until from bans
-         where room = ? and user > ? and user = coalesce(?, user) and ${cut.sql} order by user limit ?`,
+        `select u.user as id, u.number, u.username, b.by, b.reason, b.from_at as "from", b.until from bans b
+         join users u on u.user = b.user and ${named.sql}
+         where b.room = ? and b.user > ? and b.user = coalesce(?, b.user) and ${cut.sql} order by b.user limit ?`,
       )
-      .all(room, after, user ?? null, ...cut.values, limit)
-      .map((row) => parsed<BanRow>(row))
-  },
-  /** the ban of one account from everywhere */
-  'user.bans': (db: DatabaseSync, { user, at = null }: { user: string; at?: At }): BanRow[] => {
-    const cut = inForce(at)
-    return db
-      .prepare(
-        `select user, by, reason, from_at as "from", until from bans where room = '' and user = ? and ${cut.sql}`,
-      )
-      .all(user, ...cut.values)
-      .map((row) => parsed<BanRow>(row))
+      .all(...named.values, room, after, user ?? null, ...cut.values, limit)
+      .map((found) => {
+        const { id, number, username, ...ban } = found
+        return { ...ban, by: by(found), user: { id, number, username } } as unknown as BanRow
+      })
   },
 }

@@ -3,14 +3,19 @@
 
 import type { Fact } from '../actors/fact.ts'
 import type { Account } from '../actors/identity.ts'
+import { pause } from '../actors/ports.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
 import { notedOwner } from '../actors/room/room.facts.ts'
 import type { Dialect, NewsView } from '../dialects/dialect.ts'
+import { LogUnavailable } from '../log/event-log.ts'
 import type { Session } from './session.ts'
 import type { SessionsOptions } from './surroundings.ts'
 import { Batch } from './transport.ts'
 
 const NEWS: ReadonlySet<string> = new Set(['RoomOpened', 'RoomChanged', 'RoomArchived', 'MemberAdded', 'MemberRemoved'])
+
+/** before what could not be had is asked for again */
+const ASK_AGAIN_MS = 1_000
 
 type Options = Pick<SessionsOptions, 'host' | 'identity' | 'readModels' | 'dialects' | 'onFault'>
 
@@ -41,7 +46,7 @@ export class Announcements {
 
   #queue(stream: string, news: readonly Fact[], dialect: Dialect, audience: readonly Session[]): void {
     const turn = (this.#waiting.get(stream) ?? Promise.resolve())
-      .then(() => this.#tell(news, dialect, audience))
+      .then(() => this.#tellAll(news, dialect, audience))
       .catch((error) => this.#options.onFault(`news of ${stream}`, error))
       .finally(() => {
         if (this.#waiting.get(stream) === turn) this.#waiting.delete(stream)
@@ -49,14 +54,26 @@ export class Announcements {
     this.#waiting.set(stream, turn)
   }
 
-  async #tell(news: readonly Fact[], dialect: Dialect, audience: readonly Session[]): Promise<void> {
-    for (const fact of news) {
-      const view = await this.#view(fact, dialect)
-      const frames = view ? (dialect.announce?.(fact, view) ?? []) : []
-      if (frames.length === 0) continue
-      const batch = new Batch(frames)
-      for (const session of audience) session.announce(batch)
+  /** As long as what it shows cannot be had, and somebody is there to be told, it waits. */
+  async #tellAll(news: readonly Fact[], dialect: Dialect, audience: readonly Session[]): Promise<void> {
+    const untold = [...news]
+    while (untold.length > 0 && audience.some(({ ended }) => !ended)) {
+      try {
+        await this.#tell(untold[0] as Fact, dialect, audience)
+        untold.shift()
+      } catch (error) {
+        if (!(error instanceof LogUnavailable)) throw error
+        await pause(this.#options.host.clock, ASK_AGAIN_MS)
+      }
     }
+  }
+
+  async #tell(fact: Fact, dialect: Dialect, audience: readonly Session[]): Promise<void> {
+    const view = await this.#view(fact, dialect)
+    const frames = view ? (dialect.announce?.(fact, view) ?? []) : []
+    if (frames.length === 0) return
+    const batch = new Batch(frames)
+    for (const session of audience) session.announce(batch)
   }
 
   async #view({ stream, revision, type, data, metadata }: Fact, dialect: Dialect): Promise<NewsView | null> {

@@ -272,12 +272,9 @@ export class Arrival {
     try {
       return await work()
     } catch (error) {
-      if (!isAway(error)) this.#session.around.onFault(`entry of connection ${this.#session.id}`, error)
+      if (!(error instanceof LogUnavailable))
+        this.#session.around.onFault(`entry of connection ${this.#session.id}`, error)
       return refused('unavailable')
     }
   }
 }
-
-/** The log or the read models cannot answer now. The latter's error comes from another thread, and is known by name. */
-const isAway = (error: unknown): boolean =>
-  error instanceof LogUnavailable || (error as Error).name === 'ReadModelsBehind'

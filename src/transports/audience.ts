@@ -17,6 +17,8 @@ export interface Listener {
   deliver(batch: Batch, room: string, revision: number | null): void
   /** held back more than it may */
   overflow(): void
+  /** what it would have to be told now cannot be had: it is to come back for it */
+  untold(): void
 }
 
 /** A fact for a room's listeners, and what its encoding needs. */
@@ -24,9 +26,34 @@ export interface Heard {
   readonly fact: Fact
   /** place in the room's stream; null: a fact of another stream */
   readonly revision: number | null
-  message: MessageView | null
-  person: Person | null
+  readonly message: MessageView | null
+  readonly person: Person | null
 }
+
+export const ABOUT_A_MESSAGE: ReadonlySet<string> = new Set(['MessageEdited', 'MessageRemoved', 'MessageRestored'])
+/** what is told of them where a space is shown names accounts that the room knows by id only */
+const ABOUT_ACCOUNTS: ReadonlySet<string> = new Set(['MemberAdded', 'RoomChanged'])
+/** Who they are about may be away, and a mute is kept by name. */
+export const SANCTIONS: ReadonlySet<string> = new Set([
+  'UserMuted',
+  'UserUnmuted',
+  'MuteExpired',
+  'MemberBanned',
+  'MemberKicked',
+])
+
+/** what some dialect looks something up for */
+export const ABOUT_MORE: ReadonlySet<string> = new Set([...ABOUT_A_MESSAGE, ...ABOUT_ACCOUNTS, ...SANCTIONS])
+
+/** Must something be looked up before this can be told in the dialect? `near`: the room's space is in memory. */
+export const needsMore = ({ profile }: Dialect, heard: readonly Heard[], near: boolean): boolean =>
+  (profile.tellsOfSpaces === true && !near) ||
+  heard.some(
+    ({ fact: { type } }) =>
+      (ABOUT_ACCOUNTS.has(type) && profile.tellsOfSpaces) ||
+      (ABOUT_A_MESSAGE.has(type) && profile.showsWholeMessages) ||
+      (SANCTIONS.has(type) && profile.tellsOfSanctions),
+  )
 
 export interface Encoded {
   readonly all: readonly Addressed[]

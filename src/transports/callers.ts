@@ -3,6 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import proxyAddress from '@fastify/proxy-addr'
+import { normalizeIP } from '@fastify/rate-limit'
 
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'] as const
 
@@ -20,8 +21,14 @@ export const isNetwork = (text: string): boolean => {
   }
 }
 
-/** The address that limits count by; null: this machine's own, which they do not bind. */
+/** A subscriber of IPv6 has a whole network of this many bits (RFC 6177), and any address in it. */
+const NETWORK_BITS = 64
+
+/**
+ * What limits count by: an address of IPv4, a network of IPv6, as those of requests do; null: this machine's own, which
+ * they do not bind.
+ */
 export const addressesBehind = (trusted: readonly string[]): ((request: IncomingMessage) => string | null) => {
   const trust = proxyAddress.compile([...trusted])
-  return (request) => (isLoopback(request) ? null : proxyAddress(request, trust))
+  return (request) => (isLoopback(request) ? null : normalizeIP(proxyAddress(request, trust), NETWORK_BITS))
 }

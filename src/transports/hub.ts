@@ -7,11 +7,21 @@ import type { Host } from '../actors/host.ts'
 import type { Acknowledged } from '../actors/outcome.ts'
 import { personIn, type RoomContext } from '../actors/room/room.context.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
+import type { UserContext } from '../actors/user/user.context.ts'
 import { userStream } from '../actors/user/user.facts.ts'
-import type { UserContext } from '../actors/user/user.machine.ts'
 import type { Dialect, MessageView, RoomView, View } from '../dialects/dialect.ts'
 import { Attendance } from './attendance.ts'
-import { type Encoded, encode, type Heard, type Listener, selection } from './audience.ts'
+import {
+  ABOUT_A_MESSAGE,
+  ABOUT_MORE,
+  type Encoded,
+  encode,
+  type Heard,
+  type Listener,
+  needsMore,
+  SANCTIONS,
+  selection,
+} from './audience.ts'
 
 interface Place {
   readonly listener: Listener
@@ -29,18 +39,6 @@ export type AccountOf = (name: string) => Promise<Pick<Person, 'id'> | null>
 
 /** Facts that may wait for one snapshot. */
 const MAX_HELD = 10_000
-const ABOUT_A_MESSAGE: ReadonlySet<string> = new Set(['MessageEdited', 'MessageRemoved', 'MessageRestored'])
-/** what is told of them names accounts that the room knows by id only */
-const ABOUT_ACCOUNTS: ReadonlySet<string> = new Set(['MemberAdded', 'RoomChanged'])
-/** Who they are about may be away, and a mute is kept by name. */
-const SANCTIONS: ReadonlySet<string> = new Set([
-  'UserMuted',
-  'UserUnmuted',
-  'MuteExpired',
-  'MemberBanned',
-  'MemberKicked',
-])
-
 export class Hub {
   readonly #host: Host
   readonly #messageOf: MessageOf
@@ -50,8 +48,8 @@ export class Hub {
   readonly #attendance = new Attendance()
   /** account → its number, which never changes */
   readonly #numbers = new Map<string, number>()
-  /** rooms with facts that wait for a row; what comes after them waits in line */
-  readonly #waiting = new Map<string, Promise<void>>()
+  /** room → dialect → facts that wait for what its frames tell with them; what comes after them waits in line */
+  readonly #lines = new Map<string, Map<Dialect, Promise<void>>>()
 
   constructor(
     host: Host,
@@ -154,11 +152,6 @@ export class Hub {
     }
   }
 
-  /** Rooms somebody listens to. */
-  get size(): number {
-    return this.#rooms.size
-  }
-
   #hear({ kind, stream, facts }: Acknowledged): void {
     if (kind === 'room') {
       const heard = facts.map((fact) => ({ fact, revision: fact.revision, message: null, person: null }))
@@ -208,31 +201,47 @@ export class Hub {
     this.#queue(room, [{ fact: { ...fact, type: 'PresenceLeft', data }, revision: null, message: null, person: user }])
   }
 
-  /** Tells at once, or in line behind what waits for a message's row or for the room to be loaded. */
+  /** Tells at once whoever needs nothing more for it; a dialect that does waits by itself, in a line of its own. */
   #queue(room: string, heard: readonly Heard[]): void {
     const places = this.#rooms.get(room)
     if (!places) return
-    const before = this.#waiting.get(room)
-    const somebody = (wants: 'showsWholeMessages' | 'tellsOfSanctions') =>
-      [...places.values()].some(({ listener }) => listener.dialect.profile[wants])
-    const needs = heard.some(
-      ({ fact: { type } }) =>
-        ABOUT_ACCOUNTS.has(type) ||
-        (ABOUT_A_MESSAGE.has(type) && somebody('showsWholeMessages')) ||
-        (SANCTIONS.has(type) && somebody('tellsOfSanctions')),
-    )
-    if (!before && !needs && this.#isNear(room)) {
+    const lines = this.#lines.get(room)
+    const near = this.#isNear(room)
+    if (!lines && near && !heard.some(({ fact }) => ABOUT_MORE.has(fact.type))) {
       this.#tell(room, heard, places.values())
       return
     }
-    const turn = (before ?? Promise.resolve())
-      .then(() => this.#prepare(room, heard))
-      .then(() => this.#tell(room, heard, this.#rooms.get(room)?.values() ?? []))
-      .catch((error) => this.#onFault(`fan-out of room ${room}`, error))
+    const here = near || this.#host.peek(roomStream(room)) !== null
+    for (const [dialect, own] of Map.groupBy(places.values(), ({ listener }) => listener.dialect)) {
+      if (here && !lines?.has(dialect) && !needsMore(dialect, heard, near)) this.#tell(room, heard, own)
+      else this.#wait(room, dialect, heard)
+    }
+  }
+
+  #wait(room: string, dialect: Dialect, heard: readonly Heard[]): void {
+    const lines = this.#lines.get(room) ?? new Map<Dialect, Promise<void>>()
+    this.#lines.set(room, lines)
+    const turn = (lines.get(dialect) ?? Promise.resolve())
+      .then(() => this.#tellLater(room, dialect, heard))
       .finally(() => {
-        if (this.#waiting.get(room) === turn) this.#waiting.delete(room)
+        if (lines.get(dialect) !== turn) return
+        lines.delete(dialect)
+        if (lines.size === 0) this.#lines.delete(room)
       })
-    this.#waiting.set(room, turn)
+    lines.set(dialect, turn)
+  }
+
+  async #tellLater(room: string, dialect: Dialect, heard: readonly Heard[]): Promise<void> {
+    const places = () =>
+      [...(this.#rooms.get(room)?.values() ?? [])].filter(({ listener }) => listener.dialect === dialect)
+    if (places().length === 0) return
+    try {
+      this.#tell(room, await this.#prepared(room, dialect, heard), places())
+    } catch (error) {
+      this.#onFault(`fan-out of room ${room} in ${dialect.name}`, error)
+      const last = heard.findLast(({ revision }) => revision !== null)?.revision ?? Number.NEGATIVE_INFINITY
+      for (const { listener, after } of places()) if (last > after) listener.untold()
+    }
   }
 
   /** In memory, and the space it is in with it. */
@@ -242,16 +251,21 @@ export class Hub {
     return actor !== null && (parent === null || this.#host.peek(roomStream(parent)) !== null)
   }
 
-  async #prepare(room: string, heard: readonly Heard[]): Promise<void> {
-    await this.meet(room, tellsOwner(heard))
-    for (const each of heard) {
-      if (each.fact.type === 'MemberAdded') each.person = await this.#person((each.fact.data as { user: string }).user)
-      if (SANCTIONS.has(each.fact.type)) {
-        each.person = await this.#sanctioned(each.fact).catch(() => null)
-      }
-      if (!ABOUT_A_MESSAGE.has(each.fact.type)) continue
-      each.message = await this.#messageOf(room, (each.fact.data as { id: number }).id, each.fact.revision)
-    }
+  /** @throws LogUnavailable */
+  async #prepared(room: string, { profile }: Dialect, heard: readonly Heard[]): Promise<Heard[]> {
+    if (profile.tellsOfSpaces) await this.meet(room, tellsOwner(heard))
+    else await this.#host.load(roomStream(room))
+    return Promise.all(
+      heard.map(async (each): Promise<Heard> => {
+        const { type, data, revision } = each.fact
+        if (type === 'MemberAdded' && profile.tellsOfSpaces)
+          return { ...each, person: await this.#person((data as { user: string }).user) }
+        if (SANCTIONS.has(type) && profile.tellsOfSanctions)
+          return { ...each, person: await this.#sanctioned(each.fact) }
+        if (!ABOUT_A_MESSAGE.has(type) || !profile.showsWholeMessages) return each
+        return { ...each, message: await this.#messageOf(room, (data as { id: number }).id, revision) }
+      }),
+    )
   }
 
   #tell(room: string, heard: readonly Heard[], places: Iterable<Place>): void {

@@ -69,6 +69,12 @@ it('writes what a turn brings as one, and nothing after its end', () => {
   expect(socket.writes).toEqual([3, 12])
 })
 
+it('looks after nothing once it is closed', () => {
+  write(10, 1)
+  outbox.close()
+  expect(clock.next()).toBe(Number.POSITIVE_INFINITY)
+})
+
 describe('what was surely handed over', () => {
   it('is what the network took', () => {
     write(10, 1)
@@ -138,6 +144,14 @@ describe('a reader is too slow', () => {
     clock.advance(19_999)
     expect(told).not.toContain('too slow')
     clock.advance(1_001)
+    expect(told).toContain('too slow')
+  })
+
+  it('also while more is written', () => {
+    for (let second = 0; second < 21; second++) {
+      write(10, second)
+      clock.advance(1_000)
+    }
     expect(told).toContain('too slow')
   })
 

@@ -3,8 +3,8 @@
 
 import { connectionStream } from '../actors/connection/connection.facts.ts'
 import type { Host, Submitted } from '../actors/host.ts'
-import type { Refusal } from '../actors/refusals.ts'
-import { AWAY, untilStored } from './until-stored.ts'
+import { isAway, type Refusal } from '../actors/refusals.ts'
+import { untilStored } from './until-stored.ts'
 
 const REPEAT_MS = 1_000
 /** Refusals told apart within a second; the path of a malformed frame may be the client's own word, new each time. */
@@ -36,7 +36,7 @@ export class RefusalRecord {
   /** Resolves when the refusal may be told; false: it is not on record, so that only 'not available' may be said. */
   note(command: string, given: Refusal): Promise<boolean> {
     // What says only that the log is away: there is nothing to append it to.
-    if (AWAY.has(given.code)) return Promise.resolve(true)
+    if (isAway(given.code)) return Promise.resolve(true)
     const crowded = this.#told.size >= MAX_DISTINCT && given.values.path !== undefined
     const refusal = crowded ? { ...given, values: { ...given.values, path: OTHERS } } : given
     const key = [command, refusal.code, refusal.values.path].join(' ')

@@ -2,8 +2,9 @@
 // how, and answered once what the answer tells of is on the log.
 
 import type { ActorKind, Fact } from '../actors/fact.ts'
-import type { Outcome } from '../actors/outcome.ts'
+import { type Outcome, refused } from '../actors/outcome.ts'
 import type { FrameIn, Request, Standing, Told } from '../dialects/dialect.ts'
+import { LogUnavailable } from '../log/event-log.ts'
 import { Answers } from './answers.ts'
 import { Arrival } from './arrival.ts'
 import { Commands } from './commands.ts'
@@ -120,7 +121,10 @@ export class Requests {
   }
 
   async #answered(request: Request, ack: number | null, answer: Answered): Promise<void> {
-    const { outcome, told } = await answer
+    const { outcome, told } = await answer.catch((error) => {
+      if (error instanceof LogUnavailable) return { outcome: refused('unavailable'), told: {} }
+      throw error
+    })
     await this.#answers.answer(request, outcome, ack, told)
   }
 

@@ -144,6 +144,10 @@ export class Session implements Listener {
     this.abort('slow-consumer')
   }
 
+  untold(): void {
+    this.abort('server-error')
+  }
+
   flush(): void {
     try {
       this.#outbox.flush()

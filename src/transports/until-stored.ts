@@ -1,9 +1,7 @@
 import type { Host, Submitted } from '../actors/host.ts'
 import type { Outcome } from '../actors/outcome.ts'
 import { pause } from '../actors/ports.ts'
-
-/** Refusals that say only that the log or the actor is away for the moment. */
-export const AWAY: ReadonlySet<string> = new Set(['unavailable', 'contended', 'busy'])
+import { isAway } from '../actors/refusals.ts'
 
 const FIRST_WAIT_MS = 250
 const LONGEST_WAIT_MS = 10_000
@@ -22,7 +20,7 @@ export const untilStored = async (
   const commandId = host.chance.uuid()
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
     const outcome = await host.send(stream, { ...command, commandId })
-    if (outcome.ok || !AWAY.has(outcome.refusal.code) || stopping()) return outcome
+    if (outcome.ok || !isAway(outcome.refusal.code) || stopping()) return outcome
     await pause(host.clock, wait)
   }
 }

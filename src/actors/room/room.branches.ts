@@ -102,6 +102,9 @@ export const posting = (...mode: (typeof closed | typeof tooSoon)[]) => [
   }),
 ]
 
+/** Why something was undone, where that is said. */
+export const given = (reason: string | null | undefined) => (typeof reason === 'string' ? { reason } : {})
+
 const mutedData = (command: CommandOf<'mute.set'>) => {
   const { name, user, asker, seconds, reason, at } = command
   const until = seconds === null ? null : at + seconds * 1_000
@@ -110,7 +113,8 @@ const mutedData = (command: CommandOf<'mute.set'>) => {
 
 const unmutedData = (event: CommandOf<'mute.set' | 'mute.lift'>, context: RoomContext) => {
   const holds = liftedOf({ context, event }) ?? ''
-  return { name: context.mutes.get(holds)?.name, holds, by: byOf(event.asker) }
+  const why = event.type === 'mute.lift' ? given(event.reason) : {}
+  return { name: context.mutes.get(holds)?.name, holds, by: byOf(event.asker), ...why }
 }
 
 export const muting = (...mode: (typeof closed)[]) => [

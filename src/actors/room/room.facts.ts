@@ -83,6 +83,7 @@ export const roomFacts = {
     z.object({
       user: z.string(),
       by,
+      reason: reason('user').optional(),
       after: z.enum(['kicked', 'banned']).optional().describe('a plain member was put out, and so is none any more'),
     }),
   ),
@@ -171,7 +172,7 @@ export const roomFacts = {
   UserUnmuted: factType(
     'room',
     'a mute was lifted before its end',
-    z.object({ name: personal(z.string(), 'name'), holds, by }),
+    z.object({ name: personal(z.string(), 'name'), holds, by, reason: reason('name').optional() }),
     heldByName,
   ),
   MuteExpired: factType(
@@ -194,7 +195,7 @@ export const roomFacts = {
   MemberBanLifted: factType(
     'room',
     'a ban from the room was lifted before its end',
-    z.object({ user: z.string(), by }),
+    z.object({ user: z.string(), by, reason: reason('user').optional() }),
   ),
   MemberBanExpired: factType('room', 'a ban from the room came to its end', z.object({ user: z.string(), ...fired })),
 
@@ -254,12 +255,12 @@ export type RoomCommand =
     })
   | (Asked & { type: 'room.archive'; reason: string | null })
   | (Asked & { type: 'member.add'; user: string; role: MemberRole })
-  | (Asked & { type: 'member.remove'; user: string; after?: 'kicked' | 'banned' })
+  | (Asked & { type: 'member.remove'; user: string; reason?: string | null; after?: 'kicked' | 'banned' })
   | (Asked & { type: 'member.promote'; user: string; role: MemberRole })
   | (Asked & { type: 'member.demote'; user: string })
   | (Asked & { type: 'member.kick'; user: string; reason: string | null })
   | (Asked & { type: 'member.ban'; user: string; seconds: number | null; reason: string | null })
-  | (Asked & { type: 'member.unban'; user: string })
+  | (Asked & { type: 'member.unban'; user: string; reason?: string | null })
   | (Asked & { type: 'presence.enter'; asker: Asker; connection: string; node: string })
   | (CommandFields & { type: 'presence.leave'; leaving: string; cause: LeaveCause })
   | (Asked & {
@@ -302,7 +303,13 @@ export type RoomCommand =
       /** text faults and `command-invalid` when the dialect's grammar was not met; told to staff only, others are not authorized */
       fault?: TextFault | 'command-invalid'
     })
-  | (Asked & { type: 'mute.lift'; name: string; user: string | null; fault?: TextFault | 'command-invalid' })
+  | (Asked & {
+      type: 'mute.lift'
+      name: string
+      user?: string | null
+      reason?: string | null
+      fault?: TextFault | 'command-invalid'
+    })
   | (Asked & { type: 'rules.set'; rules: readonly Rule[] })
   | (Asked & { type: 'invite.create'; code: string })
   // timers: raised by the chart itself, decided like any command

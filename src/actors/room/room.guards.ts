@@ -141,7 +141,7 @@ export const guards = {
   },
   isReferenceReused: (given: Given) => referenceOf(given) !== undefined,
   isOverRate: ({ event }: Given) => read(event).overRate === true,
-  isBanned: isBannedHere,
+  isBanned: (given: Given) => isBannedHere(given),
   /** whoever is banned may go all the same */
   isBannedAndNotSelf: (given: Given) => isBannedHere(given) && !isSelf(given),
   /** it holds rooms; nobody talks in it */

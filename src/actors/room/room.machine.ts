@@ -13,6 +13,7 @@ import {
   type CommandOf,
   closed,
   fault,
+  given,
   isBanned,
   isBannedAndNotSelf,
   isMuted,
@@ -246,7 +247,12 @@ export const roomMachine = room.createMachine({
           no('mayNotRemoveMember', 'not-authorized'),
           nothingNew('isNotMember'),
           yes('member.remove', {
-            MemberRemoved: ({ user, asker, after }) => ({ user, by: byOf(asker), ...(after ? { after } : {}) }),
+            MemberRemoved: ({ user, asker, reason, after }) => ({
+              user,
+              by: byOf(asker),
+              ...given(reason),
+              ...(after ? { after } : {}),
+            }),
           }),
         ],
         'member.promote': [
@@ -287,7 +293,9 @@ export const roomMachine = room.createMachine({
           isBanned,
           no('mayNotActOnTarget', 'not-authorized'),
           no('isNotBanned', 'not-banned'),
-          yes('member.unban', { MemberBanLifted: ({ user, asker }) => ({ user, by: byOf(asker) }) }),
+          yes('member.unban', {
+            MemberBanLifted: ({ user, asker, reason }) => ({ user, by: byOf(asker), ...given(reason) }),
+          }),
         ],
         'rules.set': [
           isBanned,

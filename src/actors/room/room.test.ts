@@ -151,6 +151,17 @@ describe('presence', () => {
     room(entered(ann)).when(enter(ann, 'ann-1')).nothing()
     room().when(leave('ann-1')).nothing()
   })
+  it('is for members, of the room or its space, and for staff, unless a protocol lets anybody in', () => {
+    const own = happened('RoomOpened', { ...opened.data, aliases: ['native:2'] })
+    const closed = given(own, member('mona', 'mod'), member('bob', 'member'))
+    closed.when(enter(ann, 'c')).refused('not-a-member')
+    for (const who of [bob, mona, ada, { ...ann, spaceRole: 'member' } as const])
+      closed.when(enter(who, 'c')).yields(['PresenceEntered'])
+    for (const alias of ['moneypot:2', 'drivers:2'])
+      given(happened('RoomOpened', { ...opened.data, aliases: ['native:2', alias] }))
+        .when(enter(ann, 'c'))
+        .yields(['PresenceEntered'])
+  })
   it('is refused while banned, not after', () => {
     const until = T0 + 60_000
     room(banned('ann', until)).when(enter(ann, 'c')).refused('banned', { until })
@@ -243,6 +254,9 @@ describe('a message is refused for the first of these reasons', () => {
     room(locked, muted('bob')).when(writes(bob, everything)).refused('not-a-member')
     room(member('bob', 'member')).when(writes(bob)).yields(['MessagePosted'])
     room()
+      .when(writes({ ...bob, spaceRole: 'member' }))
+      .yields(['MessagePosted', { author: { role: 'member' } }])
+    room()
       .when(writes({ ...bob, spaceRole: 'mod' }))
       .yields(['MessagePosted', { author: { role: 'mod' } }])
     room()
@@ -280,6 +294,10 @@ describe('a message is refused for the first of these reasons', () => {
       .when(says(bob, { fault: 'text-empty' }))
       .refused('muted', values)
   })
+  it('6: by the one who did it', () => {
+    const here = room(entered(bob)).when(mute(mona)).after
+    here.when(says(bob)).refused('muted', { until: T0 + 60_000, by: 'mona' })
+  })
   it('7: the room is locked', () => {
     room(locked, entered(bob))
       .when(says(bob, { fault: 'text-empty' }))
@@ -288,7 +306,20 @@ describe('a message is refused for the first of these reasons', () => {
   it('7: or slow, told how long to wait', () => {
     const slow = room(changed({ mode: 'slow', slowMs: 10_000 }), entered(bob)).when(says(bob)).after
     slow.when(says(bob, { at: slow.now + 4_000, fault: 'text-empty' })).refused('slow-mode', { waitMs: 6_000 })
+    slow.when(says(bob, { at: slow.now + 9_999 })).refused('slow-mode', { waitMs: 1 })
     slow.when(says(bob, { at: slow.now + 10_000 })).yields(['MessagePosted'])
+    slow
+      .and(changed({ name: 'x' }))
+      .when(says(bob))
+      .refused('slow-mode')
+    slow
+      .and(changed({ mode: 'open', slowMs: 0 }), changed({ mode: 'slow', slowMs: 10_000 }))
+      .when(says(bob))
+      .yields(['MessagePosted'])
+  })
+  it('7: remembers who wrote when only where it is slow', () => {
+    const after = room(entered(bob)).when(says(bob)).after.context as RoomContext
+    expect(after.lastPosts.size).toBe(0)
   })
   it('8: a fault of the text, whichever the decoder saw', () => {
     for (const fault of ['text-not-a-string', 'text-empty', 'text-too-long', 'callback-invalid'] as const) {
@@ -341,8 +372,14 @@ describe('a reference (nonce, stamp_id, message_temp_id)', () => {
     const ten = T0 + 600_000
     first.when(says(bob, { clientRef: 'n1', at: ten })).nothing({ messageId: 7 })
     first.when(says(bob, { clientRef: 'n1', at: ten + 1 })).yields(['MessagePosted'])
-    const later = first.when(says(ann, { clientRef: 'n2', at: ten + 1 })).after.context as RoomContext
-    expect(later.references.size).toBe(1)
+    const remembered = (at: number) => {
+      const { references, referenceAges } = first.when(says(ann, { clientRef: 'n2', at })).after.context as RoomContext
+      return [references.size, referenceAges.size]
+    }
+    expect([remembered(ten), remembered(ten + 1)]).toEqual([
+      [2, 2],
+      [1, 1],
+    ])
   })
   it('is kept without the text', () => {
     expect(JSON.stringify(summarise(first.context as RoomContext))).not.toContain('hello')
@@ -402,6 +439,13 @@ describe('a mute', () => {
     const loud = { ...bob, username: 'BoB' }
     room(muted('bob'), entered(loud)).when(says(loud)).refused('muted')
   })
+  it('of a name without an account stays with the name', () => {
+    const named = { ...bob, id: 'bob-id' }
+    const here = room(muted('bob'), entered(named))
+    here.when(says(named)).refused('muted')
+    here.when(says({ ...named, username: 'rob' })).yields(['MessagePosted'])
+    here.when(unmute(mona, { name: 'rob', user: 'bob-id' })).refused('not-muted')
+  })
   it('replaces an earlier one, announced again, and its timer with it', () => {
     const again = room(muted('bob', T0 + 5_000))
       .when(mute(mona))
@@ -436,6 +480,9 @@ describe('a mute', () => {
       .yields(['UserUnmuted', { name: 'bob' }])
     expect(lifted.armed).toEqual({})
     lifted.when(unmute(mona)).refused('not-muted')
+    room(changed({ mode: 'locked' }), muted('bob'))
+      .when(unmute(ann))
+      .refused('room-closed')
     room(muted('bob')).when(unmute(ann)).refused('not-authorized')
     room()
       .when(unmute(mona, { fault: 'command-invalid' }))
@@ -505,9 +552,12 @@ describe('a ban', () => {
   it('ends by its timer', () => {
     const after = room().when(ban(mona, 'bob')).after
     expect(after.armed).toEqual({ 'ban:bob': T0 + 60_000 })
+    const armedBy = after.facts.at(-1)?.id
     const over = after
       .whenDue('ban:bob')
-      .yields(['MemberBanExpired', { user: 'bob', due: T0 + 60_000, cause: 'timer' }])
+      .yields(['MemberBanExpired', { user: 'bob', due: T0 + 60_000, armedBy, cause: 'timer' }])
+    after.whenDue('ban:bob', 1_000).yields(['MemberBanExpired', { late: false }])
+    after.whenDue('ban:bob', 1_001).yields(['MemberBanExpired', { late: true }])
     expect(over.armed).toEqual({})
     over.when({ type: 'ban.expire', user: 'bob', due: T0 + 60_000 }).nothing()
   })
@@ -592,6 +642,7 @@ describe('members', () => {
   it('lose roles likewise, once', () => {
     const demote = (who: Asker) => ({ type: 'member.demote', asker: who, user: 'moe' }) as const
     room().when(demote(mona)).refused('not-authorized')
+    given(opened).when(demote(ada)).refused('not-a-member')
     room()
       .when(demote(olga))
       .yields(['MemberRoleRevoked', { user: 'moe' }])
@@ -606,6 +657,14 @@ describe('members', () => {
       .when(add(ann, 'ann', 'mod'))
       .refused('not-authorized')
     room().when(add(ann, 'bob')).refused('not-authorized')
+    for (const role of ['mod', 'owner'] as const) {
+      room()
+        .when(add(mona, 'bob', role))
+        .refused('not-authorized')
+      room()
+        .when(add(olga, 'bob', role))
+        .yields(['MemberAdded', { role }])
+    }
     room().when(add(mona, 'bob')).yields(['MemberAdded'])
     room(member('bob', 'member')).when(add(mona, 'bob')).nothing()
     room(banned('ann')).when(add(ann, 'ann')).refused('banned')
@@ -616,6 +675,9 @@ describe('members', () => {
     room(banned('moe')).when(remove(moe, 'moe')).yields(['MemberRemoved'])
     room(member('bob', 'member')).when(remove(ann, 'bob')).refused('not-authorized')
     room().when(remove(mona, 'moe')).refused('not-authorized')
+    room(member('bob', 'member'))
+      .when({ ...remove(olga, 'bob'), after: 'kicked' })
+      .yields(['MemberRemoved', { after: 'kicked' }])
   })
   it('are kicked when present or a member', () => {
     const kick = (who: Asker, user: string) => ({ type: 'member.kick', asker: who, user, reason: null }) as const
@@ -650,6 +712,9 @@ describe('a message that was posted', () => {
       .refused('text-empty')
   })
   it('is not the back door for whoever may not write', () => {
+    room()
+      .when(edit(ann, row('ann'), { overRate: true }))
+      .refused('rate-limited')
     room(muted('ann'))
       .when(edit(ann, row('ann')))
       .refused('muted')
@@ -710,6 +775,16 @@ describe('the texts of removed messages', () => {
   })
 })
 
+describe('an invite', () => {
+  it('is made by staff', () => {
+    const invite = (who: Asker) => ({ type: 'invite.create', asker: who, code: 'c' }) as const
+    room()
+      .when(invite(mona))
+      .yields(['InviteCreated', { code: 'c', by: { id: 'mona' } }])
+    room().when(invite(ann)).refused('not-authorized')
+  })
+})
+
 describe('the room itself', () => {
   const change = (who: Asker, data: object) => ({ type: 'room.change', asker: who, ...data }) as const
 
@@ -728,9 +803,10 @@ describe('the room itself', () => {
     room()
       .when(change(olga, { name: 'lobby', mode: 'open', aliases: ['moneypot:2'] }))
       .nothing()
-    room(changed({ mode: 'slow', slowMs: 5 }))
-      .when(change(olga, { mode: 'slow', slowMs: 5 }))
-      .nothing()
+    for (const same of [{ mode: 'slow', slowMs: 5 }, { mode: 'slow' }])
+      room(changed({ mode: 'slow', slowMs: 5 }))
+        .when(change(olga, same))
+        .nothing()
   })
   it('keeps what dialects say of it, each its own', () => {
     const extra = { ayaka: { type: 1 } }
@@ -746,6 +822,9 @@ describe('the room itself', () => {
       .when(change(olga, { mode: 'slow' }))
       .yields(['RoomChanged', { mode: 'slow', slowMs: 10_000 }])
     expect((slow.context as RoomContext).slowMs).toBe(10_000)
+    room(changed({ mode: 'slow', slowMs: 5 }), changed({ mode: 'open' }))
+      .when(change(olga, { mode: 'slow' }))
+      .yields(['RoomChanged', { slowMs: 10_000 }])
     for (const slowMs of [0, -1, 0.5, 86_400_001])
       room()
         .when(change(olga, { mode: 'slow', slowMs }))

@@ -40,6 +40,7 @@ export const userFacts = {
     z.object({
       token: z.string().describe('its id'),
       hash: z.string().describe("SHA-256 of the hex of the token's SHA-256; shown to no reader"),
+      label: personal(z.string(), 'self').optional().describe('what it is for, in the words of whoever had it issued'),
     }),
   ),
   TokenRevoked: factType('user', 'a token signs in no more, and its connections end', z.object({ token: z.string() })),
@@ -100,7 +101,7 @@ export type UserCommand =
       profile?: { readonly dialect: string; readonly fields: Readonly<Record<string, unknown>> } | null
     })
   | (Asked & { type: 'user.rename'; username: string })
-  | (Asked & { type: 'token.issue'; token: string; hash: string })
+  | (Asked & { type: 'token.issue'; token: string; hash: string; label?: string })
   | (Asked & { type: 'token.revoke'; token: string })
   | (Asked & { type: 'profile.set'; dialect: string; fields: Readonly<Record<string, unknown>> })
   | (Asked & { type: 'role.set'; role: AccountRole })

@@ -1,152 +1,24 @@
 // The user's statechart: who somebody is, whether they are online, and whether they may be.
 
-import { Map as PersistentMap } from 'immutable'
 import { setup } from 'xstate'
-import { type Decided, fact, nothing, refuse, type Values } from '../chart.ts'
-import type { AccountRole } from '../fact.ts'
-import { type RefusalCode, refusals } from '../refusals.ts'
-import type { Asker } from '../room/room.facts.ts'
+import { type Decided, fact } from '../chart.ts'
+import {
+  already,
+  attaching,
+  banExpiring,
+  banning,
+  byOf,
+  detaching,
+  no,
+  nothingNew,
+  only,
+  yes,
+} from './user.branches.ts'
+import { absentUser, type UserContext } from './user.context.ts'
 import type { UserCommand, UserFactEvent } from './user.facts.ts'
+import { type CommandOf, type FactOf, guards, MAX_TOKENS, type UserEvent } from './user.guards.ts'
 
-/** A connection that the account is online on. */
-export interface Attached {
-  readonly node: string
-  /** of its CameOnline: an older connection has a smaller one */
-  readonly revision: number
-}
-
-export interface UserContext {
-  readonly user: string
-  readonly number: number
-  readonly username: string
-  readonly role: AccountRole
-  readonly guest: boolean
-  /** token id → SHA-256 of the hex of the token's SHA-256 */
-  readonly tokens: PersistentMap<string, string>
-  readonly connections: PersistentMap<string, Attached>
-  /** as set last while online; empty: none */
-  readonly status: Readonly<Record<string, unknown>>
-  readonly ban: { readonly until: number | null; readonly fact: string } | null
-}
-
-const absentUser: UserContext = {
-  user: '',
-  number: 0,
-  username: '',
-  role: 'member',
-  guest: false,
-  tokens: PersistentMap(),
-  connections: PersistentMap(),
-  status: {},
-  ban: null,
-}
-
-export const summarise = (context: UserContext): unknown => ({
-  ...context,
-  tokens: [...context.tokens],
-  connections: [...context.connections],
-})
-
-export const restoreContext = (json: unknown): UserContext => {
-  const plain = json as UserContext & { tokens: Iterable<[string, string]>; connections: Iterable<[string, Attached]> }
-  return { ...plain, tokens: PersistentMap(plain.tokens), connections: PersistentMap(plain.connections) }
-}
-
-const MAX_TOKENS = 100
-const MAX_CONNECTIONS = 200
-const MAX_SECONDS = 31_536_000
-const LATE_MS = 1_000
-
-type UserEvent = UserCommand | UserFactEvent
-type CommandOf<T extends UserCommand['type']> = Extract<UserCommand, { type: T }>
-type FactOf<T extends UserFactEvent['type']> = Extract<UserFactEvent, { type: T }>
-
-interface Given {
-  readonly context: UserContext
-  readonly event: UserEvent
-}
-
-/** The fields that guards read, whichever command carries them. */
-const read = (event: UserEvent) =>
-  event as unknown as {
-    asker: Asker | null
-    token?: string | null
-    attaching?: string
-    detaching?: string
-    username?: string
-    role?: AccountRole
-    seconds?: number | null
-    due?: number
-  }
-
-const isAdmin = ({ event }: Given): boolean => {
-  const { asker } = read(event)
-  return asker === null || asker.account === 'admin'
-}
-
-const guards = {
-  isNotAdmin: (given: Given) => !isAdmin(given),
-  isNeitherSelfNorAdmin: (given: Given) => !isAdmin(given) && read(given.event).asker?.id !== given.context.user,
-  /** staff is not put out by itself, so that nobody locks the last admin out by a slip */
-  isSelf: ({ context, event }: Given) => read(event).asker?.id === context.user,
-  isTokenRevoked: ({ context, event }: Given) => {
-    const { token } = read(event)
-    return typeof token === 'string' && !context.tokens.has(token)
-  },
-  isUnknownToken: ({ context, event }: Given) => !context.tokens.has(read(event).token ?? ''),
-  hasTokenAlready: ({ context, event }: Given) => context.tokens.has(read(event).token ?? ''),
-  tokensAreFull: ({ context }: Given) => context.tokens.size >= MAX_TOKENS,
-  connectionsAreFull: ({ context }: Given) => context.connections.size >= MAX_CONNECTIONS,
-  isAttached: ({ context, event }: Given) => context.connections.has(read(event).attaching ?? ''),
-  isNotAttached: ({ context, event }: Given) => !context.connections.has(read(event).detaching ?? ''),
-  /** with the last connection the status ends, too */
-  takesStatusAlong: ({ context }: Given) => context.connections.size === 1 && Object.keys(context.status).length > 0,
-  isSameName: ({ context, event }: Given) => context.username === read(event).username,
-  isSameRole: ({ context, event }: Given) => context.role === read(event).role,
-  isPlainRole: ({ event }: Given) => read(event).role === 'member',
-  isDurationInvalid: ({ event }: Given) => {
-    const { seconds } = read(event)
-    return (
-      seconds !== null && !(Number.isInteger(seconds) && (seconds as number) >= 1 && (seconds as number) <= MAX_SECONDS)
-    )
-  },
-  /** its time may have come before its timer fires, e.g. right after a start */
-  isBannedStill: ({ context, event }: Given) =>
-    context.ban !== null && (context.ban.until === null || event.at < context.ban.until),
-  isNotThatBan: ({ context, event }: Given) => context.ban?.until !== read(event).due,
-  wasLast: ({ context, event }: Given) => {
-    const { data } = event as FactOf<'WentOffline'>
-    return context.connections.size === 1 && context.connections.has(data.connection)
-  },
-}
-type GuardName = keyof typeof guards
-
-const no = <G extends GuardName>(guard: G, code: RefusalCode, values?: (given: Given) => Values) => ({
-  guard,
-  actions: refuse<UserContext, UserEvent>(code, guard, values),
-  description: refusals[code].title,
-})
-
-const already = { actions: nothing<UserContext, UserEvent>(), description: 'nothing new' }
-
-const nothingNew = <G extends GuardName>(guard: G) => ({ guard, ...already })
-
-/** Where no other answer is possible. */
-const only = (code: RefusalCode) => ({
-  actions: refuse<UserContext, UserEvent>(code),
-  description: refusals[code].title,
-})
-
-const yes = <T extends UserCommand['type']>(
-  _command: T,
-  type: UserFactEvent['type'],
-  data: (command: CommandOf<T>, context: UserContext) => object,
-) => ({
-  actions: fact<UserContext, UserEvent>(type, ({ context, event }) => data(event as CommandOf<T>, context)),
-  description: type,
-})
-
-const byOf = (asker: Asker | null) => asker && { id: asker.id, number: asker.number, username: asker.username }
+export { restoreContext, summarise } from './user.context.ts'
 
 const user = setup({
   types: { context: {} as UserContext, events: {} as UserEvent, emitted: {} as Decided },
@@ -172,17 +44,6 @@ const banned = [
 
 const unbanned = [user.cancel(BAN_TIMER), fold(() => ({ ban: null }))]
 
-const banning = [
-  no('isNotAdmin', 'not-authorized'),
-  no('isSelf', 'not-authorized'),
-  no('isDurationInvalid', 'command-invalid'),
-  yes('user.ban', 'UserBanned', ({ asker, seconds, reason, at }) => ({
-    by: byOf(asker),
-    until: seconds === null ? null : at + seconds * 1_000,
-    reason,
-  })),
-]
-
 const cameOnline = fold<'CameOnline'>((context, { data, revision }) => ({
   connections: context.connections.set(data.connection, { node: data.node, revision }),
 }))
@@ -190,35 +51,6 @@ const cameOnline = fold<'CameOnline'>((context, { data, revision }) => ({
 const wentOffline = fold<'WentOffline'>((context, { data }) => ({
   connections: context.connections.delete(data.connection),
 }))
-
-const attaching = [
-  no('isTokenRevoked', 'token-revoked'),
-  nothingNew('isAttached'),
-  no('connectionsAreFull', 'busy', () => ({ connections: MAX_CONNECTIONS })),
-  yes('connection.attach', 'CameOnline', ({ attaching: connection, node }, { connections }) => ({
-    connection,
-    node,
-    first: connections.size === 0,
-  })),
-]
-
-const wentOfflineOf = (event: UserEvent, { connections }: UserContext) => ({
-  connection: (event as CommandOf<'connection.detach'>).detaching,
-  last: connections.size === 1,
-})
-
-const detaching = [
-  nothingNew('isNotAttached'),
-  {
-    guard: 'takesStatusAlong' as const,
-    actions: [
-      fact<UserContext, UserEvent>('StatusChanged', () => ({ status: {} })),
-      fact<UserContext, UserEvent>('WentOffline', ({ context, event }) => wentOfflineOf(event, context)),
-    ],
-    description: 'StatusChanged, WentOffline',
-  },
-  yes('connection.detach', 'WentOffline', (command, context) => wentOfflineOf(command as UserEvent, context)),
-]
 
 export const userMachine = user.createMachine({
   id: 'user',
@@ -273,7 +105,11 @@ export const userMachine = user.createMachine({
           no('isNeitherSelfNorAdmin', 'not-authorized'),
           nothingNew('hasTokenAlready'),
           no('tokensAreFull', 'busy', () => ({ tokens: MAX_TOKENS })),
-          yes('token.issue', 'TokenIssued', ({ token, hash }) => ({ token, hash })),
+          yes('token.issue', 'TokenIssued', ({ token, hash, label }) => ({
+            token,
+            hash,
+            ...(label === undefined ? {} : { label }),
+          })),
         ],
         'token.revoke': [
           no('isNeitherSelfNorAdmin', 'not-authorized'),
@@ -373,16 +209,7 @@ export const userMachine = user.createMachine({
                   no('isNotAdmin', 'not-authorized'),
                   yes('user.unban', 'BanLifted', ({ asker, reason }) => ({ by: byOf(asker), reason })),
                 ],
-                'ban.expire': [
-                  nothingNew('isNotThatBan'),
-                  yes('ban.expire', 'BanExpired', ({ due, at }, { ban }) => ({
-                    due,
-                    fired: at,
-                    late: at - due > LATE_MS,
-                    armedBy: ban?.fact,
-                    cause: 'timer',
-                  })),
-                ],
+                'ban.expire': banExpiring,
                 UserBanned: { target: 'banned', reenter: true, actions: banned, description: 'replaces the ban' },
                 BanLifted: { target: 'good', actions: unbanned, description: 'an admin ended the ban' },
                 BanExpired: { target: 'good', actions: unbanned, description: 'the ban ended by its time' },

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { type Happened, specification, T0 } from '../../../test/chart-specification.ts'
 import type { Asker } from '../room/room.facts.ts'
+import type { UserContext } from './user.context.ts'
 import type { UserCommand, userFacts } from './user.facts.ts'
-import { restoreContext, summarise, type UserContext, userMachine } from './user.machine.ts'
+import { restoreContext, summarise, userMachine } from './user.machine.ts'
 
 const { given, absent } = specification<UserCommand>(userMachine)
 

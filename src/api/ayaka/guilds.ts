@@ -106,8 +106,8 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
       ...(about === undefined ? {} : { extra: keptAs({ description: about }) }),
     }
     await requests.permit(bearer, 'room.change')
-    const from = await requests.from(request, bearer)
-    await requests.accepted(bearer.account, 'room.change', await rooms.change(ref, change, bearer.asker, from))
+    const changed = await rooms.change(ref, change, bearer.asker, await requests.from(request, bearer))
+    await requests.accepted(bearer.account, 'room.change', changed)
     return shown(ref.id)
   })
 
@@ -148,12 +148,8 @@ export const guildRoutes = (app: FastifyInstance, requests: Requests): void => {
     const bearer = await sessionOf(requests, request)
     const { ref } = await guildAt(requests, request, bearer)
     await requests.permit(bearer, 'invite.create')
-    const from = await requests.from(request, bearer)
-    const { code } = await requests.accepted(
-      bearer.account,
-      'invite.create',
-      await rooms.invite(ref, bearer.asker, from),
-    )
+    const invited = await rooms.invite(ref, bearer.asker, await requests.from(request, bearer))
+    const { code } = await requests.accepted(bearer.account, 'invite.create', invited)
     return reply.code(201).send({ code })
   })
 

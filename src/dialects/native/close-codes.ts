@@ -1,5 +1,5 @@
 // Close codes of the native protocol, in ranges: 41xx come back soon, 42xx come back after a while, 43xx do not come
-// back by yourself. docs/protocols/close-codes.md has them beside those of the other dialects.
+// back by yourself. docs/protocols/codes.md has them beside those of the other dialects.
 
 import type { CloseCause } from '../../actors/connection/connection.facts.ts'
 
