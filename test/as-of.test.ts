@@ -12,6 +12,7 @@ import type { At } from '../src/projections/projection.ts'
 import { type QueryArgs, type QueryName, runQuery } from '../src/projections/queries.ts'
 import { makeReadDatabase } from '../src/projections/read-database.ts'
 import { Runner } from '../src/projections/runner.ts'
+import { muteCursor } from '../src/projections/sanctions.ts'
 import { PlainFold, plain } from './plain-fold.ts'
 import { randomLog } from './random-log.ts'
 
@@ -65,7 +66,7 @@ const expected: Readonly<Record<Temporal, Expected>> = {
         ...mute,
         number: named(then, mute.user)?.number ?? null,
       })),
-      ({ name }) => name,
+      muteCursor,
     ),
   'room.bans': (then, _, { room, user }) => {
     const everywhere = [...then.users.values()].flatMap(({ ban }) => (ban ? [ban] : []))
@@ -181,8 +182,8 @@ const holdsAt = (db: DatabaseSync, now: PlainFold, then: PlainFold, at: At): voi
 const nextPage: Readonly<Partial<Record<Temporal, (last: Args, args: object) => object>>> = {
   'rooms.list': ({ number }) => ({ after: number }),
   'users.list': ({ number }) => ({ after: number }),
-  'room.mutes': ({ name }) => ({ after: name }),
-  'room.bans': ({ user }) => ({ after: user }),
+  'room.mutes': (last) => ({ after: muteCursor(last) }),
+  'room.bans': ({ user }) => ({ after: user.id }),
   'room.members': ({ user }) => ({ after: user.number }),
   'room.reads': ({ user }) => ({ after: user.number }),
   'connections.list': ({ opened }) => ({ before: opened }),

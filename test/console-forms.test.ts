@@ -154,6 +154,9 @@ describe('a session', () => {
     expect((await write('/rooms', { name: 'after' })).status).toBe(401)
     const again = (await admin('POST', `/users/${account.id}/tokens`)).body
     cookie = await enter(again.token)
+    expect((await admin('POST', `/users/${account.id}/bans`)).status).toBe(201)
+    expect((await write('/rooms', { name: 'after' })).status).toBe(401)
+    await admin('DELETE', `/users/${account.id}/bans`)
     await admin('PATCH', `/users/${account.id}`, { role: 'member' })
     expect((await write('/rooms', { name: 'after' })).status).toBe(401)
   })

@@ -4,7 +4,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { deaths, MortalServer } from './mortal-server.ts'
 
-const ROUNDS = Number(process.env.HANSARD_TEST_ROUNDS ?? 10)
+const ROUNDS = Number(process.env.HANSARD_TEST_ROUNDS ?? 6)
 const seed = Number(process.env.HANSARD_TEST_SEED ?? Date.now() % 1_000_000)
 
 let server: MortalServer

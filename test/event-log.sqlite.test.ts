@@ -6,6 +6,7 @@ import {
   copyFileSync,
   existsSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -259,6 +260,18 @@ describe('the embedded log', () => {
     const again = await open()
     expect(await again.head()).toBe(3)
     await again.close()
+  })
+
+  it('overwrites what it deletes, and takes the stream for one that never was', async () => {
+    const log = await open()
+    const words = 'what somebody said and wants forgotten '.repeat(20)
+    const said = { ...fact(), data: JSON.stringify(words) }
+    await log.append('connection-1', [said], 'no-stream')
+    await log.append('room-1', [fact()], 'no-stream')
+    await log.deleteStreams(['connection-1'])
+    expect(await log.append('connection-1', [fact()], 'no-stream')).toEqual({ firstRevision: 0, lastRevision: 0 })
+    await log.close()
+    expect(readFileSync(file).includes(words.slice(0, 40))).toBe(false)
   })
 
   it('lets its readers pass a filter over long stretches where nothing matches', async () => {

@@ -127,7 +127,7 @@ describe('an actor that is loaded after its timers were due', () => {
     const late = new VirtualClock(setImmediate, clock.now())
     vi.spyOn(late, 'at').mockImplementation(() => () => {})
     const host = node('two', 2, { clock: late })
-    const lifted = host.send(ROOM, { type: 'mute.lift', asker: null, name: 'bob' })
+    const lifted = host.send(ROOM, { type: 'mute.lift', asker: null, name: 'bob', user: null })
     expect(await lifted).toMatchObject({ ok: false, refusal: { code: 'not-muted', at: { revision: 5 } } })
     expect((await types()).slice(4)).toEqual(['MemberBanExpired', 'MuteExpired'])
     late.advance(29_000)
@@ -207,6 +207,26 @@ describe('commands that come while their actor is loaded', () => {
   })
 })
 
+describe('a log that does not answer a load', () => {
+  it('keeps a thousand commands waiting, and refuses what comes after them at once', async () => {
+    await open(node('one', 1))
+    const read = log.readStream.bind(log)
+    let answer = () => {}
+    const gate = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    vi.spyOn(log, 'readStream').mockImplementation(async function* (...args) {
+      await gate
+      yield* read(...args)
+    })
+    const host = node('two', 2)
+    const all = Array.from({ length: 1_000 }, (_, index) => post(host, `m${index}`))
+    expect(await post(host, 'beyond')).toMatchObject({ ok: false, refusal: { code: 'busy' } })
+    answer()
+    expect((await Promise.all(all)).every(({ ok }) => ok)).toBe(true)
+  })
+})
+
 describe('a resting room', () => {
   it('leaves memory, comes back on a command, and wakes for nothing that is far away', async () => {
     const host = node('one', 1)
@@ -220,6 +240,10 @@ describe('a resting room', () => {
     expect(host.peek(ROOM)).toBeNull()
     expect(await post(host, 'awake')).toMatchObject({ ok: true })
     expect(host.peek(ROOM)?.timers.armed()).toHaveLength(1)
+    await passes(180_000)
+    expect(host.peek(ROOM)).toBeNull()
+    await post(host, 'awake again')
+    expect(await texts()).toEqual(['awake', 'awake again'])
   })
 
   it('stays for a timer that is due within a minute, and for what is on its way to the log', async () => {
@@ -238,6 +262,35 @@ describe('a resting room', () => {
     calm()
     arrives()
     expect(await posted).toMatchObject({ ok: true })
+  })
+
+  it('stays for whoever has just asked for it, and while it decides', async () => {
+    const host = node('one', 1)
+    await host.start()
+    await open(host)
+    await passes(75_000, 25_000)
+    await host.load(ROOM)
+    await passes(30_000)
+    expect(host.peek(ROOM)).not.toBeNull()
+    const posted = post(host, 'decided')
+    host.release(ROOM)
+    expect(await posted).toMatchObject({ ok: true })
+    await host.letGo(ROOM)
+    expect(host.peek(ROOM)).toBeNull()
+  })
+
+  it('is not loaded any more by a host that was closed meanwhile', async () => {
+    const first = node('one', 1)
+    await open(first)
+    await mute(first, 60)
+    await first.close()
+    const host = node('two', 2)
+    const loading = host.load(ROOM).catch((error) => error)
+    await host.close()
+    expect(await loading).toBeInstanceOf(LogUnavailable)
+    clock.advance(60_000)
+    await rest()
+    expect([await types(), host.counts().actors]).toEqual([['RoomOpened', 'UserMuted'], 0])
   })
 
   it('of a socket stays as long as that is open', async () => {

@@ -97,11 +97,22 @@ describe('a log whose answers get lost', () => {
     trouble.before = () => {
       throw new LogUnavailable('away', 'no')
     }
-    expect(await post(host, 'lost')).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
+    for (const text of ['lost', 'lost too'])
+      expect(await post(host, text)).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
     expect(heard).toEqual([])
+    // What needs no append is answered, and says nothing of the log.
+    const lifted = host.send(ROOM, { type: 'mute.lift', asker: null, name: 'bob', user: null })
+    expect(await lifted).toMatchObject({ refusal: { code: 'not-muted' } })
+    expect(host.logFailure).toBe('away')
     calm()
+    expect(await mute(host, 60)).toMatchObject({ ok: true })
+    expect(host.logFailure).toBeNull()
     expect(await post(host, 'kept')).toMatchObject({ ok: true })
     expect(await texts()).toEqual(['kept'])
+    await rest()
+    const returned: string[] = []
+    for await (const { type } of log.readStream('node-one')) returned.push(type)
+    expect(returned).toEqual(['LogReturned'])
   })
 
   it('for long: who waits is told so, nothing is decided meanwhile, and what lands in the end is told once', async () => {
@@ -216,6 +227,14 @@ describe('what cannot be done for a reason of our own', () => {
     expect(answers).toMatchObject(Array(2).fill({ ok: false, refusal: { code: 'faulted' } }))
     expect(host.counts()).toEqual({ actors: 1, quarantined: 1 })
     expect(await types()).toEqual(['RoomOpened'])
+  })
+})
+
+describe('a stream without a statechart', () => {
+  it('answers no command, which is a fault', async () => {
+    const asked = node('one', 1).send('nothing-1', { type: 'room.archive', asker: null, reason: null })
+    expect(await asked).toMatchObject({ ok: false, refusal: { code: 'unavailable' } })
+    expect(faults).toEqual(['nothing-1: Error: no statechart for stream nothing-1'])
   })
 })
 

@@ -51,6 +51,13 @@ describe('two nodes on one log', () => {
     expect(await settled(post(two, 'last'))).toMatchObject({ ok: true })
     const ids = (await facts()).filter(({ type }) => type === 'MessagePosted').map(({ data }) => JSON.parse(data).id)
     expect(ids).toEqual([1, 1_002, 2_001])
+    const reserved: unknown[] = []
+    for await (const { data } of log.readStream('numbers-message')) reserved.push(JSON.parse(data))
+    expect(reserved).toEqual([
+      { from: 1, count: 1_000, node: 'two' },
+      { from: 1_001, count: 1_000, node: 'one' },
+      { from: 2_001, count: 1, node: 'two' },
+    ])
   })
 
   it('decide about a message as the other left it', async () => {
@@ -150,7 +157,7 @@ describe('a batch', () => {
     const muted = mute(host, 60).then(() => told.push('muted'))
     const bob: Asker = { id: 'bob', number: 2, username: 'bob', account: 'member' }
     const lifted = host
-      .send(ROOM, { type: 'mute.lift', asker: bob, name: 'bob' })
+      .send(ROOM, { type: 'mute.lift', asker: bob, name: 'bob', user: null })
       .then((outcome) => told.push('refused') && outcome)
     await rest()
     expect(told).toEqual([])
@@ -193,6 +200,8 @@ describe('a batch', () => {
     expect(await types()).toEqual(['RoomOpened', 'UserMuted', 'UserMuted'])
     expect(host.faults).toBe(1)
     expect(host.counts().quarantined).toBe(0)
+    await rest()
+    for await (const { type } of log.readStream('node-one')) expect(type).toBeUndefined()
   })
 
   it('names in each fact the command and what it came of', async () => {
@@ -296,6 +305,7 @@ describe('commands about one message that come together', () => {
     ])
     const { at } = JSON.parse((await facts()).at(-1)?.metadata ?? '')
     expect(at - before, 'ms that the room waited').toBeLessThanOrEqual(1_000)
-    expect([host.logFailure, ...faults]).toEqual([null, 'room-r: Error: a defect'])
+    expect([host.logFailure, host.faults, ...faults]).toEqual([null, 1, 'room-r: Error: a defect'])
+    expect(host.counts().quarantined).toBe(0)
   })
 })

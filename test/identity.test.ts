@@ -223,6 +223,34 @@ describe('an account', () => {
   })
 })
 
+describe('a claim', () => {
+  it('that its owner does not confirm leads to nobody: another name, alias or number than the one they have', async () => {
+    const { identity, rooms, claims, host } = process()
+    const ann = await registered(identity, 'ann')
+    const room = await rooms.open({ name: 'r', aliases: ['plic:1'], asker: null })
+    if (!room.ok) throw new Error(room.refusal.code)
+    await claims.claim('username', 'anna', ann.id, async () => true)
+    await claims.claim('alias', 'plic:2', room.room.id, async () => true)
+    for (const [kind, owner] of [
+      ['user', ann.id],
+      ['room', room.room.id],
+    ] as const)
+      await host.ledger.append(`numbers-${kind}`, () => ({ type: 'NumberTaken', data: { owner } }))
+    expect([await identity.byName('anna'), await identity.byNumber(2)]).toEqual([null, null])
+    expect([await rooms.byAlias('plic:2'), await rooms.byNumber(2)]).toEqual([null, null])
+    expect([await identity.byName('ann'), await identity.byNumber(1)]).toMatchObject(Array(2).fill({ id: ann.id }))
+  })
+
+  it('is given up by its owner alone', async () => {
+    const { claims } = process()
+    await claims.claim('username', 'ann', 'a', async () => true)
+    await claims.release('username', 'ann', 'b')
+    expect(await process().claims.owner('username', 'ann')).toBe('a')
+    await claims.release('username', 'ann', 'a')
+    expect(await process().claims.owner('username', 'ann')).toBeNull()
+  })
+})
+
 describe('an alias', () => {
   it('has one room; an opening or a change that cannot have all of its own has none of them', async () => {
     const { rooms } = process()

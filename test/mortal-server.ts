@@ -188,17 +188,21 @@ export class MortalServer extends OperatedServer {
     return names.sort()
   }
 
+  /** The short ones last: they are to be in force still when the process dies. */
   async #sanction(kinds: readonly Deed['kind'][] = KINDS): Promise<void> {
-    for (const kind of kinds) {
-      for (const is of ['short', 'long', 'lifted'] as const) {
-        const name = `${is}-${kind}-${this.#rounds}`
-        // A name may be muted before it is anybody's.
-        if (kind === 'ban') this.#names.set((await this.#done('POST', '/users', { username: name })).id, name)
-        const path = `/rooms/${SANCTIONS[kind]}/${kind}s`
-        await this.#done('POST', path, { user: `@${name}`, seconds: is === 'short' ? SHORT_S : LONG_S })
-        if (is === 'lifted') await this.#done('DELETE', `${path}/@${name}`)
-        this.#deeds.push({ kind, is, name })
-      }
+    const deeds = (['long', 'lifted', 'short'] as const).flatMap((is) =>
+      kinds.map((kind): Deed => ({ kind, is, name: `${is}-${kind}-${this.#rounds}` })),
+    )
+    for (const { kind, name } of deeds) {
+      // A name may be muted before it is anybody's.
+      if (kind === 'ban') this.#names.set((await this.#done('POST', '/users', { username: name })).id, name)
+    }
+    for (const deed of deeds) {
+      const { kind, is, name } = deed
+      const path = `/rooms/${SANCTIONS[kind]}/${kind}s`
+      await this.#done('POST', path, { user: `@${name}`, seconds: is === 'short' ? SHORT_S : LONG_S })
+      if (is === 'lifted') await this.#done('DELETE', `${path}/@${name}`)
+      this.#deeds.push(deed)
     }
   }
 

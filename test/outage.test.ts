@@ -142,7 +142,9 @@ it('is a confirmation in PLIC, and 4006 for whoever comes then, whose app return
 
 it('ends whom a frame of theirs would end, in PLIC', async () => {
   const socket = await opened(`/plic?token=${jwt}`)
-  socket.send(text(JSON.stringify({ type: 'SendMessage', data: { room_id: 7, message: 'x', message_temp_id: 'x' } })))
+  socket.send(
+    text(JSON.stringify({ type: 'SendMessage', data: { room_id: 7, message: 'x', message_temp_id: 'ends' } })),
+  )
   await expect.poll(() => socket.heard.at(-1)).toContain('"confirmed":true')
   reachable = false
   socket.send(text('no JSON'))

@@ -112,6 +112,10 @@ describe.skipIf(!hasBrowser())('the chat page', () => {
     expect(await violations(bob)).toEqual([])
     await room('PATCH', '', { mode: 'open' })
     await bob.locator('#mode-notice').waitFor({ state: 'hidden' })
+    await room('PATCH', '', { name: 'the lobby' })
+    await say(bob, 'I may write')
+    await hears(ana, 'I may write')
+    expect(await bob.getByText('Everybody can write here again.').count()).toBe(1)
 
     await room('POST', '/kicks', { user: '@bob' })
     await status('You were put out of the room by owner.')

@@ -31,7 +31,7 @@ class Room {
   readonly bans = new Map<string, Data>()
   readonly members = new Map<string, Data>()
   readonly present: { user: Data; connection: string }[] = []
-  /** folded name → the account it had when it was muted last */
+  /** whom a mute holds → the account that was, when it was muted last */
   readonly mutedAs = new Map<string, string | null>()
 }
 
@@ -141,14 +141,15 @@ export class PlainFold {
         return
       }
       case 'UserMuted': {
-        const { name, until, seconds } = data
-        room.mutes.set(name, { name, user, by, reason, from: at, until, seconds })
-        room.mutedAs.set(name, user)
+        const { name, holds, until, seconds } = data
+        room.mutes.delete(name)
+        room.mutes.set(holds, { name, holds, user, by, reason, from: at, until, seconds })
+        room.mutedAs.set(holds, user)
         return
       }
       case 'UserUnmuted':
       case 'MuteExpired':
-        room.mutes.delete(data.name)
+        room.mutes.delete(data.holds)
         return
       case 'MemberBanned':
         room.bans.set(user, { user, by, reason, from: at, until: data.until })
@@ -248,7 +249,7 @@ export class PlainFold {
     const { by: actor = null, reason, extra: _kept, ...detail } = data
     const inRoom = stream.startsWith('room-') ? this.rooms.get(id) : undefined
     const isOfName = ['UserMuted', 'UserUnmuted', 'MuteExpired'].includes(type)
-    const muted = isOfName ? (inRoom?.mutedAs.get(data.name) ?? null) : null
+    const muted = isOfName ? (inRoom?.mutedAs.get(data.holds) ?? null) : null
     const ofUser = stream.startsWith('user-') ? id : (data.user ?? data.author ?? null)
     const row = {
       ...{ position, at, act: type, room: inRoom ? id : null },

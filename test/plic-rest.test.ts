@@ -129,6 +129,12 @@ describe('what is wrong', () => {
       expect(await ask('ann', 'GET', '/rooms', undefined, kind), kind).toEqual(fail(401, 'invalid token'))
     }
     expect((await fetch(`${server.url}/rooms`)).status).toBe(401)
+    const bans = (method: string) =>
+      asking(`${server.url}/api/v1/users/${ids.cyd}/bans`, method, { authorization: `Bearer ${server.ownerTokenText}` })
+    await bans('POST')
+    expect(await ask('cyd', 'GET', '/rooms')).toEqual(fail(401, 'invalid token'))
+    await bans('DELETE')
+    expect((await ask('cyd', 'GET', '/rooms')).status).toBe(200)
     const app = (text: string) => ({ message: text })
     expect(await ask('ann', 'GET', '/chat/rooms/999')).toEqual(fail(404, 'room not found', app('room not found')))
     expect(await ask('cyd', 'DELETE', '/rooms/999')).toEqual(fail(404, 'room not found'))

@@ -114,12 +114,14 @@ describe('a connection that closes', () => {
     await openRoom('r')
     await openRoom('s')
     await connect('c', 'ann', ['r', 's'])
-    expect((await act('connection-c', close)).sort()).toEqual([
+    expect((await act('connection-c', { ...close, correlationId: 'why' })).sort()).toEqual([
       'connection-c ConnectionClosed client',
       'room-r PresenceLeft closed',
       'room-s PresenceLeft closed',
       'user-ann WentOffline',
     ])
+    for await (const { type, metadata } of log.readAll({ filter: { types: ['PresenceLeft', 'WentOffline'] } }))
+      expect(JSON.parse(metadata), type).toMatchObject({ by: 'system', $correlationId: 'why' })
   })
 
   it('does so once the log takes it, however long that is away', async () => {
@@ -142,15 +144,6 @@ describe('a connection that closes', () => {
       'user-ann WentOffline',
       'room-r PresenceLeft closed',
     ])
-  })
-
-  it('leaves its rooms also when nobody has signed in on it', async () => {
-    await openRoom('r')
-    await connect('c', 'ann', ['r'])
-    expect(await act('room-r', { type: 'presence.leave', leaving: 'c', cause: 'left' })).toEqual([
-      'room-r PresenceLeft left',
-    ])
-    expect(await act('connection-c', close)).toEqual(['connection-c ConnectionClosed client', 'user-ann WentOffline'])
   })
 })
 
@@ -189,18 +182,15 @@ describe('a newer socket', () => {
   const two = { ...any, socketsPerAccount: 2 }
 
   it('takes the place of the oldest of its dialect, where an account may have so many', async () => {
+    const ended = async () => (await news()).filter((told) => told.includes('Closed'))
     await connect('other', 'ann', [], any, 'maint')
     for (const id of ['c', 'd']) await connect(id, 'ann', [], two)
     await connect('bobs', 'bob', [], two)
-    await news()
+    expect(await ended()).toEqual([])
     await connect('e', 'ann', [], two)
-    expect((await news()).filter((told) => told.includes('Closed'))).toEqual([
-      'connection-c ConnectionClosed new-device',
-    ])
+    expect(await ended()).toEqual(['connection-c ConnectionClosed new-device'])
     await connect('f', 'ann', [], two)
-    expect((await news()).filter((told) => told.includes('Closed'))).toEqual([
-      'connection-d ConnectionClosed new-device',
-    ])
+    expect(await ended()).toEqual(['connection-d ConnectionClosed new-device'])
   })
 
   it('takes none where it may have any number', async () => {
@@ -233,6 +223,14 @@ describe('whoever is put out of a room', () => {
       ])
     },
   )
+
+  it('hears it no more where it was only followed', async () => {
+    await openRoom('r')
+    await connect('c', 'ann')
+    await done('connection-c', { type: 'rooms.follow', rooms: { r: 1 } })
+    const ban = { type: 'member.ban', asker: null, user: 'ann', seconds: null, reason: null } as const
+    expect(await act('room-r', ban)).toEqual(['room-r MemberBanned', 'connection-c RoomLeft'])
+  })
 
   it('keeps a role that an owner gave', async () => {
     await openRoom('r')

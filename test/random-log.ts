@@ -1,6 +1,7 @@
 // Logs from a seed: rooms, accounts and connections that say whatever their charts let them say, in any order, each stream
 // at times of its own.
 
+import { factTypes } from '../src/actors/fact-codec.ts'
 import type { Recorded } from '../src/log/event-log.ts'
 import { SeededChance } from './seeded-chance.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -52,7 +53,7 @@ export const randomLog = (seed: number, length: number): Recorded[] => {
     const envelope = {
       id: `f${facts.length}`,
       type,
-      v: 1,
+      v: factTypes[type]?.v ?? 1,
       data: JSON.stringify(data),
       metadata: JSON.stringify(metadata),
     }
@@ -101,13 +102,15 @@ export const randomLog = (seed: number, length: number): Recorded[] => {
         if (['MessageRemoved', 'MessageRestored'].includes(facts.at(-1)?.type ?? '')) said.messages.set(id, !removed)
       },
       () => {
-        const seconds = until()
-        const set = { name, user: coin(0.5) ? null : user, by: by(), seconds, until: seconds, reason: reason() }
-        if (!said.sanctioned.has(name) || coin(0.3)) say(stream, 'UserMuted', set)
-        else if (coin(0.5)) say(stream, 'UserUnmuted', { name, by: by() })
-        else say(stream, 'MuteExpired', { name, ...fired })
-        if (facts.at(-1)?.type === 'UserMuted') said.sanctioned.add(name)
-        else said.sanctioned.delete(name)
+        const [seconds, account] = [until(), coin(0.5) ? null : user]
+        const holds = account ?? name
+        const set = { name, user: account, holds, by: by(), seconds, until: seconds, reason: reason() }
+        if (!said.sanctioned.has(holds) || coin(0.3)) say(stream, 'UserMuted', set)
+        else if (coin(0.5)) say(stream, 'UserUnmuted', { name, holds, by: by() })
+        else say(stream, 'MuteExpired', { name, holds, ...fired })
+        said.sanctioned.delete(name)
+        if (facts.at(-1)?.type === 'UserMuted') said.sanctioned.add(holds)
+        else said.sanctioned.delete(holds)
       },
       () => {
         const key = `ban ${user}`

@@ -8,7 +8,7 @@ import { rebuild } from '../src/cli/rebuild-command.ts'
 import { OperatedServer } from './operated-server.ts'
 
 // A hundred thousand facts are folded here, on a machine that may have a dozen other tests to run.
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 let server: OperatedServer
 beforeEach(() => {

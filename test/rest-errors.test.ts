@@ -3,16 +3,18 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { asking } from './asking.ts'
+import { jsonWebTokens } from './json-web-tokens.ts'
 import { runServer, type TestServer } from './running-server.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { metric } from './witness.ts'
 
+const clock = new VirtualClock()
 let server: TestServer
 let position: string
 let epoch: string
 let end: number
 beforeAll(async () => {
-  server = await runServer({ clock: new VirtualClock() })
+  server = await runServer({ clock })
   await server.account('bob')
   position = (await ask('GET', '/facts?limit=1')).body.position
   epoch = position.replace(/-[0-9]+$/, '')
@@ -62,6 +64,21 @@ describe('a field', () => {
     ['GET', '/rooms?limit=1&limit=2', undefined, 'limit', 'query.limit: Invalid input'],
     ['GET', '/rooms?color=red', undefined, 'color', 'query.color: Unrecognized key: "color"'],
     ['GET', `/users/${'x'.repeat(129)}`, undefined, 'user', 'path.user: Too big: expected string to have <=128 char'],
+    ['PATCH', '/rooms/moneypot:2', { mode: 'slow', slowSeconds: 21_601 }, 'slowSeconds', '<=21600'],
+    ['PATCH', '/rooms/moneypot:2', { mode: 'slow', slowSeconds: 0 }, 'slowSeconds', '>=1'],
+    ['POST', '/rooms', { name: 'x'.repeat(101) }, 'name', 'at most 100 characters'],
+    ['POST', '/rooms', { name: 'x', aliases: Array(21).fill('moneypot:3') }, 'aliases', '<=20'],
+    ['POST', '/rooms', { name: 'x', aliases: ['nope'] }, 'aliases.0', 'a dialect and a number'],
+    ['POST', '/rooms', { name: 'x', members: Array(201).fill('@bob') }, 'members', '<=200'],
+    ['POST', '/rooms/moneypot:2/mutes', { user: '@bob', seconds: 31_536_001 }, 'seconds', '<=31536000'],
+    ['POST', '/users/@bob/bans', { reason: 'x'.repeat(1_001) }, 'reason', '<=1000'],
+    ['DELETE', `/users/@bob/bans?reason=${'x'.repeat(1_001)}`, undefined, 'reason', '<=1000'],
+    ['POST', M, { text: 'x', ref: 'r'.repeat(129) }, 'ref', '<=128'],
+    ['GET', `/search?q=${'x'.repeat(201)}`, undefined, 'q', '<=200'],
+    ['GET', '/search', undefined, 'q', 'expected string'],
+    ['GET', `/rooms?cursor=${'x'.repeat(1_001)}`, undefined, 'cursor', '<=1000'],
+    ['GET', `/rooms?at=${'1'.repeat(101)}`, undefined, 'at', '<=100'],
+    ['GET', `/connections/${'x'.repeat(65)}`, undefined, 'id', '<=64'],
     ['GET', '/search?q=x&from=yesterday', undefined, 'from', 'from: an ISO time with its zone'],
     ['GET', '/search?q=x&to=2026-01-31T12:00:00', undefined, 'to', 'to: an ISO time with its zone'],
     ['GET', '/rooms/moneypot:2/messages/1/story?at=x', undefined, 'at', 'query.at: Unrecognized key: "at"'],
@@ -214,6 +231,8 @@ describe('a token', () => {
       undefined,
       expect.stringMatching(/^this token is unknown/),
     ])
+    const { expired } = await jsonWebTokens('somebody', clock.now())
+    expect(await as(`Bearer ${expired}`)).toEqual([401, undefined, 'this token is expired'])
     const { status } = await ask('GET', '/rooms', undefined, { authorization: `bearer ${server.ownerTokenText}` })
     expect(status).toBe(200)
   })

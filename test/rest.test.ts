@@ -375,6 +375,21 @@ describe('rooms', () => {
     expect(log).toEqual(expect.arrayContaining(['RoomArchived', 'RoomChanged']))
   })
 
+  it('of a space end with it, and not because somebody asks who may not end it', async () => {
+    const space = (await ask('POST', '/rooms', { name: 'guild', kind: 'space', owner: '@bob' })).body.id
+    const members = [{ user: '@ann', role: 'owner' }]
+    const channel = (await ask('POST', '/rooms', { name: 'hers', parent: space, members })).body.id
+    const mode = async (id: string) => (await ask('GET', `/rooms/${id}`)).body.mode
+    expect((await ask('DELETE', `/rooms/${space}`, undefined, ann)).status).toBe(403)
+    expect(await mode(channel)).toBe('open')
+    expect((await ask('DELETE', `/rooms/${space}`, undefined, bob)).status).toBe(204)
+    expect([await mode(channel), await mode(space)]).toEqual(['archived', 'archived'])
+    const other = (await ask('POST', '/rooms', { name: 'guild', kind: 'space' })).body.id
+    const within = (await ask('POST', '/rooms', { name: 'within', parent: other })).body.id
+    expect((await ask('DELETE', `/rooms/${other}`)).status).toBe(204)
+    expect([await mode(within), await mode(other)]).toEqual(['archived', 'archived'])
+  })
+
   it('are listed page by page', async () => {
     const all: number[] = []
     let cursor = ''
@@ -733,6 +748,8 @@ describe('search in all rooms', () => {
     expect(await found(`&to=${between}`)).toEqual([first])
     expect(await found(`&from=${between}`)).toEqual([third, second])
     expect(await found(`&room=${own.body.id}`)).toEqual([second])
+    const { at } = (await ask('GET', '/search?q=zebra&limit=1')).body.items[0]
+    expect(await found(`&from=${at}&to=${at}`)).toEqual([third, second])
     expect((await ask('GET', `/search?q=zebra&room=${own.body.id}`, undefined, ann)).status).toBe(404)
     const { body } = await ask('GET', '/search?q=zebra&limit=2', undefined, bob)
     expect(await found(`&limit=2&cursor=${body.next}`)).toEqual([first])

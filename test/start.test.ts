@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { io } from 'socket.io-client'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hansard as command } from './command-line.ts'
+import { runServer } from './running-server.ts'
 import { OWNER_TOKEN, type ServerProcess, startProcess } from './server-process.ts'
 
 const MAIN = join(import.meta.dirname, '../src/main.ts')
@@ -79,6 +80,14 @@ describe('hansard serve', () => {
     }
     expect(await ended).toEqual([0, null])
     expect(said).toContain('stopped before it was ready')
+  })
+
+  it('is not ready any more from when it begins to stop', async () => {
+    const node = await runServer()
+    await node.sessions.stop()
+    const ready = await fetch(`${node.url}/readyz`)
+    expect([ready.status, await ready.json()]).toMatchObject([503, { ready: false, problems: ['the server stops'] }])
+    await node.stop()
   })
 
   it('on SIGTERM drops the transport so that clients come back, and exits 0 with everything on the log', async () => {

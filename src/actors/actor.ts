@@ -315,8 +315,10 @@ export class Actor {
     try {
       return await this.#around.enrich(this, batch)
     } catch (error) {
-      if (!(error instanceof LogUnavailable)) this.#around.fault(this, error)
-      for (const { settle } of batch) settle(refused(error instanceof LogUnavailable ? 'unavailable' : 'faulted'))
+      const code = error instanceof LogBusy ? 'busy' : error instanceof LogUnavailable ? 'unavailable' : 'faulted'
+      if (code === 'unavailable') this.#around.logFailed(error as LogUnavailable)
+      if (code === 'faulted') this.#around.fault(this, error)
+      for (const { settle } of batch) settle(refused(code))
       return null
     }
   }

@@ -87,15 +87,15 @@ type Row = MessageRow | Refused | null
 const NO_ROWS: ReadonlyMap<number, Row> = new Map()
 
 const completed = ({ event, settle }: WaitingCommand, more: object): WaitingCommand => ({
-  event: { ...event, ...more } as typeof event,
+  event: { ...event, ...more },
   settle,
 })
 
 /** The message that a command is about, whose row the host brings. */
-const askedAbout = (event: EventObject): number | null =>
+const askedAbout = (event: EventObject): number | null => (isAboutMessage(event) ? event.id : null)
+
+const isAboutMessage = (event: EventObject): event is EventObject & { readonly id: number } =>
   event.type === 'message.edit' || event.type === 'message.remove' || event.type === 'message.restore'
-    ? (event as unknown as { id: number }).id
-    : null
 
 /** What is decided of a message changes its row, so whoever asks of the same one next is decided after that. */
 const untilAskedTwice = (batch: readonly WaitingCommand[]): [WaitingCommand[], WaitingCommand[]] => {

@@ -97,7 +97,10 @@ export class Host {
       rules: this.rules,
       message: (stream, revision, id) => store.message(stream, revision, id),
       clock,
-      onFault: options.onFault,
+      onFault: (where, error) => {
+        this.faults++
+        options.onFault(where, error)
+      },
     })
     for (const definition of options.definitions) {
       const { kind, machine, sources, summarise, restoreContext } = definition

@@ -250,7 +250,7 @@ export class Identity {
     return { ok: true, account: { id, number, username, role }, token, revision: outcome.revision }
   }
 
-  /** @throws LogUnavailable */
+  /** `from`: what the fact says of where it was asked. @throws LogUnavailable */
   async rename(account: Account, username: string, asker: Asker | null, from: AskedFrom = {}): Promise<Outcome> {
     const fault = nameFault(username)
     if (fault) return refused('name-invalid', { field: 'username', rule: fault })

@@ -23,8 +23,10 @@ const readModelProblems = ({ parked, firstParked, building }: Status): string[] 
     : []),
 ]
 
-export const readiness = async ({ log, readModels, host }: Pick<ApiDependencies, 'log' | 'readModels' | 'host'>) => {
-  const problems: string[] = []
+type Judged = Pick<ApiDependencies, 'log' | 'readModels' | 'host' | 'sessions'>
+
+export const readiness = async ({ log, readModels, host, sessions }: Judged) => {
+  const problems: string[] = sessions.stopping ? ['the server stops'] : []
   const read = await log
     .head()
     .then(() => readModels.status())
@@ -39,7 +41,7 @@ export const readiness = async ({ log, readModels, host }: Pick<ApiDependencies,
   if (quarantined > 0) problems.push(`${quarantined} actors are out of service`)
   if (host.logFailure && !problems.includes(host.logFailure)) problems.push(host.logFailure)
   // A parked fact, read models being made anew or a single actor out of service is told, and does not take the node out.
-  const ready = read !== null && !host.logFailure && (lag ?? 0) <= MAX_LAG
+  const ready = read !== null && !sessions.stopping && !host.logFailure && (lag ?? 0) <= MAX_LAG
   return { ready, lag, parked: read?.parked ?? null, building: read?.building ?? null, quarantined, problems }
 }
 

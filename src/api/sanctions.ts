@@ -87,13 +87,13 @@ export const sanctionRoutes = (root: FastifyInstance, requests: Requests): void 
     const bearer = await requests.bearer(request)
     const { room: found, asker } = await requests.asked(bearer, request.params.room)
     const { id: room } = found
-    const { name, id: account } = await requests.target(request.params.user)
+    const { name, id: user } = await requests.target(request.params.user)
     const stream = roomStream(room)
     const { revision } = await requests.command(request, bearer, stream, {
       type: 'mute.lift',
       asker,
       name,
-      user: account,
+      user,
       reason: request.query.reason ?? null,
     })
     await requests.read('rooms.get', { id: room }, { stream, revision })

@@ -139,12 +139,8 @@ export const userRoutes = (root: FastifyInstance, requests: Requests): void => {
       let revision = 0
       if (request.body.username !== undefined) {
         await requests.permit(bearer, 'user.rename')
-        const renamed = await identity.rename(
-          user,
-          request.body.username,
-          bearer.asker,
-          await requests.from(request, bearer),
-        )
+        const from = await requests.from(request, bearer)
+        const renamed = await identity.rename(user, request.body.username, bearer.asker, from)
         revision = (await requests.accepted(bearer.account, 'user.rename', renamed)).revision
       }
       if (request.body.role !== undefined) {

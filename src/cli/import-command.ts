@@ -51,8 +51,8 @@ export const importCommand = async (task: Task): Promise<void> => {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   // The embedded log locks its directory itself.
   const lock = isServerAddress(config.LOG) ? lockDirectory(directory) : null
-  const log = await openLog(config.LOG, directory)
   try {
+    const log = await openLog(config.LOG, directory)
     const importing = (): Promise<ImportReport> =>
       importIrc({
         ...{ files, room, roomName: name ?? channel ?? room, log, nameKey: config.NAME_KEY, node: config.NODE },
@@ -61,13 +61,13 @@ export const importCommand = async (task: Task): Promise<void> => {
       })
     const { lines, messages, known, bans, passedOver } = await (lock
       ? alone(task, log, directory, importing)
-      : importing())
+      : importing()
+    ).finally(() => log.close())
     say(`${lines} lines: ${messages} messages stored, ${known} lines stood in the log already, `)
     say(
       `${passedOver} passed over (modes, topics, notices), ${bans} bans of masks noted, which name nobody. Start the server to read them in ${room}.\n`,
     )
   } finally {
-    await log.close()
     lock?.close()
   }
 }

@@ -176,8 +176,10 @@ const hear = {
   },
 
   mode(now) {
+    // The room may have another name only.
+    if (now === mode) return
     mode = now
-    messages.line(modes[now] ?? '')
+    messages.line(modes[now])
     showComposer()
   },
 

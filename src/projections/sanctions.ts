@@ -61,6 +61,7 @@ interface Sanctioned {
 }
 
 export interface MuteRow extends Sanctioned {
+  /** the account, or the name that was nobody's */
   readonly holds: string
   readonly name: string
   /** the account that had the name */

@@ -67,8 +67,8 @@ export class Commands {
     const repeated = outcome.ok && outcome.facts.length === 0 ? outcome.values.messageId : undefined
     const { room } = place as Place
     const told = this.#roomOf(place)
-    if (typeof repeated === 'number') {
-      return { outcome, told: { ...told, message: await this.#message(room, repeated, outcome as never) } }
+    if (outcome.ok && typeof repeated === 'number') {
+      return { outcome, told: { ...told, message: await this.#message(room, repeated, outcome) } }
     }
     const unheard = outcome.ok && this.#session.places.get(room) === null
     return { outcome, told: { ...told, message: unheard ? postedIn(outcome) : null } }
@@ -78,8 +78,7 @@ export class Commands {
     const { identity, host } = this.#session.around
     const { name } = request
     // A mute may precede the account; that the log is away is the room's to say.
-    const target = name !== '' ? await identity.byName(name).catch(() => null) : null
-    const user = target?.id ?? null
+    const user = name === '' ? null : ((await identity.byName(name).catch(() => null))?.id ?? null)
     const place = await this.#placeOf(request.room)
     if ('ok' in place) return { outcome: place }
     const speaker = this.#speaker(place)

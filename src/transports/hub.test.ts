@@ -18,13 +18,14 @@ const dialect = {
 class Ear implements Listener {
   readonly id: string
   readonly user = null
-  readonly dialect = dialect
+  readonly dialect: Dialect
   readonly statuses = true
   readonly heard: unknown[] = []
   overflown = false
 
-  constructor(id: string) {
+  constructor(id: string, spoken: Dialect = dialect) {
     this.id = id
+    this.dialect = spoken
   }
 
   deliver(batch: Parameters<Listener['deliver']>[0]): void {
@@ -37,12 +38,14 @@ class Ear implements Listener {
 
   untold(): void {
     this.heard.push('untold')
+    hub.leave('r', this)
   }
 }
 
 const context = { ...absentRoom, room: 'r' }
 let acknowledged: (batch: Acknowledged) => void
 let rowComes: (row: MessageView | null) => void
+let rowFails: (error: Error) => void
 let hub: Hub
 let faults: unknown[]
 
@@ -56,7 +59,11 @@ beforeEach(() => {
     load: async () => null,
     loadContext: async () => context,
   }
-  const row = () => new Promise<MessageView | null>((resolve) => (rowComes = resolve))
+  const row = () =>
+    new Promise<MessageView | null>((resolve, reject) => {
+      rowComes = resolve
+      rowFails = reject
+    })
   faults = []
   hub = new Hub(
     host as unknown as Host,
@@ -70,8 +77,8 @@ const tell = (...facts: [type: string, revision: number][]) => {
   const told = facts.map(([type, revision]) => ({ type, revision, stream: 'room-r', data: { id: 1 } }))
   acknowledged({ kind: 'room', stream: 'room-r', facts: told } as unknown as Acknowledged)
 }
-const joined = (id: string, after: number): Ear => {
-  const ear = new Ear(id)
+const joined = (id: string, after: number, spoken: Dialect = dialect): Ear => {
+  const ear = new Ear(id, spoken)
   hub.join('r', ear, after)
   return ear
 }
@@ -113,6 +120,26 @@ describe('facts that wait for a row', () => {
     await turn()
     hub.release('r', slow)
     expect([there.heard, between.heard, slow.heard]).toEqual([[11, 12], [12], [12]])
+  })
+})
+
+describe('a row that cannot be had', () => {
+  it('ends whoever is not told for want of it, and keeps nobody else waiting', async () => {
+    const [there, plain] = [joined('there', 10), joined('plain', 10, { ...dialect, profile: {} } as Dialect)]
+    for (const ear of [there, plain]) hub.release('r', ear)
+    tell(['MessageEdited', 11], ['MessagePosted', 12])
+    tell(['MessagePosted', 13])
+    expect(plain.heard).toEqual([11, 12, 13])
+    const held = joined('held', 11)
+    const late = joined('late', 13)
+    hub.release('r', late)
+    await turn()
+    rowFails(new Error('away'))
+    await turn()
+    tell(['MessagePosted', 14])
+    expect([there.heard, held.heard, late.heard]).toEqual([['untold'], ['untold'], [14]])
+    expect(plain.heard).toEqual([11, 12, 13, 14])
+    expect(faults).toEqual([new Error('away')])
   })
 })
 

@@ -223,6 +223,7 @@ export class Hub {
     this.#lines.set(room, lines)
     const turn = (lines.get(dialect) ?? Promise.resolve())
       .then(() => this.#tellLater(room, dialect, heard))
+      .catch((error) => this.#onFault(`ending who could not be told of room ${room}`, error))
       .finally(() => {
         if (lines.get(dialect) !== turn) return
         lines.delete(dialect)

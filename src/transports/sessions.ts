@@ -158,6 +158,10 @@ export class Sessions {
     return session
   }
 
+  get stopping(): boolean {
+    return this.#stopping
+  }
+
   /** Tells every client in its protocol that the server stops. */
   async stop(): Promise<void> {
     this.#stopping = true

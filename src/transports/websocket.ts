@@ -94,8 +94,8 @@ const heartbeat = (clock: Clock, intervalMs: number, ports: Iterable<WsPort>): (
   let cancel = nothing
   const beat = () => {
     if (stopped) return
-    for (const port of ports) port.beat()
     later()
+    for (const port of ports) port.beat()
   }
   // This process may have stood still: what its peers said meanwhile is at hand, and not taken in yet.
   const later = () => {

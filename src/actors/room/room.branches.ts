@@ -113,8 +113,8 @@ const mutedData = (command: CommandOf<'mute.set'>) => {
 
 const unmutedData = (event: CommandOf<'mute.set' | 'mute.lift'>, context: RoomContext) => {
   const holds = liftedOf({ context, event }) ?? ''
-  const why = event.type === 'mute.lift' ? given(event.reason) : {}
-  return { name: context.mutes.get(holds)?.name, holds, by: byOf(event.asker), ...why }
+  const reason = event.type === 'mute.lift' ? event.reason : null
+  return { name: context.mutes.get(holds)?.name, holds, by: byOf(event.asker), ...given(reason) }
 }
 
 export const muting = (...mode: (typeof closed)[]) => [

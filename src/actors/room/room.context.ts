@@ -22,8 +22,6 @@ export interface Sanction {
   readonly seconds: number | null
   readonly by: string | null
   readonly fact: string
-  /** of a mute: the account that had the name then; null: none had */
-  readonly user?: string | null
 }
 
 export interface Mute extends Sanction {

@@ -306,7 +306,7 @@ export type RoomCommand =
   | (Asked & {
       type: 'mute.lift'
       name: string
-      user?: string | null
+      user: string | null
       reason?: string | null
       fault?: TextFault | 'command-invalid'
     })
