@@ -70,7 +70,7 @@ class Member implements Socket {
 
 export class Members {
   readonly broken: string[] = []
-  /** how often a room was shut to somebody who had heard it */
+  /** how often somebody who was connected was found with a room shut to them */
   shut = 0
   #around: Around | null = null
   #members: Member[] = []

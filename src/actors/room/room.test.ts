@@ -439,6 +439,13 @@ describe('a mute', () => {
     const loud = { ...bob, username: 'BoB' }
     room(muted('bob'), entered(loud)).when(says(loud)).refused('muted')
   })
+  it('of a name without an account stays with the name', () => {
+    const named = { ...bob, id: 'bob-id' }
+    const here = room(muted('bob'), entered(named))
+    here.when(says(named)).refused('muted')
+    here.when(says({ ...named, username: 'rob' })).yields(['MessagePosted'])
+    here.when(unmute(mona, { name: 'rob', user: 'bob-id' })).refused('not-muted')
+  })
   it('replaces an earlier one, announced again, and its timer with it', () => {
     const again = room(muted('bob', T0 + 5_000))
       .when(mute(mona))
