@@ -17,7 +17,7 @@ import type { Chance, Clock } from './actors/ports.ts'
 import { type Rate, RateLimits } from './actors/rate.ts'
 import { closeLeftOpen } from './actors/recovery.ts'
 import { Retention, type RetentionSource } from './actors/retention.ts'
-import { roomStream } from './actors/room/room.facts.ts'
+import { roomOf, roomStream } from './actors/room/room.facts.ts'
 import { Rooms } from './actors/rooms.ts'
 import { type ApiDependencies, buildApi } from './api/server.ts'
 import { type WebhookOptions, Webhooks } from './api/webhooks.ts'
@@ -295,7 +295,7 @@ const storeIn = (readModels: ReadModels) => ({
     readModels.query('summary.put', { stream, source, revision: summary.revision, state: summary }).catch(() => {})
   },
   message: async (roomStream: string, revision: number, id: number) => {
-    const room = roomStream.slice('room-'.length)
+    const room = roomOf(roomStream)
     const { result } = await readModels.query(
       'room.message',
       { room, id },

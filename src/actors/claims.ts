@@ -68,10 +68,6 @@ export class Claims {
     )
   }
 
-  forget(kind: ClaimKind, folded: string): void {
-    this.#cache.delete(this.#stream(kind, folded))
-  }
-
   #stream(kind: ClaimKind, folded: string): string {
     return `name-${kind}-${createHmac('sha256', this.#key).update(folded).digest('hex')}`
   }

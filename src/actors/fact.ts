@@ -158,6 +158,9 @@ export const by = shape(
 ).nullable()
 
 /** ms since 1970 */
+/** Of a mute or a ban: a year; longer is 'no end'. */
+export const MAX_SANCTION_SECONDS = 31_536_000
+
 export const instant = shape('instant', 'milliseconds since 1970', z.int())
 
 /** A timer's fact names when it was due, when it fired, and the fact that armed it. */

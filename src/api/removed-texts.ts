@@ -2,6 +2,7 @@
 // room's history, and that they read it is on record.
 
 import type { Fact } from '../actors/fact.ts'
+import { roomOf } from '../actors/room/room.facts.ts'
 import { shownFact } from '../actors/shown.ts'
 import type { Requests } from './request.ts'
 
@@ -17,7 +18,7 @@ export const removedAmong = async (
 ): Promise<ReadonlySet<unknown>> => {
   const removed = new Set<unknown>()
   const ids = new Set(facts.flatMap(({ type, data }) => (SAYS.has(type) ? [(data as { id: number }).id] : [])))
-  const room = stream.slice('room-'.length)
+  const room = roomOf(stream)
   await Promise.all(
     [...ids].map(async (id) => {
       const { result } = await requests.read('room.message', { room, id })

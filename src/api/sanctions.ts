@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { MAX_SANCTION_SECONDS } from '../actors/fact.ts'
 import { roomStream } from '../actors/room/room.facts.ts'
 import { type BanRow, type MuteRow, muteCursor } from '../projections/sanctions.ts'
 import { DONE, operation } from './operation.ts'
@@ -13,7 +14,7 @@ const user = userReference
 const reason = z.string().max(1_000).optional()
 /** of a DELETE, which has no body */
 export const reasonQuery = z.strictObject({ reason: reason.describe('why; on record') })
-export const sanction = z.strictObject({ seconds: z.int().min(1).max(31_536_000).optional(), reason })
+export const sanction = z.strictObject({ seconds: z.int().min(1).max(MAX_SANCTION_SECONDS).optional(), reason })
 const body = sanction.extend({ user })
 const ofTarget = ofRoom.extend({ user })
 

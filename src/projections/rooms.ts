@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { OPEN_DIALECTS } from '../actors/alias.ts'
 import type { RoomExtra } from '../actors/room/room.facts.ts'
-import { type At, inForce, json, type ProjectedFact, type Projection, TEMPORAL, Temporal } from './projection.ts'
+import { type At, idOf, inForce, json, type ProjectedFact, type Projection, TEMPORAL, Temporal } from './projection.ts'
 
 /** Rooms as they were: each change of name, mode or aliases ends a row and begins the next. */
 export const rooms: Projection = {
@@ -32,7 +32,7 @@ export const rooms: Projection = {
     const table = new Temporal(db, 'rooms', columns, ['room'])
     const current = db.prepare(`select ${columns.join(', ')} from rooms where room = ? and to_position is null`)
     const change = (fact: ProjectedFact, changes: Record<string, string | number | null>, extra = {}) => {
-      const room = fact.stream.slice('room-'.length)
+      const room = idOf(fact.stream)
       const row = current.get(room) as Record<string, string> | undefined
       if (!row) return
       const kept = json({ ...JSON.parse(row.extra ?? '{}'), ...extra })

@@ -5,7 +5,7 @@ import type { Fact } from '../actors/fact.ts'
 import type { Account } from '../actors/identity.ts'
 import { pause } from '../actors/ports.ts'
 import type { RoomContext } from '../actors/room/room.context.ts'
-import { notedOwner } from '../actors/room/room.facts.ts'
+import { notedOwner, roomOf } from '../actors/room/room.facts.ts'
 import type { Dialect, NewsView } from '../dialects/dialect.ts'
 import { LogUnavailable } from '../log/event-log.ts'
 import type { Session } from './session.ts'
@@ -78,7 +78,7 @@ export class Announcements {
 
   async #view({ stream, revision, type, data, metadata }: Fact, dialect: Dialect): Promise<NewsView | null> {
     const { host, readModels } = this.#options
-    const id = stream.slice('room-'.length)
+    const id = roomOf(stream)
     const { result: room } = await readModels.query('rooms.get', { id }, { atLeast: { stream, revision } })
     if (!room) return null
     const parent = room.parent === null ? null : (await readModels.query('rooms.get', { id: room.parent }, {})).result

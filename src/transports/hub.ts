@@ -6,7 +6,7 @@ import type { Fact, Person } from '../actors/fact.ts'
 import type { Host } from '../actors/host.ts'
 import type { Acknowledged } from '../actors/outcome.ts'
 import { personIn, type RoomContext } from '../actors/room/room.context.ts'
-import { roomStream } from '../actors/room/room.facts.ts'
+import { roomOf, roomStream } from '../actors/room/room.facts.ts'
 import type { UserContext } from '../actors/user/user.context.ts'
 import { userStream } from '../actors/user/user.facts.ts'
 import type { Dialect, MessageView, RoomView, View } from '../dialects/dialect.ts'
@@ -155,7 +155,7 @@ export class Hub {
   #hear({ kind, stream, facts }: Acknowledged): void {
     if (kind === 'room') {
       const heard = facts.map((fact) => ({ fact, revision: fact.revision, message: null, person: null }))
-      this.#queue(stream.slice('room-'.length), heard)
+      this.#queue(roomOf(stream), heard)
     } else if (kind === 'connection') {
       for (const fact of facts) this.#hearConnection(fact)
     }

@@ -40,10 +40,6 @@ export class Places {
     return room === undefined ? null : (this.#places.get(room) ?? null)
   }
 
-  get size(): number {
-    return this.#places.size
-  }
-
   rooms(): string[] {
     return [...this.#places.keys()]
   }

@@ -6,6 +6,7 @@ import type { Fact } from '../actors/fact.ts'
 import { nodeStream } from '../actors/node.facts.ts'
 import { type Rate, RateLimits } from '../actors/rate.ts'
 import type { RefusalCode } from '../actors/refusals.ts'
+import { roomOf } from '../actors/room/room.facts.ts'
 import type { UserContext } from '../actors/user/user.context.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import { Announcements } from './announcements.ts'
@@ -91,7 +92,7 @@ export class Sessions {
    */
   #hearRoom(stream: string, fact: Fact): void {
     const { type, data } = fact
-    const room = stream.slice('room-'.length)
+    const room = roomOf(stream)
     const isNew =
       type === 'RoomOpened' || (type === 'RoomChanged' && (data as { aliases?: unknown }).aliases !== undefined)
     if (type !== 'MemberAdded' && type !== 'MemberRemoved' && !isNew) return

@@ -25,7 +25,6 @@ export interface SocketIoOptions {
   /** the only dialect spoken here; null: the first event tells */
   readonly dialect: Dialect | null
   readonly pingIntervalMs?: number
-  readonly pingTimeoutMs?: number
 }
 
 /** Serves socket.io on `http` until the returned function is called. */
@@ -47,7 +46,7 @@ export const serveSocketIo = (
     // engine.io's own ws is older and keeps the answers to any number of pings for a client that reads none
     wsEngine: WebSocketServer,
     pingInterval,
-    pingTimeout: options.pingTimeoutMs ?? Math.min(20_000, pingInterval),
+    pingTimeout: Math.min(20_000, pingInterval),
     // 1.x browser clients poll with credentials, so the origin must be echoed and never be `*`
     cors: ({ headers: { origin, host } }, decide) =>
       decide(null, { origin: origin !== undefined && options.allowedOrigin(origin, host), credentials: true }),

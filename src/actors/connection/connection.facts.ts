@@ -1,16 +1,7 @@
 // The connection's facts and commands. Fact names and shapes are storage format (see fact.ts).
 
 import { z } from 'zod'
-import {
-  type CommandFields,
-  type FactEventsOf,
-  type FactsOf,
-  factType,
-  instant,
-  person,
-  personal,
-  shape,
-} from '../fact.ts'
+import { type CommandFields, type FactEventsOf, factType, instant, person, personal, shape } from '../fact.ts'
 
 export const connectionStream = (connection: string): string => `connection-${connection}`
 
@@ -180,7 +171,6 @@ export const connectionFacts = {
   ),
 } as const
 
-export type ConnectionFact = FactsOf<typeof connectionFacts>
 export type ConnectionFactEvent = FactEventsOf<typeof connectionFacts>
 export type FactData<T extends keyof typeof connectionFacts> = z.infer<(typeof connectionFacts)[T]['schema']>
 

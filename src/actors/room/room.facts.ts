@@ -22,6 +22,8 @@ import {
 import { type Blocked, type Rule, rule } from '../rules.ts'
 
 export const roomStream = (room: string): string => `room-${room}`
+/** The id of the room whose stream this is. */
+export const roomOf = (stream: string): string => stream.slice('room-'.length)
 
 const reason = (whose: string) => personal(z.string().nullable(), whose)
 const roomMode = z.enum(['open', 'slow', 'locked'])

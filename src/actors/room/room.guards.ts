@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { isOpenToAll } from '../alias.ts'
+import { MAX_SANCTION_SECONDS } from '../fact.ts'
 import { foldName } from '../names.ts'
 import { type Blocked, blockedBy, sameRules } from '../rules.ts'
 import {
@@ -18,8 +19,6 @@ import type { Asker, RoomCommand, RoomFactEvent, TextFault } from './room.facts.
 
 const MAX_MEMBERS = 50_000
 const MAX_SANCTIONS = 10_000
-/** a year; longer is 'no end' */
-const MAX_SECONDS = 31_536_000
 /** a day */
 const MAX_SLOW_MS = 86_400_000
 /** one append holds 256 facts: the birth and these */
@@ -226,7 +225,7 @@ export const guards = {
 }
 
 const isDuration = (seconds: number | null | undefined): boolean =>
-  seconds === null || seconds === undefined || isWhole(seconds, MAX_SECONDS)
+  seconds === null || seconds === undefined || isWhole(seconds, MAX_SANCTION_SECONDS)
 
 const isWhole = (value: number, max: number): boolean => Number.isInteger(value) && value >= 1 && value <= max
 

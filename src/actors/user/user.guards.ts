@@ -1,14 +1,12 @@
 // The user's rules, one predicate each. A guard sees a command and the acknowledged state, and nothing else.
 
-import type { AccountRole } from '../fact.ts'
+import { type AccountRole, MAX_SANCTION_SECONDS } from '../fact.ts'
 import type { Asker } from '../room/room.facts.ts'
 import type { UserContext } from './user.context.ts'
 import type { UserCommand, UserFactEvent } from './user.facts.ts'
 
 export const MAX_TOKENS = 100
 export const MAX_CONNECTIONS = 200
-/** a year; longer is 'no end' */
-const MAX_SECONDS = 31_536_000
 
 export type UserEvent = UserCommand | UserFactEvent
 export type CommandOf<T extends UserCommand['type']> = Extract<UserCommand, { type: T }>
@@ -60,7 +58,8 @@ export const guards = {
   isDurationInvalid: ({ event }: Given) => {
     const { seconds } = read(event)
     return (
-      seconds !== null && !(Number.isInteger(seconds) && (seconds as number) >= 1 && (seconds as number) <= MAX_SECONDS)
+      seconds !== null &&
+      !(Number.isInteger(seconds) && (seconds as number) >= 1 && (seconds as number) <= MAX_SANCTION_SECONDS)
     )
   },
   /** its time may have come before its timer fires, e.g. right after a start */

@@ -75,7 +75,6 @@ export const commandFrame = z.discriminatedUnion('do', [
 ])
 export type CommandFrame = z.infer<typeof commandFrame>
 /** As a client writes it: defaults may be left out. */
-export type CommandInput = z.input<typeof commandFrame>
 
 const person = z.object({ id: z.string(), number: z.int(), username: z.string() })
 const shownRole = z.enum(['owner', 'admin', 'mod', 'robot', 'member'])
