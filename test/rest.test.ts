@@ -376,7 +376,8 @@ describe('rooms', () => {
   })
 
   it('of a space end with it, and not because somebody asks who may not end it', async () => {
-    const space = (await ask('POST', '/rooms', { name: 'guild', kind: 'space', owner: '@bob' })).body.id
+    const space = (await ask('POST', '/rooms', { name: 'guild', kind: 'space', owner: '@bob', members: ['@ann'] })).body
+      .id
     const members = [{ user: '@ann', role: 'owner' }]
     const channel = (await ask('POST', '/rooms', { name: 'hers', parent: space, members })).body.id
     const mode = async (id: string) => (await ask('GET', `/rooms/${id}`)).body.mode
@@ -445,7 +446,7 @@ describe('facts', () => {
       }
       return { over, ended: read().catch(() => {}) }
     }
-    const admin = (name: string) => server.account(name, 'admin')
+    const admin = async (username: string) => (await ask('POST', '/users', { username, role: 'admin' })).body
     const [kept, ...people] = await Promise.all(['a0', 'a1', 'a2', 'a3'].map(admin))
     const streams = await Promise.all(people.flatMap((who) => [listen(who.token), listen(who.token, '/recording')]))
     const own = await listen(kept?.token ?? '')
