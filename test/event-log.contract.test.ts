@@ -1,4 +1,4 @@
-// The suite of event-log.contract.ts, on every adapter but one (see event-log.kurrentdb.test.ts).
+// The suite of event-log.contract.ts, on every adapter but one (see event-log.kurrentdb.long.test.ts).
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
 // The generated messages and services that one of the clients brings. The two must not be loaded in one process: see
-// event-log.kurrentdb.test.ts. What is used of them here is the same in both.
+// event-log.kurrentdb.long.test.ts. What is used of them here is the same in both.
 
 import { createRequire } from 'node:module'
 import type * as Gossip from '@eventstore/db-client/generated/gossip_pb.js'
