@@ -404,7 +404,7 @@ describe.skipIf(!hasBrowser())('the forms', () => {
     const account = await newUser('finn')
     await come()
     await goTo(`/users/${account.id}?tab=tokens`)
-    await page.getByText('in force').first().waitFor()
+    await page.locator('.tokens').getByText('in force').first().waitFor()
     expect(await violations(page)).toEqual([])
     await button('New token').click()
     await page.getByLabel('Your token, once more').fill(server.ownerTokenText)
@@ -432,7 +432,7 @@ describe.skipIf(!hasBrowser())('the forms', () => {
     await page.keyboard.press('Enter')
     await page.getByRole('link', { name: '@boss' }).click()
     await page.getByRole('link', { name: 'Tokens' }).click()
-    await page.getByText('in force, you came in by it').waitFor()
+    await page.locator('.tokens').getByText('in force, you came in by it').waitFor()
     await button(/^Revoke …/).click()
     await page.getByLabel('Your token, once more').fill(boss.token)
     await button('Revoke it, and sign me out').click()
@@ -443,7 +443,7 @@ describe.skipIf(!hasBrowser())('the forms', () => {
     // In the past there is nothing to do, and the token was in force.
     const { items } = (await admin('GET', `/users/${account.id}/timeline`)).body
     await goTo(`/users/${account.id}?tab=tokens&at=${items[1].position}`)
-    await page.getByText('in force').first().waitFor()
+    await page.locator('.tokens').getByText('in force').first().waitFor()
     expect(await button('New token').count()).toBe(0)
     await leave()
   }, 40_000)
