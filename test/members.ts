@@ -9,7 +9,7 @@ import type { Identity } from '../src/actors/identity.ts'
 import type { Policies } from '../src/actors/policies.ts'
 import { inForce, type RoomContext } from '../src/actors/room/room.context.ts'
 import { roomStream } from '../src/actors/room/room.facts.ts'
-import type { RoomRef, Rooms } from '../src/actors/rooms.ts'
+import type { Rooms } from '../src/actors/rooms.ts'
 import { ayakaWith } from '../src/dialects/ayaka.ts'
 import { native } from '../src/dialects/native/native.ts'
 import type { Session } from '../src/transports/session.ts'
@@ -75,6 +75,7 @@ export class Members {
   #around: Around | null = null
   #members: Member[] = []
   #said = 0
+  readonly #ids = new Map<string, string>()
   readonly #chance: SeededChance
   readonly #tokenOf: (name: string) => string
 
@@ -93,12 +94,15 @@ export class Members {
     const opened = async (alias: string, more: Partial<Parameters<Rooms['open']>[0]>) =>
       (await rooms.byAlias(alias)) ?? (await rooms.open({ name: alias, aliases: [alias], asker: null, ...more }))
     await opened(SPACE, { kind: 'space', members })
-    await opened(CHANNEL, { aliases: [CHANNEL, 'ayaka:2'], parent: (await this.#room(SPACE)).id })
+    const parent = (await rooms.byAlias(SPACE))?.id ?? null
+    await opened(CHANNEL, { aliases: [CHANNEL, 'ayaka:2'], parent })
     await opened(OWN, { members })
+    for (const alias of PLACES) this.#ids.set(alias, (await rooms.byAlias(alias))?.id ?? '')
   }
 
-  async #room(alias: string): Promise<RoomRef> {
-    return (await this.#around?.rooms.byAlias(alias)) as RoomRef
+  /** Known from the beginning on: whoever asks a life that dies waits for ever. */
+  #room(alias: string): string {
+    return this.#ids.get(alias) as string
   }
 
   act(): void {
@@ -125,7 +129,7 @@ export class Members {
 
   async #say(alias: string): Promise<void> {
     const { host, identity } = this.#around as Around
-    const { id } = await this.#room(alias)
+    const id = this.#room(alias)
     const ann = await identity.byName('ann')
     if (!ann) return
     const asker = { id: ann.id, number: ann.number, username: ann.username, account: ann.role }
@@ -136,7 +140,7 @@ export class Members {
 
   async #order(alias: string, name: string): Promise<void> {
     const { host, identity } = this.#around as Around
-    const stream = roomStream((await this.#room(alias)).id)
+    const stream = roomStream(this.#room(alias))
     const user = (await identity.byName(name))?.id
     if (!user) return
     const acts = [
@@ -194,7 +198,7 @@ export class Members {
       const { rooms, followed } = actor.snapshot.context as ConnectionContext
       shut.clear()
       for (const alias of PLACES) {
-        const room = (await this.#room(alias)).id
+        const room = this.#room(alias)
         if (account.role === 'admin' || this.#mayHear(account.id, room)) continue
         shut.add(room)
         this.shut++

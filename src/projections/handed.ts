@@ -191,7 +191,10 @@ const WHOSE = `c.id, c.dialect, u.user as userId, u.number, u.username`
 const JOINED = `join connections c on c.opened_position = e.connection
   left join users u on u.user = c.user and u.to_position is null`
 
-/** Whoever is put out still hears the room until that is acknowledged, and a log may acknowledge two streams in either order. */
+/**
+ * Whoever is put out still hears the room until that is acknowledged, and a log may acknowledge two streams in either order.
+ * Where a connection closed the record says how long at most: its account went offline after the acknowledgement.
+ */
 const LINGER_MS = 1_000
 /** of those who have gone last, as many are looked at */
 const LINGERING = 500
@@ -208,7 +211,12 @@ const STAYED = `
     union all select * from stays where room = :room and after < :revision and ended <= :position and late >= :revision
     union all select * from (
       select * from stays where room = :room and ended <= :position order by ended desc limit ${LINGERING}
-    ) where after < :revision and ended_at > :at - ${LINGER_MS} and coalesce(late, -1) < :revision
+    ) gone where after < :revision and coalesce(late, -1) < :revision and (
+      ended_at > :at - ${LINGER_MS}
+      or exists (
+        select 1 from connections c join online o on o.user = c.user and o.connection = c.id
+        where c.opened_position = gone.connection and c.closed_position = gone.ended
+          and (o.to_position is null or o.to_position > :position)))
   ) e ${JOINED}
   left join deliveries d on d.connection = e.connection and d.room = e.room and d.position = (
     select f.position from deliveries f
