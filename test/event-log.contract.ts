@@ -185,8 +185,8 @@ export const keepsTheContract = (name: string, open: Open) =>
         expect(await revisions({ limit: 0 })).toEqual([])
       })
 
-      it('goes through 50,000 facts in order, and finds the end of them at once', async () => {
-        const count = 50_000
+      it('goes through 20,000 facts in order, and finds the end of them at once', async () => {
+        const count = 20_000
         let last: number | 'no-stream' = 'no-stream'
         for (let stored = 0; stored < count; ) {
           const batch = facts(Math.min(MAX_FACTS, count - stored))
@@ -207,9 +207,9 @@ export const keepsTheContract = (name: string, open: Open) =>
         expect(before).toBe(0)
         const [tail] = await all(log.readStream('room-1', { direction: 'backwards', limit: 1 }))
         expect(tail?.revision).toBe(count - 1)
-        const [late] = await all(log.readStream('room-1', { from: 49_000, limit: 1 }))
+        const [late] = await all(log.readStream('room-1', { from: count - 1_000, limit: 1 }))
         const after = await all(log.readAll({ from: late?.position ?? 0, filter: { streamPrefixes: ['room-'] } }))
-        expect(after.map(({ revision }) => revision)).toEqual(Array.from({ length: 999 }, (_, n) => 49_001 + n))
+        expect(after.map(({ revision }) => revision)).toEqual(Array.from({ length: 999 }, (_, n) => count - 999 + n))
       })
 
       it('can be left early, and the log lives on', async () => {
