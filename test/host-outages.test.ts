@@ -341,23 +341,3 @@ describe('a host that is closed while a command is told what it needs', () => {
     expect(await types()).toEqual(['RoomOpened'])
   })
 })
-
-describe('a log that does not answer a load', () => {
-  it('keeps a thousand commands waiting, and refuses what comes after them at once', async () => {
-    await open(node('one', 1))
-    const read = log.readStream.bind(log)
-    let answer = () => {}
-    const gate = new Promise<void>((resolve) => {
-      answer = resolve
-    })
-    vi.spyOn(log, 'readStream').mockImplementation(async function* (...args) {
-      await gate
-      yield* read(...args)
-    })
-    const host = node('two', 2)
-    const all = Array.from({ length: 1_000 }, (_, index) => post(host, `m${index}`))
-    expect(await post(host, 'beyond')).toMatchObject({ ok: false, refusal: { code: 'busy' } })
-    answer()
-    expect((await Promise.all(all)).every(({ ok }) => ok)).toBe(true)
-  })
-})

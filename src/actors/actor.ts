@@ -59,7 +59,6 @@ export interface Summary {
 
 export interface Kind {
   readonly kind: ActorKind
-  readonly prefix: string
   readonly decider: Decider
   /** hash of the sources that decide: an edited comment makes another, an edited rule too; birth facts carry it */
   readonly hash: string

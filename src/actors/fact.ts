@@ -157,11 +157,18 @@ export const by = shape(
   z.object({ id: z.string(), number: z.int(), username: personal(z.string(), 'id') }),
 ).nullable()
 
-/** ms since 1970 */
+/** That field, of whoever asked. */
+export const byOf = (asker: { readonly id: string; readonly number: number; readonly username: string } | null) =>
+  asker && { id: asker.id, number: asker.number, username: asker.username }
+
 /** Of a mute or a ban: a year; longer is 'no end'. */
 export const MAX_SANCTION_SECONDS = 31_536_000
 
+/** ms since 1970 */
 export const instant = shape('instant', 'milliseconds since 1970', z.int())
+
+/** A timer that fired so long after it was due says that it is late. */
+export const LATE_MS = 1_000
 
 /** A timer's fact names when it was due, when it fired, and the fact that armed it. */
 export const fired = {

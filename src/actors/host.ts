@@ -107,7 +107,6 @@ export class Host {
       const hash = sourceHash(sources)
       this.#kinds.set(kind, {
         kind,
-        prefix: `${kind}-`,
         decider: new Decider(machine),
         hash,
         summarise,

@@ -59,7 +59,7 @@ export const messageRoutes = (root: FastifyInstance, requests: Requests): void =
   const saidIn = async (bearer: Bearer, reference: string, message: number) => {
     const room = await requests.room(reference)
     const { result } = await requests.read('room.message', { room: room.id, id: message })
-    if (result?.author.id !== bearer.account.id) await requests.readable(bearer, reference)
+    if (result?.author.id !== bearer.account.id) await requests.mayRead(bearer, room)
     return { room, asker: await requests.askerIn(bearer, room) }
   }
 

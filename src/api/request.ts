@@ -160,10 +160,14 @@ export class Requests extends Reading {
    */
   async readable(bearer: Bearer, reference: string): Promise<RoomRef> {
     const room = await this.room(reference)
-    const { account } = bearer
-    if (account.role === 'admin' || isOpenToAll(room)) return room
-    if ((await this.deps.rooms.roleOf(room, account.id)) === null) throw notFound('room')
+    await this.mayRead(bearer, room)
     return room
+  }
+
+  /** @throws Problem 404 for whom the room is as good as none */
+  async mayRead({ account }: Bearer, room: RoomRef): Promise<void> {
+    if (account.role === 'admin' || isOpenToAll(room)) return
+    if ((await this.deps.rooms.roleOf(room, account.id)) === null) throw notFound('room')
   }
 
   /** @throws Problem 404, and 403 for whoever keeps no order there */

@@ -9,7 +9,8 @@ import { SqliteLog } from './sqlite.ts'
 import { processTimers, type Timers } from './timers.ts'
 
 /**
- * `sqlite:` is in the data directory, `memory:` forgets at the end of the process, `esdb://…` and `kurrentdb://…` (`+discover` for a cluster) are connection strings of an EventStoreDB or KurrentDB.
+ * `sqlite:` is in the data directory, `memory:` forgets at the end of the process, `esdb://…` and `kurrentdb://…`
+ * (`+discover` for a cluster) are connection strings of an EventStoreDB or KurrentDB.
  * @throws DirectoryLocked, NoAddress, LogUnavailable when the store cannot be opened
  */
 export const openLog = async (

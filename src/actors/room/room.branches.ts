@@ -2,9 +2,10 @@
 // (user and place → rate → mute → room closed → text → right → grammar), and the facts it becomes.
 
 import { fact, nothing, refuse, type Values } from '../chart.ts'
+import { byOf, LATE_MS } from '../fact.ts'
 import { type RefusalCode, refusals } from '../refusals.ts'
 import { personIn, type RoomContext } from './room.context.ts'
-import type { Asker, RoomCommand } from './room.facts.ts'
+import type { RoomCommand } from './room.facts.ts'
 import {
   banOf,
   blockOf,
@@ -20,11 +21,6 @@ import {
 } from './room.guards.ts'
 
 export type CommandOf<T extends RoomCommand['type']> = Extract<RoomCommand, { type: T }>
-
-/** Late enough to say so. */
-const LATE_MS = 1_000
-
-export const byOf = (asker: Asker | null) => asker && { id: asker.id, number: asker.number, username: asker.username }
 
 /** One branch: this guard, this refusal. */
 export const no = <G extends GuardName>(guard: G, code: RefusalCode, values?: (given: Given) => Values) => ({

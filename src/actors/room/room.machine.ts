@@ -4,12 +4,12 @@
 
 import { setup } from 'xstate'
 import { type Decided, fact, nothing, refuse } from '../chart.ts'
+import { byOf } from '../fact.ts'
 import { refusals } from '../refusals.ts'
 import {
   archivedAlready,
   banExpiring,
   blocked,
-  byOf,
   type CommandOf,
   closed,
   fault,

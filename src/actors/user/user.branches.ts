@@ -1,14 +1,11 @@
 // The branches of the user's commands: what each is refused for, and the facts it becomes.
 
 import { fact, nothing, refuse, type Values } from '../chart.ts'
+import { byOf, LATE_MS } from '../fact.ts'
 import { type RefusalCode, refusals } from '../refusals.ts'
-import type { Asker } from '../room/room.facts.ts'
 import type { UserContext } from './user.context.ts'
 import type { UserCommand, UserFactEvent } from './user.facts.ts'
 import { type CommandOf, type Given, type GuardName, MAX_CONNECTIONS, type UserEvent } from './user.guards.ts'
-
-/** Late enough to say so. */
-const LATE_MS = 1_000
 
 export const no = <G extends GuardName>(guard: G, code: RefusalCode, values?: (given: Given) => Values) => ({
   guard,
@@ -34,8 +31,6 @@ export const yes = <T extends UserCommand['type']>(
   actions: fact<UserContext, UserEvent>(type, ({ context, event }) => data(event as CommandOf<T>, context)),
   description: type,
 })
-
-export const byOf = (asker: Asker | null) => asker && { id: asker.id, number: asker.number, username: asker.username }
 
 export const banning = [
   no('isNotAdmin', 'not-authorized'),

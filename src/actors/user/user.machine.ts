@@ -2,18 +2,8 @@
 
 import { setup } from 'xstate'
 import { type Decided, fact } from '../chart.ts'
-import {
-  already,
-  attaching,
-  banExpiring,
-  banning,
-  byOf,
-  detaching,
-  no,
-  nothingNew,
-  only,
-  yes,
-} from './user.branches.ts'
+import { byOf } from '../fact.ts'
+import { already, attaching, banExpiring, banning, detaching, no, nothingNew, only, yes } from './user.branches.ts'
 import { absentUser, type UserContext } from './user.context.ts'
 import type { UserCommand, UserFactEvent } from './user.facts.ts'
 import { type CommandOf, type FactOf, guards, MAX_TOKENS, type UserEvent } from './user.guards.ts'
