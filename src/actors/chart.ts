@@ -3,7 +3,7 @@
 // XState's emitted events carry them out of a decision (machine.transition on a fork); none of them changes state.
 
 import { type ActionFunction, type EventObject, emit, type MachineContext } from 'xstate'
-import type { RefusalCode } from './refusals.ts'
+import { type RefusalCode, refusals } from './refusals.ts'
 
 export type Decided =
   | { readonly type: 'fact'; readonly fact: string; readonly data: object }
@@ -62,3 +62,21 @@ export const nothing = <C extends MachineContext, E extends EventObject>(
   emit(
     ({ context, event }: Given<C, E>): Decided => ({ type: 'nothing', values: values({ context, event }) }),
   ) as Branch<C, E>
+
+/** The branches of a chart that refuse or store nothing, each told apart by one of its guards. */
+export const branches = <C extends MachineContext, E extends EventObject, Guard extends string>() => ({
+  /** This guard, this refusal. */
+  no: <G extends Guard>(guard: G, code: RefusalCode, values?: (given: Given<C, E>) => Values) => ({
+    guard,
+    actions: refuse<C, E>(code, guard, values),
+    description: refusals[code].title,
+  }),
+  /** Where no other answer is possible. */
+  only: (code: RefusalCode) => ({ actions: refuse<C, E>(code), description: refusals[code].title }),
+  nothingNew: <G extends Guard>(guard: G, values?: (given: Given<C, E>) => Values) => ({
+    guard,
+    actions: nothing<C, E>(values),
+    description: 'nothing new',
+  }),
+  already: { actions: nothing<C, E>(), description: 'nothing new' },
+})

@@ -1,7 +1,6 @@
 // The branches of the connection's commands: what each is refused for, and the facts it becomes.
 
-import { fact, nothing, refuse } from '../chart.ts'
-import { refusals } from '../refusals.ts'
+import { branches, fact } from '../chart.ts'
 import type { ConnectionContext } from './connection.context.ts'
 import type { CloseCause, ConnectionCommand, ConnectionFactEvent } from './connection.facts.ts'
 import type { CommandOf, ConnectionEvent, GuardName } from './connection.guards.ts'
@@ -16,24 +15,9 @@ export const yes = <T extends ConnectionCommand['type']>(
   description: type,
 })
 
-export const nothingNew = <G extends GuardName>(guard: G) => ({
-  guard,
-  actions: nothing<ConnectionContext, ConnectionEvent>(),
-  description: 'nothing new',
-})
+export const { no, only, nothingNew, already } = branches<ConnectionContext, ConnectionEvent, GuardName>()
 
-export const already = { actions: nothing<ConnectionContext, ConnectionEvent>(), description: 'nothing new' }
-
-export const no = (
-  code: 'user-required' | 'already-exists' | 'too-many-rooms' | 'rate-limited',
-  guard: GuardName | null = null,
-) => ({
-  ...(guard === null ? {} : { guard }),
-  actions: refuse<ConnectionContext, ConnectionEvent>(code, guard),
-  description: refusals[code].title,
-})
-
-export const tooMany = no('rate-limited', 'isOverRate')
+export const tooMany = no('isOverRate', 'rate-limited')
 
 /** The code that the dialect closes with for this cause, when the command names none. */
 const codeOf = ({ options }: ConnectionContext, cause: CloseCause, code: number | null = null): number | null =>

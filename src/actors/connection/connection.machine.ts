@@ -15,6 +15,7 @@ import {
   no,
   nothingNew,
   noting,
+  only,
   timedOut,
   tooMany,
   yes,
@@ -120,7 +121,7 @@ export const connectionMachine = connection.createMachine({
         'auth.fail': failing,
         'connection.close': closing,
         'refusal.note': noting,
-        'command.permit': no('user-required'),
+        'command.permit': only('user-required'),
         DialectChosen: [
           {
             guard: ({ event }) => (event as FactOf<'DialectChosen'>).data.limits.authTimeoutMs > 0,
@@ -154,15 +155,15 @@ export const connectionMachine = connection.createMachine({
       initial: 'activity',
       on: {
         'connection.open': already,
-        'auth.succeed': [tooMany, no('already-exists')],
+        'auth.succeed': [tooMany, only('already-exists')],
         'auth.fail': failing,
         'connection.close': closing,
         'refusal.note': noting,
-        'command.permit': [no('user-required', 'isReader'), tooMany, already],
-        'room.enter': [nothingNew('isInRoom'), tooMany, no('too-many-rooms', 'roomsAreFull'), entering],
+        'command.permit': [no('isReader', 'user-required'), tooMany, already],
+        'room.enter': [nothingNew('isInRoom'), tooMany, no('roomsAreFull', 'too-many-rooms'), entering],
         'rooms.follow': [
           nothingNew('followsNothingNew'),
-          no('too-many-rooms', 'followedAreFull'),
+          no('followedAreFull', 'too-many-rooms'),
           yes('rooms.follow', 'RoomsFollowed', ({ rooms }) => ({ rooms })),
         ],
         'room.leave': [nothingNew('isNotInRoom'), yes('room.leave', 'RoomLeft', ({ room }) => ({ room }))],
@@ -172,7 +173,7 @@ export const connectionMachine = connection.createMachine({
         ],
         'delivery.note': yes('delivery.note', 'Delivered', ({ rooms }) => ({ rooms })),
         'read.mark': [
-          no('user-required', 'isReader'),
+          no('isReader', 'user-required'),
           nothingNew('hasReadFurther'),
           tooMany,
           yes('read.mark', 'ReadMarked', ({ room, upTo }) => ({ room, upTo })),

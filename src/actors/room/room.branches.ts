@@ -1,9 +1,8 @@
 // The branches of the room's commands: what each is refused for, in the order of checks that clients rely on
 // (user and place → rate → mute → room closed → text → right → grammar), and the facts it becomes.
 
-import { fact, nothing, refuse, type Values } from '../chart.ts'
+import { branches, fact, refuse } from '../chart.ts'
 import { byOf, LATE_MS } from '../fact.ts'
-import { type RefusalCode, refusals } from '../refusals.ts'
 import { personIn, type RoomContext } from './room.context.ts'
 import type { RoomCommand } from './room.facts.ts'
 import {
@@ -22,12 +21,7 @@ import {
 
 export type CommandOf<T extends RoomCommand['type']> = Extract<RoomCommand, { type: T }>
 
-/** One branch: this guard, this refusal. */
-export const no = <G extends GuardName>(guard: G, code: RefusalCode, values?: (given: Given) => Values) => ({
-  guard,
-  actions: refuse<RoomContext, RoomEvent>(code, guard, values),
-  description: refusals[code].title,
-})
+export const { no, only, nothingNew } = branches<RoomContext, RoomEvent, GuardName>()
 
 /** One accepting branch of a command, with its facts in order. */
 export const yes = <T extends RoomCommand['type']>(
@@ -40,19 +34,8 @@ export const yes = <T extends RoomCommand['type']>(
   description: Object.keys(facts).join(', '),
 })
 
-export const nothingNew = <G extends GuardName>(guard: G, values?: (given: Given) => Values) => ({
-  guard,
-  actions: nothing<RoomContext, RoomEvent>(values),
-  description: 'nothing new',
-})
-
 export const archivedAlready = (...commands: RoomCommand['type'][]) =>
-  Object.fromEntries(
-    commands.map((command) => [
-      command,
-      { actions: refuse<RoomContext, RoomEvent>('room-archived'), description: refusals['room-archived'].title },
-    ]),
-  )
+  Object.fromEntries(commands.map((command) => [command, only('room-archived')]))
 
 export const fault = {
   guard: 'hasTextFault' as const,

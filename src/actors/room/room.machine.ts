@@ -3,9 +3,8 @@
 // (protocols: user → rate → mute → room closed → text → right → grammar).
 
 import { setup } from 'xstate'
-import { type Decided, fact, nothing, refuse } from '../chart.ts'
+import { type Decided, fact, nothing } from '../chart.ts'
 import { byOf } from '../fact.ts'
-import { refusals } from '../refusals.ts'
 import {
   archivedAlready,
   banExpiring,
@@ -22,6 +21,7 @@ import {
   muting,
   no,
   nothingNew,
+  only,
   posting,
   readingRemoved,
   tooFast,
@@ -99,10 +99,7 @@ const memory = {
   RemovedTextRead: { description: 'the record has who read what was removed' },
 } as const
 
-const existsAlready = {
-  actions: refuse<RoomContext, RoomEvent>('already-exists'),
-  description: refusals['already-exists'].title,
-}
+const existsAlready = only('already-exists')
 
 const to = (mode: 'open' | 'slow' | 'locked') => ({
   guard: ({ event }: Given) => (event as FactOf<'RoomChanged'>).data.mode === mode,

@@ -1,27 +1,12 @@
 // The branches of the user's commands: what each is refused for, and the facts it becomes.
 
-import { fact, nothing, refuse, type Values } from '../chart.ts'
+import { branches, fact } from '../chart.ts'
 import { byOf, LATE_MS } from '../fact.ts'
-import { type RefusalCode, refusals } from '../refusals.ts'
 import type { UserContext } from './user.context.ts'
 import type { UserCommand, UserFactEvent } from './user.facts.ts'
-import { type CommandOf, type Given, type GuardName, MAX_CONNECTIONS, type UserEvent } from './user.guards.ts'
+import { type CommandOf, type GuardName, MAX_CONNECTIONS, type UserEvent } from './user.guards.ts'
 
-export const no = <G extends GuardName>(guard: G, code: RefusalCode, values?: (given: Given) => Values) => ({
-  guard,
-  actions: refuse<UserContext, UserEvent>(code, guard, values),
-  description: refusals[code].title,
-})
-
-export const already = { actions: nothing<UserContext, UserEvent>(), description: 'nothing new' }
-
-export const nothingNew = <G extends GuardName>(guard: G) => ({ guard, ...already })
-
-/** Where no other answer is possible. */
-export const only = (code: RefusalCode) => ({
-  actions: refuse<UserContext, UserEvent>(code),
-  description: refusals[code].title,
-})
+export const { no, only, nothingNew, already } = branches<UserContext, UserEvent, GuardName>()
 
 export const yes = <T extends UserCommand['type']>(
   _command: T,
